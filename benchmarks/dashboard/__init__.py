@@ -1,0 +1,1 @@
+"""The asv dashboard: published, served, and photographed."""

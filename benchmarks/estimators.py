@@ -1,0 +1,91 @@
+"""`fit` and `predict`, the door included."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from benchmarks.measuring.cells import PAIR
+from benchmarks.measuring.timing import SAMPLES
+from numbarnn import RNNClassifier, RNNRegressor, SlidingWindow
+
+EPOCHS = 5
+repeat = SAMPLES
+
+
+class Classifier:
+    """Ragged, as JapaneseVowels: 270 of 7 to 29 steps, 12 inputs, 9 classes; 64 units, batches of 32."""
+
+    params = (PAIR,)
+    param_names = ("cell",)
+
+    def setup(self, cell):
+        """Compile."""
+        self.task = _vowel_like(cell)
+
+    def time_fit(self, *_):
+        """Five epochs."""
+        self.task.fit()
+
+    def time_predict(self, *_):
+        """All sequences."""
+        self.task.predict()
+
+    time_fit.pretty_name = "RNNClassifier.fit, ragged, 5 epochs"
+    time_predict.pretty_name = "RNNClassifier.predict, ragged"
+
+
+class Regressor:
+    """A series of 1000 steps in windows of 50, float64; 32 units, batches of 100."""
+
+    params = (PAIR,)
+    param_names = ("cell",)
+
+    def setup(self, cell):
+        """Compile."""
+        self.task = _windows(cell)
+
+    def time_fit(self, *_):
+        """Five epochs."""
+        self.task.fit()
+
+    def time_predict(self, *_):
+        """All windows."""
+        self.task.predict()
+
+    time_fit.pretty_name = "RNNRegressor.fit, windows, 5 epochs"
+    time_predict.pretty_name = "RNNRegressor.predict, windows"
+
+
+class _Task:
+    """An estimator and its data, fitted and asked once: asv runs `setup` before every sample."""
+
+    def __init__(self, model, X, y):
+        self.model, self.X, self.y = model, X, y
+        self.fit()
+        self.predict()
+
+    def fit(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.model.fit(self.X, self.y)
+
+    def predict(self):
+        self.model.predict(self.X)
+
+
+@lru_cache(maxsize=1)
+def _vowel_like(cell):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n_steps, 12)).astype("float32") for n_steps in rng.integers(7, 30, size=270)]
+    y = rng.integers(9, size=270)
+    return _Task(RNNClassifier((64,), cell=cell, batch_size=32, max_iter=EPOCHS, random_state=0), X, y)
+
+
+@lru_cache(maxsize=1)
+def _windows(cell):
+    X, y = SlidingWindow(length=50).cut(np.random.default_rng(0).normal(size=1000))
+    return _Task(RNNRegressor((32,), cell=cell, batch_size=100, max_iter=EPOCHS, random_state=0), X, y)

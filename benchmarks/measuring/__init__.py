@@ -1,0 +1,1 @@
+"""What all benchmarks measure with: shapes, seeded arrays, data, clocks."""

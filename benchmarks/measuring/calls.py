@@ -1,0 +1,68 @@
+"""The passes of one layer as calls without arguments, compiled before they are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from inspect import signature
+from typing import NamedTuple
+
+import numbarnn
+from benchmarks.measuring.cells import find
+from benchmarks.measuring.places import Place
+from benchmarks.measuring.problem import draw
+
+
+class Calls(NamedTuple):
+    """Each a pass with all arguments bound; `adjoint` and `tangent` start from a tape that is kept."""
+
+    forward: Callable[[], object]
+    forward_adjoint: Callable[[], object]
+    adjoint: Callable[[], object]
+    tangent: Callable[[], object]
+
+
+@lru_cache(maxsize=1)
+def prepared(
+    cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, tape_mb: float | None = None
+) -> Calls:
+    """Return the same calls when asked again: asv runs `setup` before every sample."""
+    calls = bind(cell, place, dtype, n_threads, tape_mb)
+    for call in calls:
+        call()
+    return calls
+
+
+def bind(cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, tape_mb: float | None = None) -> Calls:
+    """Return the calls on seeded arrays; the first call of each may compile it.
+
+    Raises
+    ------
+    NotImplementedError
+        If this commit has no such cell, or no tape of limited size.
+    """
+    if tape_mb is not None and "tape_mb" not in signature(numbarnn.forward).parameters:
+        raise NotImplementedError("no checkpoints at this commit")
+    limit = {} if tape_mb is None else {"tape_mb": tape_mb}
+    weights, x, state, y_bar, state_bar = draw(find(cell), place, dtype)
+    kept: list = []
+
+    def tape():
+        if not kept:
+            kept.append(numbarnn.forward(weights, x, state, n_jobs=n_threads).tape)
+        return kept[0]
+
+    def forward():
+        return numbarnn.forward(weights, x, state, keep_tape=False, n_jobs=n_threads)
+
+    def forward_adjoint():
+        new = numbarnn.forward(weights, x, state, n_jobs=n_threads, **limit).tape
+        return numbarnn.adjoint(weights, new, y_bar, state_bar, n_jobs=n_threads)
+
+    def adjoint():
+        return numbarnn.adjoint(weights, tape(), y_bar, state_bar, n_jobs=n_threads)
+
+    def tangent():
+        return numbarnn.tangent(weights, tape(), weights, x, state, n_jobs=n_threads)
+
+    return Calls(forward, forward_adjoint, adjoint, tangent)

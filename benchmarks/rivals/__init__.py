@@ -1,0 +1,1 @@
+"""The same recurrence in numbarnn and in the libraries that one would take instead, timed in turns."""

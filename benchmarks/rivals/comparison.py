@@ -1,0 +1,39 @@
+"""What the rows of one place say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from benchmarks.rivals.row import OURS, OURS_ONE_THREAD, ROOFLINE, Row
+
+
+class Comparison:
+    """The rows of all contenders at one place."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows = {row.contender: row for row in rows}
+        self.ours = self.rows[OURS]
+        self.rivals = {name: row for name, row in self.rows.items() if name not in {OURS, OURS_ONE_THREAD, ROOFLINE}}
+
+    @property
+    def ratio(self) -> float | None:
+        """The best rival's time over ours, None where no rival is installed."""
+        times = [row.best_us for row in self.rivals.values()]
+        return min(times) / self.ours.best_us if times else None
+
+    @property
+    def fraction(self) -> float:
+        """Our speed over the register tile's on as many threads."""
+        return self.ours.gflops / self.rows[ROOFLINE].gflops
+
+    @property
+    def gain(self) -> float | None:
+        """One thread's time over ours, None where ours is on one thread."""
+        one = self.rows.get(OURS_ONE_THREAD)
+        return one.best_us / self.ours.best_us if one else None
+
+
+def comparisons(rows: Iterable[Row]) -> list[Comparison]:
+    """Group rows, those of one place side by side, by place."""
+    return [Comparison(group) for _, group in groupby(rows, key=lambda row: row.heat)]

@@ -1,0 +1,63 @@
+"""New processes, which share nothing with those before but a warm cache."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+
+FIT = """
+import numpy as np
+from numbarnn import RNNClassifier
+X = np.random.default_rng(0).normal(size=(64, 20, 3))
+RNNClassifier((16,), max_iter=2, batch_size=32, tol=0).fit(X, X[:, -1, 0] > 0)
+"""
+COLD = """
+import os, tempfile
+folder = tempfile.TemporaryDirectory()
+os.environ["NUMBA_CACHE_DIR"] = folder.name
+"""
+
+
+class Startup:
+    """Each time in a process of its own, the interpreter's own start not included."""
+
+    number = 1
+    repeat = 3
+    warmup_time = 0
+    timeout = 300
+
+    def timeraw_import(self):
+        """Return what is timed."""
+        return "import numbarnn"
+
+    def timeraw_cold_fit(self):
+        """Return what is timed: all kernels of a small float64 LSTM are compiled."""
+        return COLD + FIT
+
+    timeraw_import.pretty_name = "import numbarnn"
+    timeraw_cold_fit.pretty_name = "First fit, everything compiled"
+
+
+class WarmStartup:
+    """As above, from a cache."""
+
+    number = 1
+    repeat = 3
+    warmup_time = 0
+    timeout = 300
+
+    def setup(self):
+        """Fill the cache."""
+        _fill_cache()
+
+    def timeraw_warm_fit(self):
+        """Return what is timed."""
+        return FIT
+
+    timeraw_warm_fit.pretty_name = "First fit, kernels from the cache"
+
+
+@cache
+def _fill_cache():
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FIT], check=True)

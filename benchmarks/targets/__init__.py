@@ -1,0 +1,1 @@
+"""What numbarnn has promised besides being faster than others, each promise in its own module."""

@@ -1,0 +1,42 @@
+"""One step at a time with the state carried along: B = 1, H = 64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from numba import njit
+
+import numbarnn
+from benchmarks.measuring.places import Place
+from benchmarks.measuring.problem import draw
+from benchmarks.measuring.timing import interleaved
+from benchmarks.targets.finding import Finding
+
+STEPS = 1000
+
+
+def findings() -> Iterator[Finding]:
+    """Measure a stream in compiled code, and from Python."""
+    for cell in (numbarnn.LSTM, numbarnn.GRU, numbarnn.Elman):
+        problem = draw(cell, Place(STEPS, 1, 8, 64))
+        stream = numbarnn.stream(problem.cell, 1, problem.state)
+        calls = {
+            "compiled code": lambda stream=stream, x=problem.x: _in_compiled_code(stream, x),
+            "Python": lambda stream=stream, x=problem.x: _in_python(stream, x),
+        }
+        for call in calls.values():
+            call()
+        for where, timing in interleaved(calls, seconds=1).items():
+            bound = 5 if where == "compiled code" else None
+            yield Finding(f"{cell.__name__}, a step in {where}", timing.best / STEPS * 1e6, "us", at_most=bound)
+
+
+def _in_python(stream, x) -> None:
+    for x_t in x:
+        numbarnn.step(stream, x_t)
+
+
+@njit
+def _in_compiled_code(stream, x):
+    for t in range(x.shape[0]):
+        numbarnn.step(stream, x[t])

@@ -1,0 +1,73 @@
+"""What a trained network looks at and how long it remembers: input gradients and Lyapunov exponents.
+
+The adding problem (Hochreiter & Schmidhuber 1997): of 60 numbers two are marked, and their sum is wanted at the end. So
+the derivative of the answer is 1 by each marked number and 0 by all others. The sum so far has to be kept, and nothing
+else: training lifts one Lyapunov exponent of the state to 0, where a small change neither grows nor fades, and opens a
+gap below it.
+Run with ``python examples/inside_a_network.py``; needs matplotlib and writes inside_a_network.png.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import numbarnn
+
+N_STEPS, N_UNITS = 60, 24
+
+
+def adding_problem(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sequences (n, T, 2) of numbers beside marks, the sums of the marked numbers, and the marked steps (n, 2)."""
+    numbers = rng.uniform(-1, 1, (n, N_STEPS))
+    marked = np.sort(np.argsort(rng.random((n, N_STEPS)), axis=1)[:, :2], axis=1)
+    marks = np.zeros_like(numbers)
+    np.put_along_axis(marks, marked, 1, axis=1)
+    return np.stack([numbers, marks], axis=2), np.take_along_axis(numbers, marked, axis=1).sum(axis=1), marked
+
+
+def exponents(network: numbarnn.network.Network, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return the larger half of the Lyapunov exponents of the network's layer, their mean over twenty sequences."""
+    ((cell,),) = network.parameters(theta).layers
+    x = np.ascontiguousarray(X[:20].swapaxes(0, 1))
+    return numbarnn.lyapunov_exponents(cell, x, n_exponents=N_UNITS).mean(axis=0)
+
+
+rng = np.random.default_rng(0)
+X, y, _ = adding_problem(1500, rng)
+X_test, y_test, marked = adding_problem(300, rng)
+reg = numbarnn.RNNRegressor(
+    N_UNITS, learning_rate_init=0.01, batch_size=30, tol=1e-3, n_iter_no_change=8, random_state=0
+)
+reg.fit(X, y)
+print(f"R2 on new sequences: {reg.score(X_test, y_test):.3f}, after {reg.n_iter_} epochs")
+
+gradient = reg.input_gradient(X_test)[..., 0]
+at_marks = np.take_along_axis(gradient, marked, axis=1)
+share = np.abs(at_marks).sum() / np.abs(gradient).sum()
+print(f"Derivative by a marked number: {at_marks.mean():.2f} +- {at_marks.std():.2f}; share of all: {share:.2f}")
+
+spectra = {
+    "before training": exponents(reg.network_, reg.network_.init("float64", random_state=0), X_test),
+    "after training": exponents(reg.network_, reg.theta_, X_test),
+}
+for name, spectrum in spectra.items():
+    print(f"Largest Lyapunov exponents {name}:", *(f"{value:.3f}" for value in spectrum[:4]))
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", width_ratios=(1.6, 1))
+clear = np.abs(np.take_along_axis(X_test[..., 0], marked, axis=1)).min(axis=1) > 0.5
+shown = int(np.argmax((marked[:, 1] - marked[:, 0]) * clear))
+left.bar(range(N_STEPS), X_test[shown, :, 0], color="lightgray", label="number")
+left.bar(marked[shown], X_test[shown, marked[shown], 0], color="tab:orange", label="marked number")
+left.plot(gradient[shown], color="tab:blue", marker=".", label="derivative of the answer")
+left.set(xlabel="time step", title="What the network looks at")
+left.legend(frameon=False, loc="lower center", ncols=3, fontsize="small")
+left.set_ylim(-1.4, 1.3)
+for (name, spectrum), color in zip(spectra.items(), ("gray", "tab:blue"), strict=True):
+    right.plot(range(1, len(spectrum) + 1), spectrum, color=color, marker=".", label=name)
+right.axhline(0, color="black", linewidth=0.8)
+right.set(xlabel="index", ylabel="per step", title="Lyapunov exponents of its state", ylim=(-0.75, 0.05))
+right.legend(frameon=False)
+for axes in (left, right):
+    axes.spines[["top", "right"]].set_visible(False)
+figure.savefig("inside_a_network.png", dpi=100)

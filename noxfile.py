@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "tests"]
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """The default tests, from a cold JIT cache."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs, env=_cold_cache(session))
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The slow tests, beside PyTorch and ONNX Runtime."""
+    session.install("-e", ".[test,parity,examples]")
+    session.run("python", "-m", "pytest", "-m", "slow", *session.posargs, env=_cold_cache(session))
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """The default tests on the oldest versions that setup.cfg allows."""
+    session.install("-e", ".[test]", "-c", ".ci/oldest.txt")
+    session.run("python", "-m", "pytest", *session.posargs, env=_cold_cache(session))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, mypy and the import contract."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+def _cold_cache(session: nox.Session) -> dict[str, str]:
+    # Numba's cache does not notice a change in a callee of another file.
+    return {"NUMBA_CACHE_DIR": session.create_tmp(), "MPLBACKEND": "Agg"}

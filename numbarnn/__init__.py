@@ -1,0 +1,73 @@
+"""Recurrent neural networks as a Numba array library with hand-derived adjoints, under scikit-learn estimators."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from numbarnn.cells import (
+    GRU,
+    LSTM,
+    CoupledLSTM,
+    CoupledPeepholeLSTM,
+    Elman,
+    ElmanReLU,
+    GRUResetBefore,
+    Jordan,
+    LeakyElman,
+    PeepholeLSTM,
+    ProjectedLSTM,
+)
+from numbarnn.recurrence import adjoint, forward, tangent
+from numbarnn.streaming import step, stream
+
+__version__ = "0.1.0"
+
+# Imported at first use: scikit-learn costs most of a second, which the array API alone does not need.
+_LAZY = {
+    "RNNClassifier": "numbarnn.estimators",
+    "RNNRegressor": "numbarnn.estimators",
+    "SequenceScaler": "numbarnn.data",
+    "SlidingWindow": "numbarnn.data",
+    "gradient_flow": "numbarnn.analysis",
+    "lyapunov_exponents": "numbarnn.analysis",
+    "testing": "",
+}
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "CoupledLSTM",
+    "CoupledPeepholeLSTM",
+    "Elman",
+    "ElmanReLU",
+    "GRUResetBefore",
+    "Jordan",
+    "LeakyElman",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+    "RNNClassifier",
+    "RNNRegressor",
+    "SequenceScaler",
+    "SlidingWindow",
+    "adjoint",
+    "forward",
+    "gradient_flow",
+    "lyapunov_exponents",
+    "step",
+    "stream",
+    "tangent",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "testing":
+        return importlib.import_module("numbarnn.testing")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,188 @@
+"""What the array API takes, checked at the door: TypeError or ValueError before anything runs.
+
+What decides whether arguments fit together, their types and shapes, is remembered, so that only the numbers themselves
+are looked at again in the next call.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from numbarnn.cells.form import form_of, n_memory, n_units
+from numbarnn.cpu.checkpoints import Checkpoints, Plan
+from numbarnn.cpu.finite import all_finite
+from numbarnn.cpu.passes import Tape
+
+
+def checked_cell(name: str, cell: Any) -> Any:
+    """Return the cell with contiguous weights of shapes that fit."""
+    kind: Any = type(cell)
+    if not _check_weights(name, kind, tuple(map(_signature, cell)) if isinstance(cell, tuple) else ()):
+        cell = kind(*map(_plain, cell))
+    for field, array in zip(cell._fields, cell, strict=True):
+        check_finite(f"{name}.{field}", array)
+    return cell
+
+
+def _signature(array: Any) -> tuple[Any, ...]:
+    """Return all but the numbers themselves that decides whether an array will do."""
+    if not isinstance(array, np.ndarray):
+        return type(array), None, None, False
+    return type(array), array.shape, array.dtype, array.flags.carray
+
+
+@lru_cache(1024)
+def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...]) -> bool:
+    """Check a cell's structure; return whether kernels can take its arrays as they are."""
+    if not (issubclass(kind, tuple) and hasattr(kind, "n_gates") and hasattr(kind, "step")):
+        raise TypeError(f"{name} must be a cell such as numbarnn.LSTM, got {kind.__name__}")
+    weights = dict(zip(kind._fields, signatures, strict=True))
+    for field, (array_type, _, dtype, _) in weights.items():
+        if not (_is_array(array_type) and dtype.char in "fd" and dtype.isnative):
+            what = dtype if _is_array(array_type) else array_type.__name__
+            raise TypeError(f"{name}.{field} must be a float32 or float64 array, got {what}")
+        if dtype != weights["W"][2]:
+            raise TypeError(f"{name}.{field} must be of W's dtype {weights['W'][2]}, got {dtype}")
+    W, R, b = (weights[field][1] for field in "WRb")
+    if len(W) != 2 or len(R) != 2 or 0 in W + R:
+        raise ValueError(f"{name}.W and {name}.R must be non-empty matrices, got {W} and {R}")
+    form = form_of(kind)
+    size = b[0] // form.n_gates if form.projection and len(b) == 1 else R[0]
+    for field, shape in form.shapes(W[0], R[0], size).items():
+        if weights[field][1] != shape:
+            raise ValueError(f"{name}.{field} must have shape {shape} for {size} units, got {weights[field][1]}")
+    return all(array_type is np.ndarray and plain for array_type, _, _, plain in signatures)
+
+
+def checked_direction(cell_dot: Any, cell: Any) -> Any:
+    """Return the tangent of a cell's weights, checked against the cell."""
+    if type(cell_dot) is not type(cell):
+        raise TypeError(f"cell_dot must be of the cell's type {type(cell).__name__}, got {type(cell_dot).__name__}")
+    cell_dot = checked_cell("cell_dot", cell_dot)
+    for field, array, weights in zip(cell._fields, cell_dot, cell, strict=True):
+        if array.shape != weights.shape:
+            raise ValueError(f"cell_dot.{field} must have shape {weights.shape}, got {array.shape}")
+        if array.dtype != weights.dtype:
+            raise TypeError(f"cell_dot.{field} must be {weights.dtype} as the cell, got {array.dtype}")
+    return cell_dot
+
+
+def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: Any) -> np.ndarray:
+    """Return the array as the kernels take it; None in the shape fits any size."""
+    dtype = cell.W.dtype
+    if not _is_array(type(array)):
+        raise TypeError(f"{name} must be an ndarray of dtype {dtype}, got {type(array).__name__}")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype} as the cell's weights, got {array.dtype}")
+    fits = array.ndim == len(shape) and all(
+        wanted is None or size == wanted for size, wanted in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
+    return _plain(array)
+
+
+def _is_array(kind):
+    return issubclass(kind, np.ndarray) and not issubclass(kind, np.ma.MaskedArray)
+
+
+def _plain(array):
+    """Return the array contiguous, writable and of no subclass: the one layout that kernels are compiled for."""
+    array = np.asarray(array)
+    return array if array.flags.carray else np.array(array, order="C")
+
+
+def checked_state(name: str, state: Any, n_sequences: int, cell: Any, *, missing: bool = False) -> tuple[Any, ...]:
+    """Return the parts of a state, or of the like of one, as the kernels take them; None may be missing."""
+    if not isinstance(state, tuple | list) or len(state) != cell.state_size:
+        got = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
+        raise ValueError(f"{name} must be a tuple of {cell.state_size} arrays of shape (B, H), got {got}")
+    return tuple(
+        None if part is None and missing else _checked_part(f"{name}[{i}]", part, n_sequences, cell, is_h=i == 0)
+        for i, part in enumerate(state)
+    )
+
+
+def _checked_part(name, part, n_sequences, cell, *, is_h):
+    part = checked_array(name, part, (n_sequences, cell.R.shape[0] if is_h else n_units(cell)), cell)
+    check_finite(name, part)
+    return part
+
+
+def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
+    """Return a copy of the lengths, integers within the steps."""
+    lengths = np.asarray(lengths)
+    if lengths.shape != (n_sequences,):
+        raise ValueError(f"lengths must have shape ({n_sequences},), one for each sequence, got {lengths.shape}")
+    if lengths.dtype.kind not in "iu" and lengths.size:
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.size and (lengths.min() < 0 or lengths.max() > n_steps):
+        raise ValueError(f"lengths must lie in 0 .. {n_steps}, the steps of x; got {lengths.min()} .. {lengths.max()}")
+    return np.array(lengths, np.intp)
+
+
+def checked_tape_bytes(tape_mb: Any) -> float | None:
+    """Return the bytes that a tape may take; None is no limit."""
+    if tape_mb is None:
+        return None
+    if isinstance(tape_mb, bool) or not isinstance(tape_mb, Real):
+        raise TypeError(f"tape_mb must be a number of MB or None, got {tape_mb!r}")
+    if not float(tape_mb) > 0:
+        raise ValueError(f"tape_mb must be above 0, got {tape_mb!r}")
+    return round(float(tape_mb) * 1e6, 3)  # so that a number of bytes, given in MB, is that number
+
+
+def checked_tape(tape: Any, cell: Any) -> Any:
+    """Return the tape with arrays as the kernels take them."""
+    if not isinstance(tape, Tape | Checkpoints):
+        raise TypeError(f"tape must come from numbarnn.forward with keep_tape=True, got {type(tape).__name__}")
+    kind: Any = type(cell)
+    signatures = tuple(map(_signature, tape.arrays))
+    plan = tape.plan if isinstance(tape, Checkpoints) else None
+    sizes = cell.W.shape[0], cell.R.shape[0], n_units(cell)
+    if _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan):
+        return tape
+    return tape._replace(**dict(zip(tape._fields, map(_plain, tape.arrays), strict=False)))
+
+
+@lru_cache(1024)
+def _check_tape(
+    left_by: Any,
+    kind: Any,
+    sizes: tuple[int, int, int],
+    dtype: Any,
+    signatures: tuple[tuple[Any, ...], ...],
+    plan: Plan | None,
+) -> bool:
+    """Check a tape's structure against a cell's; return whether kernels can take its arrays as they are."""
+    (_, x, x_dtype, _), _, (_, h, _, _), _ = signatures
+    n_inputs, n_outputs, size = sizes
+    if left_by is not kind or (x[2], h[2], x_dtype) != (n_inputs, n_outputs, dtype):
+        what = "{} of {} inputs and {} outputs in {}"
+        wanted = what.format(kind.__name__, n_inputs, n_outputs, dtype)
+        got = what.format(left_by.__name__, x[2], h[2], x_dtype)
+        raise ValueError(f"tape must come from a forward pass of {wanted}, got one of {got}")
+    n_sequences = x[1]
+    rest, n_times, n_kept = "record", x[0] + 1, n_memory(kind) + kind.n_saved
+    if plan is not None:
+        rest, n_times, n_kept = "memory", plan.n_states(x[0]), n_memory(kind)
+    forms = {
+        "lengths": ((n_sequences,), np.dtype(np.intp)),
+        "h": ((n_times, n_sequences, n_outputs), dtype),
+        rest: ((n_times, n_sequences, n_kept, size), dtype),
+    }
+    for (field, form), (_, shape, kept, _) in zip(forms.items(), signatures[1:], strict=True):
+        if (shape, kept) != form:
+            raise ValueError(f"tape.{field} must be as forward left it, {form[0]}, got {kept} {shape}")
+    return all(array_type is np.ndarray and plain for array_type, _, _, plain in signatures)
+
+
+def check_finite(name: str, array: np.ndarray, lengths: np.ndarray | None = None) -> None:
+    """Refuse NaN and infinity in the valid part of an array."""
+    if not all_finite(array, lengths):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")

@@ -1,0 +1,118 @@
+"""A cell's equations by the cell's type: what the loops over time call, in Python and inside kernels alike.
+
+A cell is a NamedTuple class with the fields `W`, `R`, `b` and any parameters of the units behind them, the counts
+`n_gates`, `state_size` and `n_saved`, and static methods of numbers: `step`, `tangent` and `adjoint` (see
+`numbarnn.cells.lstm.LSTM`). Nothing is registered: a kernel that gets such a NamedTuple compiles that class's methods
+into itself.
+
+The equations of a cell without unit parameters take none. Cells with inner gates (`numbarnn.cells.form`) have four
+equations more: `inner` gives the inner state, `inner_saved` gives it again from what `step` saved, `inner_tangent` and
+`inner_adjoint` differentiate it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from numba.core import types
+from numba.extending import overload, register_jitable
+
+from numbarnn.cells.form import form_of
+
+
+def step(cell, a, state, p):
+    """Return the next state and the numbers to save, from pre-activations `a` and the state before."""
+    return type(cell).step(a, state, *_given(cell, p))
+
+
+def tangent(cell, saved, state_before, state, a_dot, state_before_dot, p, p_dot):
+    """Return the tangent of the state that `step` returned."""
+    units = _given(cell, p, p_dot)
+    return type(cell).tangent(saved, state_before, state, a_dot, state_before_dot, *units)
+
+
+def adjoint(cell, saved, state_before, state, state_bar, p):
+    """Return the adjoints of the pre-activations, of the state before, and of the unit parameters."""
+    bars = type(cell).adjoint(saved, state_before, state, state_bar, *_given(cell, p))
+    return bars if form_of(type(cell)).unit_parameters else (*bars, ())
+
+
+def inner(cell, a, state):
+    """Return the inner state, and `a` as `step` is to see it once the inner state's product has been added."""
+    return type(cell).inner(a, state)
+
+
+def inner_saved(cell, saved, state_before):
+    """Return the inner state from what `step` saved."""
+    return type(cell).inner_saved(saved, state_before)
+
+
+def inner_tangent(cell, saved, state_before, a_dot, state_before_dot):
+    """Return the tangent of the inner state."""
+    return type(cell).inner_tangent(saved, state_before, a_dot, state_before_dot)
+
+
+def inner_adjoint(cell, saved, state_before, u_bar):
+    """Return what the inner state's adjoint adds to those of the pre-activations and of the state before."""
+    return type(cell).inner_adjoint(saved, state_before, u_bar)
+
+
+def _given(cell, *units):
+    return units if form_of(type(cell)).unit_parameters else ()
+
+
+@cache
+def _equation(cell_class, name):
+    return register_jitable(getattr(cell_class, name))
+
+
+@overload(step, target="generic")
+def _step(cell, a, state, p):
+    if not isinstance(cell, types.BaseNamedTuple):
+        return None
+    equation = _equation(cell.instance_class, "step")
+    if form_of(cell.instance_class).unit_parameters:
+        return lambda cell, a, state, p: equation(a, state, p)
+    return lambda cell, a, state, p: equation(a, state)
+
+
+@overload(tangent, target="generic")
+def _tangent(cell, saved, state_before, state, a_dot, state_before_dot, p, p_dot):
+    if not isinstance(cell, types.BaseNamedTuple):
+        return None
+    equation = _equation(cell.instance_class, "tangent")
+    if form_of(cell.instance_class).unit_parameters:
+        return lambda cell, saved, state_before, state, a_dot, state_before_dot, p, p_dot: equation(
+            saved, state_before, state, a_dot, state_before_dot, p, p_dot
+        )
+    return lambda cell, saved, state_before, state, a_dot, state_before_dot, p, p_dot: equation(
+        saved, state_before, state, a_dot, state_before_dot
+    )
+
+
+@overload(adjoint, target="generic")
+def _adjoint(cell, saved, state_before, state, state_bar, p):
+    if not isinstance(cell, types.BaseNamedTuple):
+        return None
+    equation = _equation(cell.instance_class, "adjoint")
+    if form_of(cell.instance_class).unit_parameters:
+        return lambda cell, saved, state_before, state, state_bar, p: equation(saved, state_before, state, state_bar, p)
+
+    def without_units(cell, saved, state_before, state, state_bar, p):
+        a_bar, state_before_bar = equation(saved, state_before, state, state_bar)
+        return a_bar, state_before_bar, ()
+
+    return without_units
+
+
+def _define(function) -> None:
+    @overload(function, target="generic", strict=False)
+    def implement(cell, *args):
+        if not isinstance(cell, types.BaseNamedTuple):
+            return None
+        equation = _equation(cell.instance_class, function.__name__)
+        return lambda cell, *args: equation(*args)
+
+
+for _function in (inner, inner_saved, inner_tangent, inner_adjoint):
+    _define(_function)

@@ -1,0 +1,55 @@
+"""Initial weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbarnn.cells.form import form_of
+
+
+def draw_weights(
+    cell_class: Any, n_inputs: int, n_units: int, dtype: Any, random_state: Any, n_outputs: int | None = None
+) -> Any:
+    """Return a cell with Glorot-uniform input and orthogonal recurrent weights.
+
+    Its biases and unit parameters are zero. A projection, to `n_outputs` or as many as there are units, is
+    Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32 weights are the float64
+    weights rounded.
+    """
+    from sklearn.utils import check_random_state  # noqa: PLC0415  (a second to import, which only this needs)
+
+    n_outputs = n_units if n_outputs is None else n_outputs
+    for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs)):
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")
+    try:
+        fits = np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    random = check_random_state(random_state)
+    form = form_of(cell_class)
+    W = np.hstack([glorot_uniform(n_inputs, n_units, random) for _ in form.input_gates])
+    R = np.hstack([orthogonal(max(n_outputs, n_units), random)[:n_outputs, :n_units] for _ in form.recurrent_gates])
+    b = np.zeros(form.n_gates * n_units, dtype)
+    units = (np.zeros(n_units, dtype) for _ in form.unit_parameters)
+    cell = [W.astype(dtype), R.astype(dtype), b, *units]
+    if form.projection:
+        projection = [glorot_uniform(n_units, n_outputs, random).astype(dtype), np.zeros(n_outputs, dtype)]
+        cell += projection[: len(form.projection)]
+    return cell_class(*cell)
+
+
+def glorot_uniform(n_inputs: int, n_outputs: int, random: np.random.RandomState) -> np.ndarray:
+    """Return weights uniform in +-sqrt(6 / (n_inputs + n_outputs)) (Glorot & Bengio 2010, eq. 16)."""
+    bound = np.sqrt(6 / (n_inputs + n_outputs))
+    return random.uniform(-bound, bound, (n_inputs, n_outputs))
+
+
+def orthogonal(size: int, random: np.random.RandomState) -> np.ndarray:
+    """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007, eq. 5.12)."""
+    q, r = np.linalg.qr(random.standard_normal((size, size)))
+    return q * np.where(np.diag(r) < 0, -1.0, 1.0)

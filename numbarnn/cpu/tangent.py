@@ -1,0 +1,183 @@
+"""The loop over time of the tangent-linear pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbarnn.cells.equations import inner_saved, inner_tangent
+from numbarnn.cells.equations import tangent as step_tangent
+from numbarnn.cells.form import form_of
+from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.denormals import flush_denormals, restore_mode
+from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
+from numbarnn.cpu.simd import lanes, load, store
+from numbarnn.cpu.state import load_state, store_state
+from numbarnn.cpu.tile import TILE_ROWS, VECTORS, n_tiles, split, tile_add, tile_from
+from numbarnn.cpu.units import (
+    inner_span,
+    input_span,
+    load_gates,
+    load_parameters,
+    load_saved,
+    outer_span,
+    panel,
+)
+
+
+@kernel
+def tangent(
+    cell, cell_dot, packed, packed_dot, units, units_dot, x, lengths, h, record, x_dot, h_dot, memory_dot, first, last
+):
+    """Run the tangents of the sequences first .. last - 1 through all their steps.
+
+    Parameters
+    ----------
+    cell, cell_dot : NamedTuple
+        The weights and their tangents; the type names the equations.
+    packed, packed_dot : ndarray of shape (P, I + N + 1, VECTORS * lanes)
+        The weights and their tangents, from `pack_cell`.
+    units, units_dot : ndarray of shape (n_unit_parameters, H)
+        The parameters of the units and their tangents.
+    x, lengths, h, record : ndarray
+        As the forward pass took and left them.
+    x_dot : ndarray of shape (T, B, I)
+    h_dot : ndarray of shape (T + 1, B, N)
+        `h_dot[0]` is the tangent of the initial h; `h_dot[t + 1]` becomes that of the output of step t.
+    memory_dot : ndarray of shape (B, n_memory, H)
+        Tangent of the rest of the initial state, turned into that of the final one.
+    first, last : int
+        The slice of the batch.
+    """
+    n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
+    projection, projection_dot = pack_projection(cell, x), pack_projection(cell_dot, x)
+    a_dot = np.empty((packed.shape[0], last - first, VECTORS * lanes(x)), x.dtype)
+    u, u_dot = np.empty((1, last - first, n_units), x.dtype), np.empty((1, last - first, n_units), x.dtype)
+    mode = flush_denormals()
+    for t in range(x.shape[0]):
+        _start(cell, packed_dot, a_dot, n_units)
+        # a = x_t W + h_(t-1) R + b
+        _add(cell, a_dot, x, t, first, packed_dot, np.intp(0), n_inputs, n_units, input_span(cell))
+        _add(cell, a_dot, x_dot, t, first, packed, np.intp(0), n_inputs, n_units, input_span(cell))
+        _add(cell, a_dot, h, t, first, packed_dot, n_inputs, n_outputs, n_units, outer_span(cell))
+        _add(cell, a_dot, h_dot, t, first, packed, n_inputs, n_outputs, n_units, outer_span(cell))
+        _add_inner(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first)
+        _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, t, first)
+        _project(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first)
+    restore_mode(mode)
+
+
+@inline
+def _start(cell, packed_dot, a_dot, n_units):
+    """Set `a_dot = b_dot`."""
+    width, bias = lanes(a_dot), packed_dot.shape[1] - 1
+    for p in range(a_dot.shape[0]):
+        for v in range(panel_vectors(a_dot, p, n_units, panel(cell))):
+            start = load(packed_dot, (p, bias, v * width), width)
+            for row in range(a_dot.shape[1]):
+                store(a_dot, (p, row, v * width), width, start)
+
+
+@inline
+def _add(cell, a_dot, inputs, t, first, weights, first_row, depth, n_units, span):
+    """Add the product of `inputs[t]`, from row `first` on, with rows of the weights to a span of each panel."""
+    width = lanes(a_dot)
+    tiles = n_tiles(a_dot.shape[1])
+    for p in range(a_dot.shape[0]):
+        vectors = panel_vectors(a_dot, p, n_units, panel(cell))
+        n = span[1] if span[1] < vectors else vectors
+        for i in range(tiles):
+            row = split(a_dot.shape[1], i, tiles)
+            rows = split(a_dot.shape[1], i + 1, tiles) - row
+            at, weights_at = (p, row, span[0] * width), (p, first_row, span[0] * width)
+            tile_add(a_dot, at, rows, n, inputs, (t, first + row, 0), weights, weights_at, depth)
+
+
+@inline
+def _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, t, first):
+    """Step the tangents from `a_dot`."""
+    n_units, width, n_memory = record.shape[3], lanes(h), memory_dot.shape[1]
+    n_gates = panel(cell)[0]
+    for row in range(a_dot.shape[1]):
+        b = first + row
+        if lengths[b] <= t:
+            continue
+        for unit in range(0, n_units, width):
+            count = n_units - unit
+            p = unit // panel_units(h, panel(cell))
+            column = (unit - p * panel_units(h, panel(cell))) * n_gates
+            gates_dot = load_gates(cell, a_dot, (p, row, column))
+            saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
+            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
+            after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
+            before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
+            parameters = load_parameters(cell, units, (0, unit), count)
+            parameters_dot = load_parameters(cell, units_dot, (0, unit), count)
+            after_dot = step_tangent(cell, saved, before, after, gates_dot, before_dot, parameters, parameters_dot)
+            store_state(cell, h_dot, (t + 1, b, unit), memory_dot, (b, 0, unit), count, after_dot, ())
+
+
+@inline
+def _add_inner_product(
+    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first
+):
+    """Add the tangent of the inner state's product."""
+    n_units, width, n_memory = record.shape[3], lanes(h), memory_dot.shape[1]
+    for row in range(a_dot.shape[1]):
+        b = first + row
+        if lengths[b] <= t:
+            continue
+        for p in range(a_dot.shape[0]):
+            unit = p * width
+            count = n_units - unit
+            saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
+            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
+            before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
+            store(u, (0, row, unit), count, inner_saved(cell, saved, before))
+            gates_dot = load_gates(cell, a_dot, (p, row, 0))
+            store(u_dot, (0, row, unit), count, inner_tangent(cell, saved, before, gates_dot, before_dot))
+    # a = .. + u R
+    zero = np.intp(0)
+    _add(cell, a_dot, u, zero, zero, packed_dot, n_inputs, n_units, n_units, inner_span(cell))
+    _add(cell, a_dot, u_dot, zero, zero, packed, n_inputs, n_units, n_units, inner_span(cell))
+
+
+@inline
+def _add_nothing(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first):
+    pass
+
+
+@inline
+def _project_outputs(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first):
+    """Set the tangent of `h = m P + b_P`."""
+    n_units, n_outputs, width = record.shape[3], h_dot.shape[2], lanes(h_dot)
+    for row in range(u.shape[1]):
+        for unit in range(0, n_units, width):
+            count = n_units - unit
+            store(u, (0, row, unit), count, load(record, (t + 1, first + row, 0, unit), count))
+            store(u_dot, (0, row, unit), count, load(memory_dot, (first + row, 0, unit), count))
+    tile = np.empty((TILE_ROWS, VECTORS * width), h_dot.dtype)
+    tiles = n_tiles(u.shape[1])
+    for q in range(projection.shape[0]):
+        vectors, at, bias = panel_vectors(h_dot, q, n_outputs, PLAIN), (q, 0, 0), (q, n_units, 0)
+        for i in range(tiles):
+            row = split(u.shape[1], i, tiles)
+            rows = split(u.shape[1], i + 1, tiles) - row
+            left = (0, row, 0)
+            tile_from(tile, (0, 0), rows, vectors, projection_dot, bias, u, left, projection_dot, at, n_units)
+            tile_add(tile, (0, 0), rows, vectors, u_dot, left, projection, at, n_units)
+            for r in range(rows):
+                b = first + row + r
+                if lengths[b] <= t:
+                    continue
+                for v in range(vectors):
+                    column = (q * VECTORS + v) * width
+                    store(h_dot, (t + 1, b, column), n_outputs - column, load(tile, (r, v * width), width))
+
+
+@inline
+def _project_nothing(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first):
+    pass
+
+
+_add_inner = by_cell(lambda cell_class: _add_inner_product if form_of(cell_class).inner_gates else _add_nothing)
+_project = by_cell(lambda cell_class: _project_outputs if form_of(cell_class).projection else _project_nothing)

@@ -1,0 +1,151 @@
+"""Windows and targets from one long series."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags, check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval
+
+from numbarnn.data.validation import as_floats, check_numbers
+
+
+class SlidingWindow(TransformerMixin, BaseEstimator):
+    """Cut a long series into windows and the values that follow each of them.
+
+    Parameters
+    ----------
+    length : int
+        Steps of a window.
+    horizon : int, default=1
+        Steps to forecast: the targets are the `horizon` values that follow the window.
+    step : int, default=1
+        Steps from the start of one window to the start of the next.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.data import SlidingWindow
+    >>> window = SlidingWindow(length=3, horizon=2)
+    >>> series = np.arange(6.0)
+    >>> X, y = window.cut(series)
+    >>> X.shape
+    (2, 3, 1)
+    >>> X[0].ravel(), y[0]
+    (array([0., 1., 2.]), array([3., 4.]))
+    >>> window.newest(series).ravel()
+    array([3., 4., 5.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        name: [Interval(Integral, 1, None, closed="left")] for name in ("length", "horizon", "step")
+    }
+
+    def __init__(self, length: int, *, horizon: int = 1, step: int = 1):
+        self.length = length
+        self.horizon = horizon
+        self.step = step
+
+    def fit(self, series: ArrayLike, y: Any = None) -> SlidingWindow:  # noqa: ARG002
+        """Check the series; there is nothing to learn.
+
+        Parameters
+        ----------
+        series : array-like of shape (T,) or (T, I)
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : SlidingWindow
+        """
+        self._read(series, n_steps=self.length)
+        return self
+
+    def transform(self, series: ArrayLike) -> NDArray:
+        """Cut a series into all its windows, those whose targets are not known yet included.
+
+        Parameters
+        ----------
+        series : array-like of shape (T,) or (T, I)
+
+        Returns
+        -------
+        X : ndarray of shape (n, length, I)
+            Window i begins at step `i * step`.
+        """
+        values = self._read(series, n_steps=self.length)
+        return self._take(values, self._starts(values, self.length), self.length)
+
+    def cut(self, series: ArrayLike, y: ArrayLike | None = None) -> tuple[NDArray, NDArray]:
+        """Cut a series into windows and targets, ready for `fit`.
+
+        Parameters
+        ----------
+        series : array-like of shape (T,) or (T, I)
+            What the forecast is made from.
+        y : array-like of shape (T,) or (T, K), default=None
+            What is to be forecast, step by step beside `series`. None forecasts the series itself.
+
+        Returns
+        -------
+        X : ndarray of shape (n, length, I)
+            Window i begins at step `i * step`.
+        y : ndarray of shape (n,), (n, horizon), (n, K) or (n, horizon * K)
+            The values that follow each window. A 1-D series and a horizon of one have no axis; with
+            both axes, a row holds the K values of the first step, then those of the second, and so on.
+
+        Raises
+        ------
+        ValueError
+            If the series is too short for a single window and its targets.
+        """
+        values = self._read(series, n_steps=self.length + self.horizon)
+        if y is None:
+            targets = values if np.ndim(series) == 2 else values[:, 0]
+        else:
+            targets = check_array(y, dtype=None, ensure_2d=False, input_name="y")
+            check_consistent_length(values, targets)
+        starts = self._starts(values, self.length + self.horizon)
+        rows = self._take(targets, starts + self.length, self.horizon).reshape(len(starts), -1)
+        single = targets.ndim == 1 and self.horizon == 1
+        return self._take(values, starts, self.length), rows[:, 0] if single else rows
+
+    def newest(self, series: ArrayLike) -> NDArray:
+        """Return the last window of a series, to forecast what comes next.
+
+        Parameters
+        ----------
+        series : array-like of shape (T,) or (T, I)
+
+        Returns
+        -------
+        X : ndarray of shape (1, length, I)
+        """
+        return self._read(series, n_steps=self.length)[np.newaxis, -self.length :]
+
+    def _read(self, series: ArrayLike, n_steps: int) -> NDArray:
+        self._validate_params()
+        numbers = check_numbers(series, ensure_2d=False, input_name="series")
+        if len(numbers) < n_steps:
+            raise ValueError(
+                f"Expected a series of at least {n_steps} steps "
+                f"(length={self.length}, horizon={self.horizon}), got one of shape {numbers.shape}."
+            )
+        values = as_floats(numbers, None, input_name="series")
+        return values.reshape(len(values), -1)
+
+    def _starts(self, values: NDArray, n_steps: int) -> NDArray[np.intp]:
+        return np.arange(0, len(values) - n_steps + 1, self.step)
+
+    def _take(self, values: NDArray, starts: NDArray[np.intp], n_steps: int) -> NDArray:
+        return values[starts[:, np.newaxis] + np.arange(n_steps)]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags

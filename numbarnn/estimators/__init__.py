@@ -1,0 +1,8 @@
+"""scikit-learn on the outside, nothing numerical inside."""
+
+from __future__ import annotations
+
+from numbarnn.estimators.classifier import RNNClassifier
+from numbarnn.estimators.regressor import RNNRegressor
+
+__all__ = ["RNNClassifier", "RNNRegressor"]

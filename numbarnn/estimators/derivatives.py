@@ -1,0 +1,305 @@
+"""The derivatives of a fitted network, in the forms of its data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numbarnn.cpu.threads import resolve_threads
+from numbarnn.data import Sequences
+from numbarnn.data.forms import Form
+from numbarnn.estimators.directions import (
+    Fitted,
+    check_derivatives,
+    checked_array,
+    encoded_targets,
+    output_columns,
+    output_rows,
+    read_sequences,
+    step_rows,
+)
+from numbarnn.network import predict
+from numbarnn.network.sensitivity import (
+    activation_adjoint,
+    layer_gradient_flow,
+    pull_back,
+    push_forward,
+    sequence_gradients,
+)
+
+
+class PulledBack(NamedTuple):
+    """What `vector_jacobian_product` returns: cotangents of the inputs, in the form of X, and of `theta_` (P,)."""
+
+    X_bar: Any
+    theta_bar: NDArray
+
+
+class DerivativesMixin:
+    """Derivatives of a fitted network with respect to its inputs and parameters.
+
+    The outputs that are differentiated are the network's K numbers z before their activation: a class's score, not
+    its probability.
+    """
+
+    def input_gradient(
+        self: Fitted, X: Any, output: Any = None, *, step: int | None = None, activated: bool = False
+    ) -> Any:
+        r"""Return the derivative of an output with respect to every input number.
+
+        Its absolute value is the saliency map of Simonyan et al. (2014, eq. 4), its product with X a first-order
+        account of what each input contributes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        output : class label, int or array-like of shape (n,), default=None
+            The class, the label's column or the regressor's output that is differentiated, one for all sequences or one
+            for each. None is the predicted class, or the only output there is.
+        step : int, default=None
+            With `return_sequences`, the step whose output is differentiated; -1 is each sequence's last. None takes the
+            sum over all steps (and the predicted class of each).
+        activated : bool, default=False
+            Whether to differentiate the output after its activation, such as the class's probability. Before it, by
+            default, a class's gradient does not fade where the network is sure, nor does it mix in the other classes.
+
+        Returns
+        -------
+        gradient : ndarray or list of ndarrays
+            In the form of X: (n, T, I) or (n, T), or a list of n arrays (T_i, I) or (T_i,).
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is not as described, there is no such output or step, or `output` has to be chosen.
+
+        References
+        ----------
+        .. [1] K. Simonyan, A. Vedaldi and A. Zisserman, "Deep inside convolutional networks: visualising image
+           classification models and saliency maps", ICLR workshop 2014.
+
+        Examples
+        --------
+        Only the last value decides:
+
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor
+        >>> X = np.random.default_rng(0).normal(size=(200, 3))
+        >>> reg = RNNRegressor(8, cell="elman", learning_rate_init=0.01, random_state=0).fit(X, 0.5 * X[:, -1])
+        >>> gradient = reg.input_gradient(X)
+        >>> gradient.shape, int(np.abs(gradient.mean(axis=0)).argmax())
+        ((200, 3), 2)
+        """
+        sequences, form = read_sequences(self, X)
+        z = predict(self.network_, self.theta_, sequences, n_jobs=resolve_threads(self.n_jobs))
+        rows = output_rows(self, step, sequences)
+        outputs_bar = np.zeros_like(z)
+        outputs_bar[rows, output_columns(self, output, z, sequences.lengths)[rows]] = 1
+        if activated:
+            outputs_bar = activation_adjoint(self.out_activation_, self._loss.output(z), outputs_bar)
+        return _pulled_back(self, sequences, form, outputs_bar).X_bar
+
+    def parameter_gradients(self: Fitted, X: Any, y: Any) -> NDArray:
+        """Return the gradient of each sequence's own loss with respect to `theta_`.
+
+        The loss is that of `fit` without the penalty; with `return_sequences` it is the mean over a sequence's steps.
+        So the mean of the gradients over the sequences of a batch, weighted by `sample_weight` (and by the lengths,
+        with `return_sequences`), is the batch's gradient.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
+            The targets, as in `fit`.
+
+        Returns
+        -------
+        gradients : ndarray of shape (n, P)
+            ``network_.views(gradients[i])`` names the parts of one.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or y are not as in `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numbarnn import RNNClassifier
+        >>> X = np.random.default_rng(0).normal(size=(20, 5, 1))
+        >>> y = X[:, -1, 0] > 0
+        >>> clf = RNNClassifier(4, learning_rate_init=0.05, random_state=0).fit(X, y)
+        >>> gradients = clf.parameter_gradients(X, y)
+        >>> gradients.shape == (20, clf.theta_.size)
+        True
+        """
+        sequences, _ = read_sequences(self, X)
+        targets = encoded_targets(self, y, sequences.lengths)
+        return sequence_gradients(self.network_, self._loss, self.theta_, sequences, targets)
+
+    def gradient_flow(self: Fitted, X: Any, y: Any) -> dict[str, Any]:
+        """Return how strongly each sequence's own loss depends on the outputs of each layer at each step.
+
+        Norms that fall towards the first steps show a gradient that vanishes, those that rise one that explodes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
+            The targets, as in `fit`.
+
+        Returns
+        -------
+        norms : dict of str to ndarray or list of ndarrays
+            By ``"layer0.forward"`` and so on the norms of dL/dh_t, in the form of X: (n, T), or a list of n arrays
+            (T_i,).
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or y are not as in `fit`.
+
+        See Also
+        --------
+        numbarnn.gradient_flow : The same for one layer, with all parts of its state.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 30))
+        >>> reg = RNNRegressor(4, cell="elman", learning_rate_init=0.05, random_state=0).fit(X, X[:, -1])
+        >>> norms = reg.gradient_flow(X, X[:, -1])["layer0.forward"]
+        >>> norms.shape, bool(norms[:, 0].mean() < 0.01 * norms[:, -1].mean())
+        ((50, 30), True)
+        """
+        sequences, form = read_sequences(self, X)
+        targets = encoded_targets(self, y, sequences.lengths)
+        n_jobs = resolve_threads(self.n_jobs)
+        flows = layer_gradient_flow(self.network_, self._loss, self.theta_, sequences, targets, n_jobs=n_jobs)
+        return {name: form.restore(norms, sequences.lengths) for name, norms in flows.items()}
+
+    def jacobian_vector_product(self: Fitted, X: Any, X_dot: Any = None, theta_dot: ArrayLike | None = None) -> Any:
+        """Return the derivative of the outputs along a direction of the inputs and of the parameters (forward mode).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        X_dot : array-like, default=None
+            Direction of the inputs, in the form of X; None is zero.
+        theta_dot : array-like of shape (P,), default=None
+            Direction of `theta_`; None is zero.
+
+        Returns
+        -------
+        outputs_dot : ndarray of shape (n, K)
+            With `return_sequences` for each step, in the form of X: (n, T, K), or a list of n arrays (T_i, K).
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is not as described, or a direction has another shape or holds NaN or infinity.
+
+        See Also
+        --------
+        vector_jacobian_product : The same Jacobian from the other side.
+
+        References
+        ----------
+        .. [1] A. Griewank and A. Walther, "Evaluating derivatives", 2nd edition, SIAM 2008, chapter 3.
+
+        Examples
+        --------
+        How far would the outputs move if the third value of each series rose?
+
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4))
+        >>> reg = RNNRegressor(4, learning_rate_init=0.05, random_state=0).fit(X, X[:, 2])
+        >>> reg.jacobian_vector_product(X, X_dot=np.tile([0, 0, 1, 0], (50, 1))).shape
+        (50, 1)
+        """
+        sequences, form = read_sequences(self, X)
+        dtype, lengths = self.theta_.dtype, sequences.lengths
+        inputs_dot = None
+        if X_dot is not None:
+            inputs_dot = step_rows("X_dot", X_dot, lengths, sequences.n_inputs, dtype, flat=form.flat)
+        if theta_dot is not None:
+            theta_dot = checked_array("theta_dot", theta_dot, self.theta_.shape, dtype)
+        outputs_dot = push_forward(
+            self.network_, self.theta_, sequences, theta_dot, inputs_dot, n_jobs=resolve_threads(self.n_jobs)
+        )
+        check_derivatives(outputs_dot)
+        return form.restore(outputs_dot, lengths) if self.network_.return_sequences else outputs_dot
+
+    def vector_jacobian_product(self: Fitted, X: Any, outputs_bar: Any) -> PulledBack:
+        """Return the derivatives of ``sum(outputs_bar * outputs)`` by inputs and parameters (reverse mode).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        outputs_bar : array-like of shape (n, K)
+            Cotangent of the outputs; with `return_sequences` for each step, in the form of X: (n, T, K), or a list of
+            n array-likes (T_i, K).
+
+        Returns
+        -------
+        X_bar : ndarray or list of ndarrays
+            Derivative by the inputs, in the form of X.
+        theta_bar : ndarray of shape (P,)
+            Derivative by `theta_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is not as described, or the cotangent has another shape or holds NaN or infinity.
+
+        See Also
+        --------
+        jacobian_vector_product : The same Jacobian from the other side.
+
+        References
+        ----------
+        .. [1] A. Griewank and A. Walther, "Evaluating derivatives", 2nd edition, SIAM 2008, chapter 3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4))
+        >>> reg = RNNRegressor(4, learning_rate_init=0.05, random_state=0).fit(X, X[:, 2])
+        >>> X_bar, theta_bar = reg.vector_jacobian_product(X, np.ones((50, 1)))
+        >>> X_bar.shape, theta_bar.shape == reg.theta_.shape
+        ((50, 4), True)
+        """
+        sequences, form = read_sequences(self, X)
+        dtype, lengths = self.theta_.dtype, sequences.lengths
+        if self.network_.return_sequences:
+            rows = step_rows("outputs_bar", outputs_bar, lengths, self.n_outputs_, dtype, flat=False)
+        else:
+            rows = checked_array("outputs_bar", outputs_bar, (len(lengths), self.n_outputs_), dtype)
+        return _pulled_back(self, sequences, form, rows)
+
+
+def _pulled_back(estimator: Fitted, sequences: Sequences, form: Form, outputs_bar: NDArray) -> PulledBack:
+    n_jobs = resolve_threads(estimator.n_jobs)
+    rows, theta_bar = pull_back(estimator.network_, estimator.theta_, sequences, outputs_bar, n_jobs=n_jobs)
+    check_derivatives(rows, theta_bar)
+    return PulledBack(form.restore(rows[:, 0] if form.flat else rows, sequences.lengths), theta_bar)

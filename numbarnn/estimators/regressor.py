@@ -1,0 +1,255 @@
+"""Regression on sequences and on their steps."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import Tags
+
+from numbarnn.data.validation import as_floats, check_numbers
+from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.network import Loss, SquaredError
+
+
+class RNNRegressor(RegressorMixin, BaseRNN):
+    """Predict numbers from sequences, or from each of their steps, with a recurrent network.
+
+    Minimizes half the squared error, its mean over the outputs.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(64,)
+        Units of each recurrent layer, in each direction.
+    cell : {'elman', 'elman_relu', 'leaky_elman', 'jordan', 'lstm', 'peephole_lstm', 'coupled_lstm', \
+            'coupled_peephole_lstm', 'projected_lstm', 'gru', 'gru_reset_before'}, default='lstm'
+        The recurrent cell.
+
+        - 'elman', a tanh of inputs and previous state (Elman 1990),
+        - 'elman_relu', the same with max(0, a) instead of the tanh,
+        - 'leaky_elman', the same with a learned leak for each unit (Jaeger et al. 2007),
+        - 'jordan', a tanh whose linear outputs are fed back (Jordan 1986),
+        - 'lstm', long short-term memory with a forget gate (Gers et al. 2000),
+        - 'peephole_lstm', whose gates also see its cells (Gers & Schmidhuber 2000),
+        - 'coupled_lstm' and 'coupled_peephole_lstm', which forget as much as they take in (Greff et al. 2017),
+        - 'projected_lstm', whose outputs are a projection of its units (Sak et al. 2014),
+        - 'gru', the gated recurrent unit as in PyTorch, and 'gru_reset_before', as in Cho et al. (2014).
+    bidirectional : bool, default=False
+        Whether each layer also reads the sequences from their last step to their first.
+    return_sequences : bool, default=False
+        False gives one output per sequence, from the last states; True one per step.
+    learn_initial_state : bool, default=False
+        Whether the state before the first step is learned, for each layer and direction, rather than zero.
+    solver : {'adam', 'sgd'}, default='adam'
+        Adam (Kingma and Ba 2015) or stochastic gradient descent with momentum.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on the weights; biases are not penalized. The penalty is divided by
+        the sum of the sample weights, as in scikit-learn.
+    batch_size : int or 'auto', default='auto'
+        Sequences per update. 'auto' is ``min(200, n)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the learning rate, for both solvers.
+
+        - 'constant' stays at `learning_rate_init`,
+        - 'invscaling' is ``learning_rate_init / t ** power_t`` after t sequences,
+        - 'adaptive' is divided by five whenever the training would stop, until it is below 1e-6.
+    learning_rate_init : float, default=0.001
+        The initial learning rate.
+    power_t : float, default=0.5
+        Exponent of the 'invscaling' schedule.
+    max_iter : int, default=200
+        Most epochs: each sequence is read so many times.
+    shuffle : bool, default=True
+        Whether to draw the batches of each epoch at random. Has no effect if one batch holds all.
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights, the batches and the validation part. An int makes
+        two fits equal to the bit.
+    tol : float, default=1e-4
+        Least improvement of the loss, or of the validation score, that counts.
+    verbose : bool or int, default=False
+        Whether to show a progress bar with the current loss.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the previous call instead of starting anew.
+    momentum : float, default=0.9
+        Momentum of solver='sgd', from 0 to 1.
+    nesterovs_momentum : bool, default=True
+        Whether solver='sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to set aside a part of the sequences (at random), stop when their score
+        no longer improves, and keep the parameters of the best score.
+    validation_fraction : float, default=0.1
+        Share of the sequences set aside by `early_stopping`.
+    beta_1 : float, default=0.9
+        Decay rate of solver='adam' for its mean of the gradient.
+    beta_2 : float, default=0.999
+        Decay rate of solver='adam' for its mean of the squared gradient.
+    epsilon : float, default=1e-8
+        What solver='adam' adds to its denominator.
+    n_iter_no_change : int, default=10
+        Training stops when more epochs in a row bring no improvement of `tol`.
+    max_norm : float or None, default=None
+        Longer gradients are scaled to this norm (Pascanu et al. 2013). None clips nothing.
+    tape_mb : float or None, default=None
+        MB (10^6 bytes) that what the training keeps of a batch's steps may take. Where it would take more, only some
+        states are kept and the rest is computed again, to the same bits: for very long sequences. None is no limit.
+    dtype : {'float32', 'float64'} or None, default=None
+        Precision of all computations. None takes that of X: float32 stays, all else becomes float64.
+    device : {'cpu'}, default='cpu'
+        Where to compute.
+    n_jobs : int or None, default=None
+        Number of threads: None is 1 unless in a joblib context, -1 is one per core. It does not change a bit
+        of the result.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (P,)
+        All parameters in one vector; ``network_.views(theta_)`` names its parts.
+    network_ : Network
+        The function of `theta_` that was fitted, with its derivatives.
+    n_features_in_ : int
+        Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X came as a frame or a list of frames whose names are all strings.
+    n_iter_ : int
+        Epochs of the last `fit` or `partial_fit`.
+    t_ : int
+        Sequences read in all epochs.
+    loss_ : float
+        Training loss of the last epoch, penalty included.
+    best_loss_ : float
+        Smallest training loss of an epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_ : list of float or None
+        Coefficient of determination on the validation part after each epoch. None without `early_stopping`.
+    best_validation_score_ : float or None
+        Largest of the validation scores. None without `early_stopping`.
+    n_layers_ : int
+        Number of layers, inputs and outputs included.
+    n_outputs_ : int
+        Number of outputs of the network, K.
+    out_activation_ : str
+        'identity'.
+
+    See Also
+    --------
+    RNNClassifier : The same networks for classes.
+    SlidingWindow : Cuts a long series into sequences and targets.
+    SequenceScaler : Scales the inputs, which training needs.
+
+    References
+    ----------
+    .. [1] J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
+    .. [2] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM",
+       Neural Computation 12, 2000.
+    .. [3] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    .. [4] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
+       ICML 2013.
+
+    Examples
+    --------
+    The next value of a wave:
+
+    >>> import numpy as np
+    >>> from numbarnn import RNNRegressor, SlidingWindow
+    >>> wave = np.sin(0.3 * np.arange(200))
+    >>> window = SlidingWindow(length=10)
+    >>> reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).fit(*window.cut(wave))
+    >>> bool(abs(reg.predict(window.newest(wave))[0] - np.sin(0.3 * 200)) < 0.2)
+    True
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Go on training for one epoch over the given sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
+            The targets, as in `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence.
+
+        Returns
+        -------
+        self : object
+            The estimator; as it was before if this call fails.
+        """
+        return self._become(copy.copy(self)._learn(X, y, sample_weight, partial=True))
+
+    def predict(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Any:
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        state : tuple of tuples of ndarrays of shape (n, H), default=None
+            The network's state before the first steps of X, as an earlier call returned it: of each layer `(h,)` or
+            `(h, c)`, a row for each sequence. None is zero. A network that reads in both directions has none.
+        return_state : bool, default=False
+            Whether to return the state after the last steps, too.
+
+        Returns
+        -------
+        y : ndarray of shape (n,) or (n, K)
+            In the shape of the y of `fit`. With `return_sequences` for each step, in the form of X: (n, T) or
+            (n, T, K), or a list of n arrays (T_i,) or (T_i, K).
+        state : tuple of tuples of ndarrays of shape (n, H)
+            Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
+            over the whole sequences gives.
+        """
+        return self._predict(X, state, return_state=return_state, decode=lambda z: self._decode(self._choose(z)))
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination; with `return_sequences` that of all steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
+            The true targets, as in `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence, and of each of its steps.
+
+        Returns
+        -------
+        r2 : float
+            At most 1, for a perfect prediction; 0 for a prediction of the mean.
+        """
+        return self._score(X, y, sample_weight)
+
+    def _check_targets(self, y: Any) -> NDArray:
+        return check_numbers(y, ensure_2d=False, input_name="y", estimator=self)
+
+    def _encode(  # a regressor has nothing to remember
+        self,
+        rows: NDArray,
+        dtype: DTypeLike,
+        *,
+        resume: bool,  # noqa: ARG002
+    ) -> tuple[Loss, NDArray, int]:
+        self._one_output = rows.ndim == 1
+        targets = as_floats(rows.reshape(len(rows), -1), dtype, input_name="y")
+        return SquaredError(), targets, targets.shape[1]
+
+    def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
+        from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
+
+        return r2_score(rows, predicted, sample_weight=weights)
+
+    def _choose(self, z: NDArray) -> NDArray:
+        return z
+
+    def _decode(self, targets: NDArray) -> NDArray:
+        return targets[:, 0] if self._one_output else targets
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

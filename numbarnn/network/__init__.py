@@ -1,0 +1,26 @@
+"""Layers in series, both directions, readout and losses: one flat parameter vector and its gradient."""
+
+from __future__ import annotations
+
+from numbarnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from numbarnn.network.network import Network
+from numbarnn.network.objective import Batch, Objective, evaluate, objective
+from numbarnn.network.parameters import Parameters
+from numbarnn.network.prediction import predict, predict_on
+from numbarnn.network.results import Tape
+
+__all__ = [
+    "Batch",
+    "Loss",
+    "Network",
+    "Objective",
+    "Parameters",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "Tape",
+    "evaluate",
+    "objective",
+    "predict",
+    "predict_on",
+]

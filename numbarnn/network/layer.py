@@ -1,0 +1,111 @@
+"""One recurrent layer that reads its input in one or both directions.
+
+`features` are what a layer hands on: its outputs ``y (T, B, F)``, or its last hidden state ``h (B, F)``. With
+two directions the forward half stands before the backward half. The backward cell reads the input in the
+order `steps`, that is reversed, and its outputs are reversed back; its last state belongs to the first step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbarnn import recurrence
+from numbarnn.cpu import passes
+from numbarnn.network.reversal import reverse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def forward(
+    cells: tuple[Any, ...],
+    x: Array,
+    lengths: Array | None,
+    steps: Array | None,
+    *,
+    states: tuple[tuple[Array, ...], ...],
+    last_state: bool,
+    keep_tape: bool,
+    n_threads: int,
+    tape_bytes: float | None = None,
+) -> tuple[Array, tuple[Any, ...], tuple[Array, ...]]:
+    """Run one cell per direction over x (T, B, I) and return the features, the cells' tapes, and the last final state.
+
+    `states` are the cells' initial ones, a row for each sequence or one for all, or empty for zero. A layer that hands
+    on its last state does not hold the outputs of all steps. `tape_bytes` is for each cell's tape.
+    """
+    halves, tapes = [], []
+    for cell, initial, order in zip(cells, states, (None, steps), strict=False):
+        state = _for_each(initial, x.shape[1])
+        x_read, options = _reordered(x, order), {"tape_bytes": tape_bytes, "outputs": not last_state}
+        y, final, tape = passes.forward(cell, x_read, state, lengths, keep_tape, n_threads, **options)
+        halves.append(final[0] if last_state else _reordered(y, order))
+        tapes.append(tape)
+    return _joined(halves), tuple(tapes), final
+
+
+def tangent(
+    cells: tuple[Any, ...],
+    tapes: tuple[Any, ...],
+    cells_dot: tuple[Any, ...],
+    x_dot: Array | None,
+    steps: Array | None,
+    *,
+    states_dot: tuple[tuple[Array, ...], ...],
+    last_state: bool,
+    n_threads: int,
+) -> Array:
+    """Return the tangent of `forward`'s features."""
+    halves = []
+    for cell, tape, cell_dot, initial_dot, order in zip(
+        cells, tapes, cells_dot, states_dot, (None, steps), strict=False
+    ):
+        state_dot = _for_each(initial_dot, tape.x.shape[1])
+        y_dot, last_dot = recurrence.tangent(
+            cell, tape, cell_dot, _reordered(x_dot, order), state_dot, n_jobs=n_threads
+        )
+        halves.append(last_dot[0] if last_state else _reordered(y_dot, order))
+    return _joined(halves)
+
+
+def adjoint(
+    cells: tuple[Any, ...],
+    tapes: tuple[Any, ...],
+    features_bar: Array,
+    steps: Array | None,
+    *,
+    inputs: bool,
+    n_threads: int,
+) -> tuple[tuple[Any, ...], Array | None, tuple[tuple[Array, ...], ...]]:
+    """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share."""
+    cells_bar, x_bars, states_bar = [], [], []
+    n_units = features_bar.shape[-1] // len(cells)
+    for i, (cell, tape, order) in enumerate(zip(cells, tapes, (None, steps), strict=False)):
+        half_bar = features_bar[..., i * n_units : (i + 1) * n_units]
+        y_bar, state_bar = None, None
+        if features_bar.ndim == 3:
+            y_bar = np.ascontiguousarray(_reordered(half_bar, order))
+        else:
+            state_bar = (half_bar, *(None,) * (cell.state_size - 1))
+        cell_bar, x_bar, first_bar = passes.adjoint(cell, tape, y_bar, state_bar, inputs, n_threads)
+        cells_bar.append(cell_bar)
+        states_bar.append(tuple(part.sum(axis=0) for part in first_bar))
+        x_bars.append(_reordered(x_bar, order))
+    return tuple(cells_bar), sum(x_bars[1:], start=x_bars[0]) if inputs else None, tuple(states_bar)
+
+
+def _for_each(state: tuple[Array, ...], n_sequences: int) -> tuple[Array, ...] | None:
+    """Return an initial state with a row for each sequence; an empty one is None, zero."""
+    return tuple(np.broadcast_to(part, (n_sequences, part.shape[-1])) for part in state) or None
+
+
+def _reordered(x: Array | None, order: Array | None) -> Any:
+    return x if x is None or order is None else reverse(x, order)
+
+
+def _joined(halves: list[Array]) -> Array:
+    return halves[0] if len(halves) == 1 else np.concatenate(halves, axis=-1)

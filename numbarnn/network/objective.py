@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from numbarnn.arguments import checked_tape_bytes
+from numbarnn.cpu.threads import resolve_threads
+from numbarnn.network import passes
+from numbarnn.network.checks import checked_batch
+from numbarnn.network.penalty import add_penalty
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from numbarnn.network.losses import Loss
+    from numbarnn.network.network import Network
+    from numbarnn.network.parameters import Parameters
+
+    Array = NDArray[Any]
+
+
+class Batch(NamedTuple):
+    """Sequences with their targets and weights, as the network reads them.
+
+    Attributes
+    ----------
+    x : ndarray of shape (T, B, I)
+    lengths : ndarray of shape (B,), or None
+        Valid steps of each sequence; None if all have T.
+    targets : ndarray of shape (N,) or (N, K)
+        N rows: one per sequence, or, if the network returns sequences, one per valid step, sequence after
+        sequence.
+    weights : ndarray of shape (B,), dtype of x
+        Weight of each sequence, and of each of its steps.
+    """
+
+    x: Array
+    lengths: Array | None
+    targets: Array
+    weights: Array
+
+
+class Objective(NamedTuple):
+    """What a batch says of the parameters.
+
+    Attributes
+    ----------
+    value : float
+        Weighted mean loss plus penalty.
+    theta_bar : ndarray of shape (P,)
+        Gradient of `value`.
+    weight : float
+        Sum of the rows' weights.
+    """
+
+    value: float
+    theta_bar: Array
+    weight: float
+
+
+def objective(
+    network: Network,
+    loss: Loss,
+    theta: Array | Parameters,
+    batch: Batch,
+    *,
+    alpha: float = 0.0,
+    tape_mb: float | None = None,
+    n_jobs: int | None = None,
+) -> Objective:
+    r"""Return the regularized loss of a batch and its gradient.
+
+    It is scikit-learn's, with w over the rows and ||.|| over all weights but the biases:
+
+    .. math:: L = \frac{\sum_n w_n \ell_n + \frac{\alpha}{2} ||\theta_W||^2}{\sum_n w_n}
+
+    Parameters
+    ----------
+    network : Network
+    loss : SoftmaxCrossEntropy, SigmoidCrossEntropy or SquaredError
+    theta : ndarray of shape (P,), or Parameters
+    batch : Batch
+    alpha : float, default=0.0
+        Strength of the L2 penalty.
+    tape_mb : float, default=None
+        MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
+    n_jobs : int, default=None
+        Number of threads, in scikit-learn's sense.
+
+    Returns
+    -------
+    Objective
+        ``(value, theta_bar, weight)``.
+
+    Raises
+    ------
+    ValueError
+        If the weights' sum is not positive, or the loss not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn import Elman
+    >>> from numbarnn.network import Batch, Network, SquaredError, objective
+    >>> network = Network(Elman, n_inputs=1, hidden_layer_sizes=(2,), n_outputs=1)
+    >>> batch = Batch(x=np.ones((3, 2, 1)), lengths=None, targets=np.full((2, 1), 2.0), weights=np.ones(2))
+    >>> theta = np.zeros(network.n_parameters)
+    >>> objective(network, SquaredError(), theta, batch).value
+    2.0
+    """
+    parameters = network.parameters(theta)
+    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    batch = batch._replace(x=x, lengths=lengths)
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
+    return evaluate(network, loss, parameters, batch, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
+
+
+def evaluate(
+    network: Network,
+    loss: Loss,
+    parameters: Parameters,
+    batch: Batch,
+    *,
+    alpha: float,
+    tape_bytes: float | None,
+    n_threads: int,
+) -> Objective:
+    """Return what `objective` does, for a batch whose inputs and lengths have been checked."""
+    _, lengths, targets, weights = batch
+    z, tape = passes.forward(
+        network, parameters, batch.x, lengths, keep_tape=True, tape_bytes=tape_bytes, n_threads=n_threads
+    )
+    rows = z
+    if network.return_sequences:
+        rows = valid_rows(z, lengths)
+        weights = np.repeat(weights, len(z) if lengths is None else lengths)
+    weight = float(np.add.reduce(weights, dtype=np.float64))
+    if not weight > 0:
+        raise ValueError(f"weights must have a positive sum, got {weight}")
+    value, z_bar = loss(rows, targets, weights / weights.dtype.type(weight))
+    if not math.isfinite(value):
+        raise ValueError(f"The loss is {value}, not finite. Scale the inputs and targets, or lower the learning rate.")
+    if network.return_sequences:
+        z_bar = _valid_rows_adjoint(z_bar, z.shape, lengths)
+    theta_bar, _ = passes.adjoint(network, parameters, tape, z_bar, inputs=False, n_threads=n_threads)
+    value += add_penalty(parameters.theta, theta_bar, network.layout.n_weights, alpha / weight)
+    return Objective(value, theta_bar, weight)
+
+
+def valid_rows(z: Array, lengths: Array | None) -> Array:
+    """Return the valid steps of z (T, B, K), sequence after sequence, as rows (N, K)."""
+    z = z.swapaxes(0, 1)
+    return np.ascontiguousarray(z).reshape(-1, z.shape[2]) if lengths is None else z[_valid(z, lengths)]
+
+
+def _valid_rows_adjoint(rows_bar: Array, shape: tuple[int, ...], lengths: Array | None) -> Array:
+    z_bar = np.zeros(shape, rows_bar.dtype)
+    sequences_bar = z_bar.swapaxes(0, 1)
+    if lengths is None:
+        sequences_bar[...] = rows_bar.reshape(sequences_bar.shape)
+    else:
+        sequences_bar[_valid(sequences_bar, lengths)] = rows_bar
+    return z_bar
+
+
+def _valid(sequences: Array, lengths: Array) -> Array:
+    return np.arange(sequences.shape[1]) < lengths[:, np.newaxis]

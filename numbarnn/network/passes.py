@@ -1,0 +1,130 @@
+"""The three passes of a network; what comes in has been checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbarnn.network import layer, readout
+from numbarnn.network.results import Adjoint, Forward, Tape
+from numbarnn.network.reversal import reversed_steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from numbarnn.network.network import Network
+    from numbarnn.network.parameters import Parameters
+
+    Array = NDArray[Any]
+    State = tuple[tuple[Array, ...], ...]
+
+
+def forward(
+    network: Network,
+    parameters: Parameters,
+    x: Array,
+    lengths: Array | None,
+    *,
+    keep_tape: bool,
+    n_threads: int,
+    tape_bytes: float | None = None,
+) -> Forward:
+    """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take."""
+    steps = reversed_steps(len(x), lengths) if network.bidirectional else None
+    if tape_bytes is not None:
+        tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
+    tapes, features = [], x
+    for i, cells in enumerate(parameters.layers):
+        features, tape, _ = layer.forward(
+            cells,
+            features,
+            lengths,
+            steps,
+            states=parameters.states[i],
+            last_state=_hands_on_last_state(network, i),
+            keep_tape=keep_tape,
+            n_threads=n_threads,
+            tape_bytes=tape_bytes,
+        )
+        tapes.append(tape)
+    past = _past(len(x), lengths) if network.return_sequences else None
+    z = readout.forward(parameters.readout, features, past)
+    return Forward(z, Tape(tuple(tapes), features, steps, past) if keep_tape else None)
+
+
+def advance(
+    network: Network, parameters: Parameters, x: Array, lengths: Array | None, state: State | None, *, n_threads: int
+) -> tuple[Array, State]:
+    """Run a network in one direction over x (T, B, I) from a state (None: the initial one) to the one after."""
+    features, final = x, []
+    for i, cells in enumerate(parameters.layers):
+        features, _, layer_state = layer.forward(
+            cells,
+            features,
+            lengths,
+            None,
+            states=parameters.states[i] if state is None else (state[i],),
+            last_state=_hands_on_last_state(network, i),
+            keep_tape=False,
+            n_threads=n_threads,
+        )
+        final.append(layer_state)
+    past = _past(len(x), lengths) if network.return_sequences else None
+    return readout.forward(parameters.readout, features, past), tuple(final)
+
+
+def tangent(
+    network: Network,
+    parameters: Parameters,
+    tape: Tape,
+    direction: Parameters | None,
+    x_dot: Array | None,
+    *,
+    n_threads: int,
+) -> Array:
+    """Return z_dot for tangents of the parameters (None: zero) and of the inputs (None: zero)."""
+    features_dot: Any = x_dot
+    for i, (cells, tapes) in enumerate(zip(parameters.layers, tape.layers, strict=True)):
+        features_dot = layer.tangent(
+            cells,
+            tapes,
+            (None,) * len(cells) if direction is None else direction.layers[i],
+            features_dot,
+            tape.steps,
+            states_dot=((),) * len(cells) if direction is None else direction.states[i],
+            last_state=_hands_on_last_state(network, i),
+            n_threads=n_threads,
+        )
+    readout_dot = None if direction is None else direction.readout
+    return readout.tangent(parameters.readout, tape.features, readout_dot, features_dot, tape.past)
+
+
+def adjoint(
+    network: Network, parameters: Parameters, tape: Tape, z_bar: Array, *, inputs: bool, n_threads: int
+) -> Adjoint:
+    """Return theta_bar and x_bar (None unless `inputs`): the steps of `forward` reversed."""
+    features_bar: Any
+    readout_bar, features_bar = readout.adjoint(parameters.readout, tape.features, z_bar, tape.past)
+    arrays = [*readout_bar]
+    for i in reversed(range(len(parameters.layers))):
+        cells_bar, features_bar, states_bar = layer.adjoint(
+            parameters.layers[i],
+            tape.layers[i],
+            features_bar,
+            tape.steps,
+            inputs=inputs or i > 0,
+            n_threads=n_threads,
+        )
+        if not network.learn_state:
+            states_bar = ((),) * len(cells_bar)
+        arrays[:0] = [bar for bars in zip(cells_bar, states_bar, strict=True) for part in bars for bar in part]
+    return Adjoint(network.layout.flatten(arrays), features_bar)
+
+
+def _hands_on_last_state(network: Network, i: int) -> bool:
+    return not network.return_sequences and i == len(network.hidden_layer_sizes) - 1
+
+
+def _past(n_steps: int, lengths: Array | None) -> Array | None:
+    return None if lengths is None else np.arange(n_steps)[:, np.newaxis] >= lengths

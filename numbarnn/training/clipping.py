@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def clip_by_global_norm(theta_bar: NDArray[Any], max_norm: float | None) -> float:
+    """Scale a gradient in place so that its Euclidean norm is at most `max_norm`.
+
+    The rule against exploding gradients of Pascanu, Mikolov and Bengio (2013, algorithm 1), over all
+    parameters together.
+
+    Parameters
+    ----------
+    theta_bar : ndarray of shape (P,)
+        Gradient; changed if it is too long.
+    max_norm : float or None
+        Largest norm; None clips nothing.
+
+    Returns
+    -------
+    norm : float
+        Norm before clipping. If it is not finite, the gradient is left as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.training import clip_by_global_norm
+    >>> theta_bar = np.array([3.0, 4.0])
+    >>> clip_by_global_norm(theta_bar, max_norm=1.0)
+    5.0
+    >>> theta_bar
+    array([0.6, 0.8])
+    """
+    return _clip(theta_bar, math.inf if max_norm is None else float(max_norm))
+
+
+# The sum may be reassociated, so that it vectorizes; its order is the compiled loop's, always the same.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def _clip(theta_bar: NDArray[Any], max_norm: float) -> float:
+    squares = 0.0
+    for i in range(theta_bar.size):
+        squares += np.float64(theta_bar[i]) * np.float64(theta_bar[i])
+    norm = math.sqrt(squares)
+    if max_norm < norm < math.inf:
+        scale = theta_bar.dtype.type(max_norm / norm)
+        for i in range(theta_bar.size):
+            theta_bar[i] *= scale
+    return norm

@@ -1,0 +1,70 @@
+"""Initial weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from numbarnn.cells import CELLS, LSTM, CoupledLSTM, CoupledPeepholeLSTM, PeepholeLSTM, ProjectedLSTM
+from numbarnn.cells.form import form_of
+
+PARAMETRIZE = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
+
+
+@PARAMETRIZE
+def test_shapes_and_dtype(kind):
+    form = form_of(kind)
+    for dtype in ("float32", np.float64, np.dtype("float32")):
+        cell = kind.init(3, 5, dtype, random_state=0)
+        assert cell.W.shape == (3, 5 * len(form.input_gates))
+        assert cell.R.shape == (5, 5 * len(form.recurrent_gates))
+        assert cell.b.shape == (5 * kind.n_gates,)
+        assert {getattr(cell, name).shape for name in form.unit_parameters} <= {(5,)}
+        assert [getattr(cell, name).shape for name in form.projection] == [(5, 5), (5,)][: len(form.projection)]
+        assert {array.dtype for array in cell} == {np.dtype(dtype)}
+
+
+@PARAMETRIZE
+def test_input_weights_are_glorot_uniform_gate_by_gate(kind):
+    cell = kind.init(60, 40, "float64", random_state=0)
+    bound = np.sqrt(6 / 100)
+    for gate in np.split(cell.W, cell.W.shape[1] // 40, axis=1):
+        assert np.abs(gate).max() <= bound
+        assert_allclose(gate.std(), bound / np.sqrt(3), rtol=0.05, atol=0)
+        assert_allclose(gate.mean(), 0, rtol=0, atol=0.05 * bound)
+
+
+@PARAMETRIZE
+def test_recurrent_weights_are_orthogonal_gate_by_gate(kind):
+    cell = kind.init(3, 17, "float64", random_state=0)
+    for gate in np.split(cell.R, cell.R.shape[1] // 17, axis=1):
+        assert_allclose(gate.T @ gate, np.eye(17), rtol=0, atol=1e-14)
+
+
+BIASES = {
+    **dict.fromkeys([LSTM, PeepholeLSTM, ProjectedLSTM], (0, 1, 0, 0)),
+    **dict.fromkeys([CoupledLSTM, CoupledPeepholeLSTM], (-1, 0, 0)),
+}
+
+
+@PARAMETRIZE
+def test_bias_is_zero_but_for_the_forget_gate(kind):
+    assert_array_equal(kind.init(3, 2).b, np.repeat(BIASES.get(kind, [0] * kind.n_gates), 2))
+
+
+@PARAMETRIZE
+def test_unit_parameters_are_zero(kind):
+    cell = kind.init(3, 2)
+    for name in form_of(kind).unit_parameters:
+        assert_array_equal(getattr(cell, name), 0)
+
+
+@PARAMETRIZE
+def test_seeds(kind):
+    first, same, other = (kind.init(3, 5, "float64", random_state=seed) for seed in (1, 1, 2))
+    rounded = kind.init(3, 5, "float32", random_state=1)
+    for name in ("W", "R"):
+        assert_array_equal(getattr(first, name), getattr(same, name))
+        assert_array_equal(getattr(first, name).astype("float32"), getattr(rounded, name))
+        assert not np.array_equal(getattr(first, name), getattr(other, name))

@@ -1,0 +1,42 @@
+"""Vectors: arithmetic lane by lane, and loads and stores that touch no number beyond their count."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from numbarnn.cpu.simd import lanes, load, store
+
+
+@numba.njit(error_model="numpy")
+def combine(a, b, out, count):
+    """-(a + b) * a / b - b in the first `count` places of row 1, from the second row of a and b."""
+    for start in range(0, count, lanes(a)):
+        left = load(a, (1, start), count - start)
+        right = load(b, (1, start), count - start)
+        total = left + right
+        total += right
+        store(out, (1, start), count - start, -total * left / right - right)
+
+
+@numba.njit(error_model="numpy")
+def n_lanes(array):
+    return lanes(array)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 17, 31, 40])
+def test_partial_vectors(dtype, count):
+    rng = np.random.default_rng(count)
+    a, b = rng.uniform(1, 2, (2, 3, 40)).astype(dtype)
+    out = np.full_like(a, 7)
+    combine(a, b, out, count)
+    expected = np.full_like(a, 7)
+    expected[1, :count] = (-((a + b) + b) * a / b - b)[1, :count]
+    assert_array_equal(out, expected)
+
+
+def test_lanes_fill_a_register():
+    assert n_lanes(np.zeros(1, np.float32)) == 2 * n_lanes(np.zeros(1, np.float64))

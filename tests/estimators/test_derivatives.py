@@ -1,0 +1,269 @@
+"""Derivatives of fitted estimators: the forms of X, the choice of the output, finite differences, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from numbarnn import RNNClassifier, RNNRegressor
+from numbarnn.data import Sequences, time_major
+from numbarnn.network import Batch, objective
+from tests.estimators.problems import labels, numbers, objects, ragged
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X = ragged(12)
+LENGTHS = np.array([len(x) for x in X])
+NAMES = np.array(["falls", "rises"])[labels(X)]
+QUICK = {"hidden_layer_sizes": 3, "cell": "lstm", "learning_rate_init": 0.05, "max_iter": 5, "random_state": 0}
+STEP = 1e-6
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return RNNClassifier(**QUICK).fit(X, NAMES)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return RNNRegressor(**QUICK).fit(X, np.column_stack([numbers(X), -numbers(X), numbers(X) ** 2]))
+
+
+@pytest.fixture(scope="module")
+def tagger():
+    """One class a step."""
+    return RNNClassifier(**QUICK, return_sequences=True).fit(X, [(x[:, 0] > 0).astype(int) for x in X])
+
+
+def slopes(function, items):
+    """Central differences of each sequence's own number by its inputs, one list item for each sequence."""
+    result = [np.empty_like(item) for item in items]
+    for n, item in enumerate(items):
+        for i in np.ndindex(item.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = item.copy()
+                moved[i] += sign * STEP
+                ends.append(function(moved, n))
+            result[n][i] = (ends[0] - ends[1]) / (2 * STEP)
+    return result
+
+
+def assert_all_close(actual, expected, rtol=1e-6, atol=1e-8):
+    assert [array.shape for array in actual] == [array.shape for array in expected]
+    for a, e in zip(actual, expected, strict=True):
+        assert_allclose(a, e, rtol=rtol, atol=atol)
+
+
+def test_gradient_of_a_probability(classifier):
+    gradient = classifier.input_gradient(X, "rises", activated=True)
+    assert_all_close(gradient, slopes(lambda x, _: classifier.predict_proba([x])[0, 1], X))
+
+
+def test_gradient_of_a_score_is_that_of_the_logarithmic_odds(classifier):
+    rises, falls = (classifier.input_gradient(X, name) for name in ("rises", "falls"))
+    by_odds = slopes(lambda x, _: np.diff(classifier.predict_log_proba([x])).item(), X)
+    assert_all_close([r - f for r, f in zip(rises, falls, strict=True)], by_odds)
+
+
+def test_no_output_is_the_predicted_class(classifier):
+    gradient = classifier.input_gradient(X)
+    assert_all_close(gradient, classifier.input_gradient(X, classifier.predict(X)), rtol=0, atol=0)
+    assert len(set(classifier.predict(X))) == 2
+
+
+def test_gradient_of_a_regressors_output(regressor):
+    gradient = regressor.input_gradient(X, 2)
+    assert_all_close(gradient, slopes(lambda x, _: regressor.predict([x])[0, 2], X))
+    assert_all_close(regressor.input_gradient(X, 2, activated=True), gradient, rtol=0, atol=0)
+
+
+def test_gradient_of_a_label_among_several():
+    several = RNNClassifier(**QUICK).fit(X, np.column_stack([labels(X), 1 - labels(X), labels(X[::-1])]))
+    gradient = several.input_gradient(X, 2, activated=True)
+    assert_all_close(gradient, slopes(lambda x, _: several.predict_proba([x])[0, 2], X))
+    with pytest.raises(ValueError, match="output must name one of the 3 outputs"):
+        several.input_gradient(X)
+
+
+def test_gradient_of_one_step_or_of_all(tagger):
+    for step in (1, -1):
+        gradient = tagger.input_gradient(X, 1, step=step, activated=True)
+        assert_all_close(gradient, slopes(lambda x, _, t=step: tagger.predict_proba([x])[0][t, 1], X))
+    assert all(np.all(g[2:] == 0) for g in tagger.input_gradient(X, 1, step=1))
+    summed = tagger.input_gradient(X, 1, activated=True)
+    assert_all_close(summed, slopes(lambda x, _: tagger.predict_proba([x])[0][:, 1].sum(), X))
+    assert [g.shape for g in tagger.input_gradient(X)] == [x.shape for x in X]
+
+
+def test_gradients_have_the_form_of_the_sequences(classifier):
+    cube = np.random.default_rng(0).standard_normal((4, 5, 2))
+    gradient = classifier.input_gradient(cube)
+    assert gradient.shape == cube.shape
+    items = classifier.input_gradient(objects(list(cube)))
+    assert items.dtype == object
+    assert_all_close(list(items), list(gradient), rtol=0, atol=0)
+    flat = RNNRegressor(**QUICK).fit(cube[..., 0], cube[:, 0, 0])
+    assert flat.input_gradient(cube[..., 0]).shape == (4, 5)
+    assert_array_equal(flat.input_gradient(list(cube[..., 0])), flat.input_gradient(cube[..., 0]))
+
+
+def test_a_sequence_has_its_gradient_alone_or_in_company(classifier):
+    together = classifier.input_gradient(X, "rises")
+    for x, expected in zip(X, together, strict=True):
+        assert_array_equal(classifier.input_gradient([x], "rises")[0], expected)
+
+
+def test_parameter_gradients(classifier):
+    gradients = classifier.parameter_gradients(X, NAMES)
+    weights = np.random.default_rng(0).uniform(size=12)
+    x, lengths = time_major(Sequences(np.concatenate(X), LENGTHS), np.arange(12))
+    batch = Batch(x, lengths, labels(X), weights)
+    batch_bar = objective(classifier.network_, classifier._loss, classifier.theta_, batch).theta_bar
+    assert_allclose(np.average(gradients, axis=0, weights=weights), batch_bar, rtol=1e-12, atol=1e-14)
+
+
+def test_parameter_gradients_of_steps(tagger):
+    y = [(x[:, 0] > 0).astype(int) for x in X]
+    gradients = tagger.parameter_gradients(X, y)
+    x, lengths = time_major(Sequences(np.concatenate(X), LENGTHS), np.arange(12))
+    batch = Batch(x, lengths, np.concatenate(y), np.ones(12))
+    batch_bar = objective(tagger.network_, tagger._loss, tagger.theta_, batch).theta_bar
+    assert_allclose(np.average(gradients, axis=0, weights=LENGTHS), batch_bar, rtol=1e-12, atol=1e-14)
+
+
+def test_parameter_gradients_do_not_disturb_the_estimator():
+    one = RNNRegressor(**QUICK).fit(X, numbers(X))
+    before = dict(vars(one))
+    one.parameter_gradients(X, numbers(X)[:, np.newaxis])
+    assert vars(one) == before
+    assert one.predict(X).shape == (12,)
+
+
+def test_gradient_flow_has_the_form_of_the_sequences(classifier, tagger):
+    (norms,) = classifier.gradient_flow(X, NAMES).values()
+    assert [array.shape for array in norms] == [(length,) for length in LENGTHS]
+    views = classifier.network_.views(classifier.theta_)
+    z_bar = classifier.predict_proba(X) - np.eye(2)[labels(X)]
+    last = [array[-1] for array in norms]
+    assert_allclose(last, np.linalg.norm(z_bar @ views["readout.W"].T, axis=1), rtol=1e-12, atol=0)
+    (norms,) = tagger.gradient_flow(X, [(x[:, 0] > 0).astype(int) for x in X]).values()
+    assert [array.shape for array in norms] == [(length,) for length in LENGTHS]
+
+
+@pytest.mark.parametrize("name", ["classifier", "regressor", "tagger"])
+def test_products_are_transposes_of_each_other(name, request):
+    estimator = request.getfixturevalue(name)
+    rng = np.random.default_rng(0)
+    X_dot, theta_dot = [rng.standard_normal(x.shape) for x in X], rng.standard_normal(estimator.theta_.size)
+    outputs_dot = estimator.jacobian_vector_product(X, X_dot, theta_dot)
+    if name == "tagger":
+        outputs_bar = [rng.standard_normal(z_dot.shape) for z_dot in outputs_dot]
+        assert [z_dot.shape for z_dot in outputs_dot] == [(length, 2) for length in LENGTHS]
+        left = sum(map(np.vdot, outputs_bar, outputs_dot))
+    else:
+        outputs_bar = rng.standard_normal(outputs_dot.shape)
+        left = np.vdot(outputs_bar, outputs_dot)
+    X_bar, theta_bar = estimator.vector_jacobian_product(X, outputs_bar)
+    right = sum(map(np.vdot, X_bar, X_dot)) + np.vdot(theta_bar, theta_dot)
+    assert_allclose(left, right, rtol=1e-11, atol=1e-12)
+
+
+def test_the_jacobian_vector_product_is_the_slope_of_the_predictions(regressor):
+    rng = np.random.default_rng(0)
+    X_dot = [rng.standard_normal(x.shape) for x in X]
+    ends = [regressor.predict([x + s * x_dot for x, x_dot in zip(X, X_dot, strict=True)]) for s in (STEP, -STEP)]
+    assert_allclose(regressor.jacobian_vector_product(X, X_dot), (ends[0] - ends[1]) / (2 * STEP), rtol=1e-6, atol=1e-8)
+    assert_array_equal(regressor.jacobian_vector_product(X), 0)
+
+
+def test_float32_stays(classifier):
+    low = RNNClassifier(**QUICK, dtype="float32").fit(X, NAMES)
+    assert {g.dtype for g in low.input_gradient(X, activated=True)} == {np.dtype("float32")}
+    assert low.parameter_gradients(X, NAMES).dtype == "float32"
+    assert low.jacobian_vector_product(X, X).dtype == "float32"
+
+
+def test_threads_change_no_bit(classifier):
+    one, two = (RNNClassifier(**QUICK, n_jobs=n_jobs).fit(X, NAMES) for n_jobs in (1, 2))
+    assert_all_close(one.input_gradient(X), two.input_gradient(X), rtol=0, atol=0)
+    z_bar = np.ones((12, 2))
+    assert_array_equal(*(est.vector_jacobian_product(X, z_bar).theta_bar for est in (one, two)))
+
+
+CALLS = {
+    "input_gradient": (X,),
+    "parameter_gradients": (X, NAMES),
+    "gradient_flow": (X, NAMES),
+    "jacobian_vector_product": (X, X),
+    "vector_jacobian_product": (X, np.ones((12, 2))),
+}
+
+
+@pytest.mark.parametrize(("method", "arguments"), CALLS.items(), ids=CALLS)
+def test_before_fit(method, arguments):
+    with pytest.raises(NotFittedError):
+        getattr(RNNClassifier(), method)(*arguments)
+
+
+@pytest.mark.parametrize(("method", "arguments"), CALLS.items(), ids=CALLS)
+def test_other_features(classifier, method, arguments):
+    with pytest.raises(ValueError, match="is expecting 2 features"):
+        getattr(classifier, method)([x[:, :1] for x in X], *arguments[1:])
+
+
+def test_errors_of_the_choice(classifier, regressor, tagger):
+    with pytest.raises(ValueError, match=r"output must be of \['falls', 'rises'\], got 'stays'"):
+        classifier.input_gradient(X, "stays")
+    with pytest.raises(ValueError, match="one for each of 12, got"):
+        classifier.input_gradient(X, NAMES[:5])
+    with pytest.raises(ValueError, match=r"output must be of \[0, 1, 2\], got -1"):
+        regressor.input_gradient(X, -1)
+    with pytest.raises(ValueError, match="output must name one of the 3 outputs, got None"):
+        regressor.input_gradient(X)
+    with pytest.raises(ValueError, match="step must be None without return_sequences=True, got 1"):
+        classifier.input_gradient(X, step=1)
+    with pytest.raises(ValueError, match="the shortest has 2 steps, got 2"):
+        tagger.input_gradient(X, step=2)
+    with pytest.raises(TypeError, match=r"step must be an integer or None, got 0\.5"):
+        tagger.input_gradient(X, step=0.5)
+
+
+def test_errors_of_directions_and_cotangents(classifier, tagger):
+    with pytest.raises(ValueError, match=r"X_dot must have the form of X, for 12 sequences, got 11"):
+        classifier.jacobian_vector_product(X, X[1:])
+    with pytest.raises(ValueError, match=r"expected X_dot\[0\] of shape"):
+        classifier.jacobian_vector_product(X, [x[1:] for x in X])
+    with pytest.raises(ValueError, match="Input X_dot contains NaN"):
+        classifier.jacobian_vector_product(X, [x * np.nan for x in X])
+    with pytest.raises(ValueError, match="theta_dot must have the shape"):
+        classifier.jacobian_vector_product(X, theta_dot=np.ones(3))
+    with pytest.raises(ValueError, match=r"outputs_bar must have the shape \(12, 2\), got \(12,\)"):
+        classifier.vector_jacobian_product(X, np.ones(12))
+    with pytest.raises(ValueError, match="Input outputs_bar contains infinity"):
+        classifier.vector_jacobian_product(X, np.full((12, 2), np.inf))
+    with pytest.raises(ValueError, match=r"expected outputs_bar\[0\] of shape"):
+        tagger.vector_jacobian_product(X, [np.ones(length) for length in LENGTHS])
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_an_overflow_is_an_error():
+    reg = RNNRegressor(**QUICK | {"cell": "elman_relu"}).fit(X, numbers(X))
+    reg.network_.views(reg.theta_)["readout.W"][...] = 10
+    with pytest.raises(ValueError, match="a direction is too large"):
+        reg.jacobian_vector_product(X, [np.full_like(x, 1e308) for x in X])
+    with pytest.raises(ValueError, match="a direction is too large"):
+        reg.vector_jacobian_product(X, np.full((12, 1), 1e308))
+
+
+def test_errors_of_targets(classifier, regressor):
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        classifier.parameter_gradients(X, None)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        classifier.parameter_gradients(X, NAMES[1:])
+    with pytest.raises(ValueError, match="classes not in"):
+        classifier.parameter_gradients(X, labels(X).astype(str))
+    with pytest.raises(ValueError, match="for 3 identity outputs; got targets for 1 identity"):
+        regressor.parameter_gradients(X, numbers(X))

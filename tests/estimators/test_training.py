@@ -1,0 +1,192 @@
+"""fit, partial_fit, warm starts, early stopping, and what is left when they fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from numbarnn import RNNClassifier, RNNRegressor
+from tests.estimators.problems import labels, numbers, ragged
+
+X = ragged(40)
+Y = labels(X)
+QUICK = {"hidden_layer_sizes": 4, "max_iter": 4, "random_state": 0}
+
+ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@ignore_convergence
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
+def test_fitted_attributes(estimator):
+    est = estimator((4, 3), max_iter=4, random_state=0).fit(X, Y)
+    assert est.n_iter_ == len(est.loss_curve_) == 4
+    assert est.t_ == 4 * 40
+    assert est.loss_ == est.loss_curve_[-1]
+    assert est.best_loss_ == min(est.loss_curve_)
+    assert est.n_layers_ == 4
+    assert est.validation_scores_ is None
+    assert est.best_validation_score_ is None
+    assert est.theta_.shape == (est.network_.n_parameters,)
+    assert est.network_.views(est.theta_)["layer1.forward.R"].shape == (3, 12)
+
+
+def test_training_ends_when_the_loss_no_longer_improves():
+    clf = RNNClassifier(4, max_iter=200, tol=0.1, n_iter_no_change=3, random_state=0).fit(X, Y)
+    assert clf.n_iter_ == 5
+
+
+def test_the_last_epoch_without_convergence_is_a_warning():
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(4\) reached") as record:
+        RNNClassifier(**QUICK).fit(X, Y)
+    assert record[0].filename == __file__
+
+
+@ignore_convergence
+def test_early_stopping_keeps_the_parameters_of_the_best_score():
+    settings = QUICK | {"max_iter": 30, "learning_rate_init": 0.3, "early_stopping": True}
+    clf = RNNClassifier(**settings, validation_fraction=0.5).fit(X, Y)
+    scores = clf.validation_scores_
+    assert clf.best_validation_score_ == max(scores)
+    assert len(scores) == clf.n_iter_
+    best = RNNClassifier(**settings | {"max_iter": 1 + int(np.argmax(scores))}, validation_fraction=0.5).fit(X, Y)
+    assert_array_equal(clf.theta_, best.theta_)
+    assert clf.n_iter_ > best.n_iter_
+
+
+@ignore_convergence
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_early_stopping_of_a_regressor(return_sequences):
+    y = [x[:, 0] for x in X] if return_sequences else numbers(X)
+    reg = RNNRegressor(**QUICK, early_stopping=True, return_sequences=return_sequences)
+    reg.fit(X, y, sample_weight=np.arange(40) + 1.0)
+    assert len(reg.validation_scores_) == 4
+    assert reg.best_validation_score_ <= 1
+
+
+@ignore_convergence
+def test_a_warm_start_goes_on():
+    clf = RNNClassifier(**QUICK, warm_start=True).fit(X, Y)
+    cold_loss = clf.loss_
+    clf.fit(X, Y)
+    assert clf.n_iter_ == 4
+    assert len(clf.loss_curve_) == 8
+    assert clf.loss_curve_[4] < cold_loss
+    assert RNNClassifier(**QUICK).fit(X, Y).fit(X, Y).loss_curve_ == clf.loss_curve_[:4]
+
+
+@ignore_convergence
+@pytest.mark.parametrize("parameters", [{}, {"solver": "sgd"}, {"learning_rate": "invscaling"}], ids=str)
+def test_partial_fit_is_fit_epoch_by_epoch(parameters):
+    parameters = QUICK | {"batch_size": 7} | parameters
+    whole = RNNClassifier(**parameters).fit(X, Y)
+    parts = RNNClassifier(**parameters)
+    for _ in range(4):
+        parts.partial_fit(X, Y, classes=[0, 1])
+    assert_array_equal(parts.theta_, whole.theta_)
+    assert parts.loss_curve_ == whole.loss_curve_
+    assert (parts.n_iter_, parts.t_) == (1, whole.t_)
+
+
+def test_partial_fit_of_a_regressor():
+    reg = RNNRegressor(**QUICK).partial_fit(X, numbers(X))
+    before = reg.loss_
+    assert reg.partial_fit(X, numbers(X), sample_weight=np.ones(40)).loss_ < before
+
+
+def test_partial_fit_need_not_see_all_classes_at_once():
+    up = [i for i in range(40) if Y[i]]
+    clf = RNNClassifier(**QUICK).partial_fit([X[i] for i in up], Y[up], classes=[1, 0, 7])
+    clf.partial_fit(X, Y)
+    assert_array_equal(clf.classes_, [0, 1, 7])
+    assert clf.predict_proba(X).shape == (40, 3)
+
+
+def test_partial_fit_of_several_labels():
+    y = np.column_stack([Y, 1 - Y])
+    clf = RNNClassifier(**QUICK).partial_fit(X, y, classes=[0, 1]).partial_fit(X, y)
+    assert clf.predict(X).shape == (40, 2)
+
+
+def unchanged(estimator, error, match, action):
+    """Assert that the action fails and leaves the estimator as it was."""
+    before, predictions = dict(vars(estimator)), estimator.predict_proba(X)
+    with pytest.raises(error, match=match):
+        action()
+    assert vars(estimator) == before
+    assert_array_equal(estimator.predict_proba(X), predictions)
+
+
+@pytest.fixture
+def fitted():
+    return RNNClassifier(**QUICK).partial_fit(X, Y, classes=[0, 1])
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted):
+    cases = [
+        ("NaN", lambda: fitted.fit([np.full((2, 3), np.nan)] * 40, Y)),
+        ("inconsistent numbers", lambda: fitted.fit(X, Y[1:])),
+        ("Negative values", lambda: fitted.fit(X, Y, sample_weight=-np.ones(40))),
+        ("Unknown label type", lambda: fitted.fit(X, numbers(X))),
+        ("3 features", lambda: fitted.partial_fit([np.ones((2, 3))] * 40, Y)),
+        ("classes not in", lambda: fitted.partial_fit(X, Y + 1)),
+        ("is not the same as on last call", lambda: fitted.partial_fit(X, Y, classes=[0, 1, 2])),
+        ("cannot go on with another network", lambda: fitted.partial_fit(X, np.column_stack([Y, Y]))),
+    ]
+    for match, action in cases:
+        unchanged(fitted, ValueError, match, action)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"hidden_layer_sizes": 5}, {"cell": "elman"}, {"bidirectional": True}, {"dtype": "float32"}],
+    ids=str,
+)
+def test_training_cannot_go_on_with_another_network(fitted, parameters):
+    fitted.set_params(**parameters)
+    unchanged(fitted, ValueError, "cannot go on with another network", lambda: fitted.partial_fit(X, Y))
+    fitted.set_params(warm_start=True)
+    unchanged(fitted, ValueError, "cannot go on with another network", lambda: fitted.fit(X, Y))
+
+
+def test_a_parameter_that_turned_bad_is_an_error(fitted):
+    fitted.set_params(cell="abacus")
+    unchanged(fitted, ValueError, "'cell' parameter", lambda: fitted.partial_fit(X, Y))
+
+
+def test_a_training_that_diverges_leaves_the_estimator_as_it_was(fitted):
+    fitted.set_params(solver="sgd", learning_rate_init=1e300, cell="elman_relu", batch_size=5)
+    with np.errstate(all="ignore"):
+        unchanged(fitted, ValueError, "not finite", lambda: fitted.fit(X, Y))
+
+
+class Interrupting(np.random.RandomState):
+    """Somebody presses Ctrl-C before the third epoch."""
+
+    epochs = 0
+
+    def permutation(self, x):
+        self.epochs += 1
+        if self.epochs == 3:
+            raise KeyboardInterrupt
+        return super().permutation(x)
+
+
+def test_ctrl_c_leaves_a_usable_estimator():
+    clf = RNNClassifier(4, max_iter=1000, random_state=Interrupting(0))
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        clf.fit(X, Y)
+    with pytest.warns(ConvergenceWarning):
+        two_epochs = RNNClassifier(4, max_iter=2, random_state=0).fit(X, Y)
+    assert clf.n_iter_ == 2
+    assert_array_equal(clf.theta_, two_epochs.theta_)
+    assert clf.partial_fit(X, Y).predict(X).shape == (40,)
+
+
+@ignore_convergence
+def test_verbose_shows_the_loss(capsys):
+    RNNClassifier(**QUICK, verbose=1).fit(X, Y)
+    assert "loss" in capsys.readouterr().err
+    RNNClassifier(**QUICK).fit(X, Y)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,172 @@
+"""The one grid that every cell passes. A new cell is checked by one more line in CELLS."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numbarnn
+from numbarnn.cells.form import form_of
+from tests import reference
+
+CELLS = {
+    "elman": reference.elman,
+    "elman_relu": reference.elman_relu,
+    "leaky_elman": reference.leaky_elman,
+    "jordan": reference.jordan,
+    "lstm": reference.lstm,
+    "peephole_lstm": reference.peephole_lstm,
+    "coupled_lstm": reference.coupled_lstm,
+    "coupled_peephole_lstm": reference.coupled_peephole_lstm,
+    "projected_lstm": reference.projected_lstm,
+    "gru": reference.gru,
+    "gru_reset_before": reference.gru_reset_before,
+}
+
+
+class Spec(NamedTuple):
+    T: int
+    B: int
+    I: int
+    H: int
+    ragged: bool = False
+    scale: float = 1.0
+
+
+SPECS = {
+    "one_of_everything": Spec(1, 1, 1, 1),
+    "small": Spec(5, 4, 3, 5, ragged=True),
+    "no_sequences": Spec(5, 0, 3, 5),
+    "no_steps": Spec(0, 3, 3, 5),
+    "equal_lengths": Spec(7, 19, 1, 16),
+    "several_tiles": Spec(6, 70, 17, 37, ragged=True),
+    "many_sequences": Spec(2, 800, 1, 2, ragged=True),
+    "wide": Spec(3, 2, 70, 130, ragged=True),
+    "long": Spec(200, 3, 1, 5, ragged=True),
+    "saturated": Spec(6, 5, 3, 16, ragged=True, scale=50.0),
+}
+DTYPES = ["float32", "float64"]
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+
+
+class Case:
+    """A cell at one place of the grid, with random weights, inputs, states, tangents and cotangents.
+
+    Both dtypes get the same numbers, which float32 holds exactly, so that one run of the reference serves both.
+    """
+
+    def __init__(self, name: str, spec_name: str, dtype: str) -> None:
+        self.name, self.spec_name, self.spec, self.dtype = name, spec_name, SPECS[spec_name], dtype
+        self.id = f"{name}-{spec_name}-{dtype}"
+        T, B, I, H = self.spec[:4]
+        self._rng = np.random.default_rng(list(map(ord, name + spec_name)))
+        kind = numbarnn.cells.CELLS[name]
+        like = kind.init(I, H, dtype, random_state=0, **({"n_outputs": H // 2 + 1} if form_of(kind).projection else {}))
+        N = len(like.R)
+        state_shapes = [(B, N), *[(B, H)] * (like.state_size - 1)]
+
+        self.cell = type(like)(*(self._draw(array.shape, 1 / np.sqrt(len(array))) for array in like))
+        self.x = self._draw((T, B, I), self.spec.scale)
+        self.state = tuple(map(self._draw, state_shapes))
+        self.lengths = self._draw_lengths() if self.spec.ragged else None
+
+        self.cell_dot = type(like)(*(self._draw(array.shape) for array in like))
+        self.x_dot = self._draw((T, B, I))
+        self.state_dot = tuple(map(self._draw, state_shapes))
+        self.y_bar = self._draw((T, B, N))
+        self.state_bar = tuple(map(self._draw, state_shapes))
+
+    def _draw(self, shape, scale=1.0):
+        return (scale * self._rng.standard_normal(shape)).astype("float32").astype(self.dtype)
+
+    def _draw_lengths(self):
+        """Anything from no step to all of them; the shortest, the next and the longest are always there."""
+        lengths = self._rng.integers(0, self.spec.T + 1, self.spec.B)
+        lengths[: min(3, self.spec.B)] = [1, self.spec.T, 0][: self.spec.B]
+        return lengths
+
+    @property
+    def valid(self):
+        """Mask (T, B) of the steps within their sequence's length."""
+        return np.arange(self.spec.T)[:, None] < self.all_lengths
+
+    @property
+    def all_lengths(self):
+        return np.full(self.spec.B, self.spec.T) if self.lengths is None else self.lengths
+
+    def run(self, **options):
+        return numbarnn.forward(self.cell, self.x, self.state, self.lengths, **options)
+
+    @cached_property
+    def tape(self):
+        return self.run().tape
+
+    def adjoint(self, **options):
+        return numbarnn.adjoint(self.cell, self.tape, self.y_bar, self.state_bar, **options)
+
+    def tangent(self, **options):
+        return numbarnn.tangent(self.cell, self.tape, self.cell_dot, self.x_dot, self.state_dot, **options)
+
+    @property
+    def reference_forward(self):
+        return expected(reference.forward, self.name, self.spec_name)
+
+    @property
+    def reference_tangent(self):
+        return expected(reference.tangent, self.name, self.spec_name)
+
+    @property
+    def reference_adjoint(self):
+        return expected(reference.adjoint, self.name, self.spec_name)
+
+    def assert_close(self, actual, expected):
+        """Agreement to the grid's tolerance, relative to each array's largest number."""
+        tolerance = TOLERANCE[self.dtype]
+        for a, e in zip(leaves(actual), leaves(expected), strict=True):
+            assert a.dtype == self.dtype
+            assert_allclose(a, e, rtol=tolerance, atol=tolerance * np.max(np.abs(e), initial=0))
+
+
+def leaves(tree):
+    """The arrays of a nested tuple, in order."""
+    return [tree] if isinstance(tree, np.ndarray) else [leaf for branch in tree for leaf in leaves(branch)]
+
+
+def assert_same_bits(actual, expected):
+    """Equality to the bit, signs of zeros and NaN too."""
+    for a, e in zip(leaves(actual), leaves(expected), strict=True):
+        assert a.dtype == e.dtype
+        bits = f"u{a.itemsize}"
+        assert_array_equal(a.view(bits), e.view(bits))
+
+
+@lru_cache(None)
+def case(name, spec_name, dtype):
+    return Case(name, spec_name, dtype)
+
+
+@lru_cache(None)
+def expected(run, name, spec_name):
+    """What a pass of the reference returns."""
+    this = case(name, spec_name, "float64")
+    more = {
+        reference.forward: (),
+        reference.tangent: (this.cell_dot, this.x_dot, this.state_dot),
+        reference.adjoint: (this.y_bar, this.state_bar),
+    }
+    return run(CELLS[name], this.cell, this.x, this.state, this.all_lengths, *more[run])
+
+
+def over(cells=CELLS, specs=SPECS, dtypes=DTYPES):
+    """Parametrize a test's `case` over the grid, or over the given part of it."""
+    cases = [case(name, spec, dtype) for name in cells for spec in specs for dtype in dtypes]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case)) for case in cases])
+
+
+def marks(case):
+    """Leave out what mostly compiles once more: the kernels know no cell by name, so three of them tell in float32."""
+    return () if case.dtype == "float64" or case.name in ("elman", "lstm", "gru") else pytest.mark.slow

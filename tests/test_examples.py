@@ -1,0 +1,101 @@
+"""Each example runs as a script from any folder, says what it should, and leaves its picture there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(name, folder):
+    """Return what the example prints; an error in it is an error here."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "examples" / f"{name}.py"]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def picture(path):
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_lstm_step(tmp_path):
+    table = run("lstm_step", tmp_path).splitlines()
+    rows = [line.split() for line in table[-6:]]
+    assert [row[0] for row in rows] == ["W", "R", "b", "x", "h'", "c'"]
+    assert all(float(row[2]) < 1e-6 < float(row[1]) for row in rows)
+
+
+def test_memory_cell(tmp_path):
+    table = run("memory_cell", tmp_path).splitlines()
+    read = {line[:20].strip(): float(line.split()[-1]) for line in table if "|" in line and "step" not in line}
+    assert read["keep and read"] == read["read again"] == 4.2
+    assert read["keep"] == read["forget"] == read["read what is left"] == 0
+    assert [float(derivative) for derivative in table[-1].split()] == [0, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.slow
+def test_vanishing_gradient(tmp_path):
+    pytest.importorskip("matplotlib")
+    table = run("vanishing_gradient", tmp_path).splitlines()
+    first, last = ({line[:24].strip(): float(line.split()[k]) for line in table[1:]} for k in (-5, -1))
+    assert first["RNN"] < 1e-6 * last["RNN"]
+    assert first["LSTM, forget bias 2"] > 0.01 * last["LSTM, forget bias 2"]
+    assert picture(tmp_path / "vanishing_gradient.png")
+
+
+@pytest.mark.slow
+def test_inside_a_network(tmp_path):
+    pytest.importorskip("matplotlib")
+    score, marked, before, after = run("inside_a_network", tmp_path).splitlines()
+    assert float(score.split(",")[0].split()[-1]) > 0.98
+    assert 0.9 < float(marked.split(":")[1].split()[0]) < 1.1
+    assert all(float(exponent) < -0.02 for exponent in before.split()[-4:])
+    first, *rest = (float(exponent) for exponent in after.split()[-4:])
+    assert abs(first) < 0.01
+    assert max(rest) < -0.1
+    assert picture(tmp_path / "inside_a_network.png")
+
+
+@pytest.mark.slow
+def test_custom_cell(tmp_path):
+    table = map(str.split, run("custom_cell", tmp_path).splitlines()[1:])
+    rows = {name: np.array(numbers, float) for name, *numbers in table}
+    assert list(rows) == ["Oscillator", "Elman", "LSTM"]
+    assert all(error <= 1e-12 and rate >= 1.9 for error, rate, *_ in rows.values())
+    assert rows["Oscillator"][-1] < 0.3 * rows["Elman"][-1]
+
+
+@pytest.mark.slow
+def test_forecast_sunspots(tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("statsmodels")
+    table = run("forecast_sunspots", tmp_path).splitlines()
+    start = next(k for k, line in enumerate(table) if line.startswith("numbarnn"))
+    errors = [np.array(line.split()[-4:], float) for line in table[start : start + 4]]
+    ours, _, naive, seasonal = errors
+    assert np.all(ours < 0.6 * np.minimum(naive, seasonal))
+    assert picture(tmp_path / "forecast_sunspots.png")
+
+
+@pytest.mark.slow
+def test_spoken_vowels(tmp_path):
+    pytest.importorskip("sktime")
+    table = run("spoken_vowels", tmp_path).splitlines()
+    (mean,) = (float(line.split()[1]) for line in table if line.startswith("mean"))
+    assert mean >= 0.975
+
+
+@pytest.mark.slow
+def test_long_series(tmp_path):
+    printed = run("long_series", tmp_path)
+    assert "the same bits as one call: True" in printed
+    assert float(printed.split("(NRMSE): ")[1].split(";")[0]) < 0.2
+    assert picture(tmp_path / "long_series.png")

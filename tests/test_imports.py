@@ -1,0 +1,36 @@
+"""The import contract of pyproject.toml, and what importing numbarnn costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbarnn
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [*ROOT.glob("numbarnn/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("examples/*.py")]
+
+
+def test_imports_point_down(monkeypatch):
+    importlinter = pytest.importorskip("importlinter.cli")
+    monkeypatch.chdir(ROOT)
+    assert importlinter.lint_imports(no_cache=True) == 0
+
+
+def test_public_names_are_there():
+    assert [name for name in numbarnn.__all__ if not hasattr(numbarnn, name)] == []
+
+
+def test_no_other_engine_and_no_frame_library_is_imported():
+    unwanted = {"torch", "jax", "tensorflow", "pandas", "polars", "matplotlib"}
+    code = f"import sys, numbarnn; print(*{unwanted} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_passes_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

@@ -1,0 +1,123 @@
+"""One step at a time gives what one call over the whole sequence gives."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import numbarnn
+from tests import grid
+from tests.grid import assert_same_bits
+
+
+@numba.njit
+def run_compiled(stream, x, y):
+    for t in range(x.shape[0]):
+        y[t] = numbarnn.step(stream, x[t])
+
+
+def whole(case):
+    """One pass over all steps of all sequences."""
+    return numbarnn.forward(case.cell, case.x, case.state, keep_tape=False)
+
+
+@grid.over(specs=["one_of_everything", "small", "no_sequences", "several_tiles", "wide"], dtypes=["float64"])
+def test_steps_are_one_pass(case):
+    stream = numbarnn.stream(case.cell, case.spec.B, case.state)
+    y = [numbarnn.step(stream, x_t) for x_t in case.x]
+    assert_same_bits((np.array(y), stream.state), whole(case)[:2])
+
+
+@grid.over(["elman", "lstm"], specs=["small"])
+def test_in_compiled_code(case):
+    stream, y = numbarnn.stream(case.cell, case.spec.B, case.state), np.empty_like(case.y_bar)
+    run_compiled(stream, case.x, y)
+    assert_same_bits((y, stream.state), whole(case)[:2])
+
+
+@grid.over(specs=["small"], dtypes=["float64"])
+def test_a_stream_goes_on_from_another_call(case):
+    first = numbarnn.forward(case.cell, case.x[:2], case.state)
+    stream = numbarnn.stream(case.cell, case.spec.B, first.state)
+    y = [numbarnn.step(stream, x_t) for x_t in case.x[2:]]
+    assert_same_bits((np.array(y), stream.state), (whole(case).y[2:], whole(case).state))
+
+
+CASE = grid.case("lstm", "small", "float32")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))])
+def test_a_copy_goes_its_own_way(copied):
+    stream = numbarnn.stream(CASE.cell, CASE.spec.B)
+    numbarnn.step(stream, CASE.x[0])
+    other = copied(stream)
+    expected = numbarnn.step(stream, CASE.x[1])
+    numbarnn.step(stream, CASE.x[2])
+    assert_array_equal(numbarnn.step(other, CASE.x[1]), expected)
+
+
+def test_outputs_are_the_callers_own():
+    stream = numbarnn.stream(CASE.cell, CASE.spec.B)
+    first = numbarnn.step(stream, CASE.x[0])
+    kept = first.copy()
+    numbarnn.step(stream, CASE.x[1])
+    assert_array_equal(first, kept)
+
+
+def test_strided_and_read_only_inputs():
+    inputs = np.repeat(CASE.x[0], 2, axis=1)[:, ::2]
+    inputs.flags.writeable = False
+    y = numbarnn.step(numbarnn.stream(CASE.cell, CASE.spec.B), inputs)
+    assert_array_equal(y, numbarnn.step(numbarnn.stream(CASE.cell, CASE.spec.B), CASE.x[0]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_number_that_is_none_leaves_the_stream_as_it_was(bad):
+    stream = numbarnn.stream(CASE.cell, CASE.spec.B)
+    numbarnn.step(stream, CASE.x[0])
+    before = stream.state
+    x_t = CASE.x[1].copy()
+    x_t[-1, -1] = bad
+    with pytest.raises(ValueError, match="x_t must be finite"):
+        numbarnn.step(stream, x_t)
+    with pytest.raises(ValueError, match="x_t must be finite"):
+        run_compiled(stream, x_t[None], np.empty((1, CASE.spec.B, CASE.spec.H), np.float32))
+    assert_same_bits(stream.state, before)
+
+
+def test_wrong_inputs():
+    stream = numbarnn.stream(CASE.cell, CASE.spec.B)
+    with pytest.raises(TypeError, match="stream must come from"):
+        numbarnn.step(CASE.cell, CASE.x[0])
+    with pytest.raises(TypeError, match="x_t must be an array of float32"):
+        numbarnn.step(stream, CASE.x[0].astype(float))
+    with pytest.raises(TypeError, match="x_t must be an array of float32"):
+        numbarnn.step(stream, CASE.x[0].tolist())
+    with pytest.raises(ValueError, match="x_t must have shape"):
+        numbarnn.step(stream, CASE.x[0][:1])
+
+
+def test_wrong_inputs_in_compiled_code():
+    stream, y = numbarnn.stream(CASE.cell, CASE.spec.B), np.empty_like(CASE.y_bar)
+    with pytest.raises(ValueError, match="x_t must have the stream's shape"):
+        run_compiled(stream, CASE.x[:, :1].copy(), y)
+    with pytest.raises(numba.TypingError, match="x_t must be a two-dimensional array of float32"):
+        run_compiled(stream, CASE.x.astype(float), y)
+    with pytest.raises(numba.TypingError, match="stream must come from"):
+        run_compiled(CASE.cell, CASE.x, y)
+
+
+def test_wrong_streams():
+    with pytest.raises(TypeError, match="cell must be a cell"):
+        numbarnn.stream(None)
+    with pytest.raises(TypeError, match="n_sequences must be an integer"):
+        numbarnn.stream(CASE.cell, 1.5)
+    with pytest.raises(ValueError, match="n_sequences must be at least 0"):
+        numbarnn.stream(CASE.cell, -1)
+    with pytest.raises(ValueError, match="state"):
+        numbarnn.stream(CASE.cell, 1, CASE.state)
