@@ -6,12 +6,14 @@ bears concurrent entry, nesting and forks.
 
 from __future__ import annotations
 
+import _thread
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from math import inf
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 
@@ -53,19 +55,51 @@ def for_slices(function: Callable[[int, int], object], n_slices: int, n_threads:
         function(0, n_slices)
         return
     ends = [n_slices * i // n_ranges for i in range(n_ranges + 1)]
-    pool = _pool(os.getpid(), n_ranges - 1)
-    others = [pool.submit(function, *pair) for pair in pairwise(ends[1:])]
+    given: list[None] = []
+    results: list[Exception | None] = []
+    wake: SimpleQueue[None] = SimpleQueue()
+    jobs = [(function, *pair, results, wake) for pair in pairwise(ends[1:])]
     try:
+        given.extend(map(_workers(os.getpid(), n_ranges - 1).put, jobs))
         function(ends[0], ends[1])
     finally:
-        # Also on Ctrl-C no thread may go on writing into arrays that the caller has left.
-        errors = [future.exception() for future in others]
-    for error in errors:
+        _wait(given, results, wake)
+    for error in results:
         if error is not None:
             raise error
 
 
+def _wait(given: list[None], results: list[Exception | None], wake: SimpleQueue[None]) -> None:
+    """Return when all jobs that were given have ended, on Ctrl-C too: none may write into arrays that were left."""
+    try:
+        while len(results) < len(given):
+            wake.get()
+    except BaseException:
+        _wait(given, results, wake)
+        raise
+
+
+def _serve(jobs: SimpleQueue[Any]) -> None:
+    while True:
+        function, first, last, results, wake = jobs.get()
+        error = None
+        try:
+            function(first, last)
+        except Exception as raised:  # noqa: BLE001  (it is the caller's)
+            error = raised
+        results.append(error)
+        wake.put(None)
+        del function, results, wake, error
+
+
 @cache
-def _pool(process: int, n_threads: int) -> ThreadPoolExecutor:
-    """Keep the threads from call to call; a forked process, where they do not live on, gets its own."""
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="numbarnn")
+def _workers(process: int, n_threads: int) -> SimpleQueue[Any]:
+    """Keep the threads from call to call; a forked process, where they do not live on, gets its own.
+
+    Ctrl-C may come between any two bytecodes, also within `threading.Condition`, on which executors and futures rest; it
+    then ends in a RuntimeError or a lock that nobody releases. So the jobs pass through what C does in one go.
+    """
+    jobs: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(n_threads):
+        _thread.start_new_thread(_serve, (jobs,))
+    return jobs

@@ -39,6 +39,11 @@ def output(process, timeout=60):
     return out.split()
 
 
+def assert_ready(process):
+    if process.stdout.readline() != "ready\n":
+        pytest.fail(process.communicate()[1])
+
+
 def assert_all_right(words, n):
     assert words == [digest()] * n
 
@@ -115,7 +120,7 @@ def test_multiprocessing_after_use(method):
 
 INTERRUPTED = """
 expected = digest()
-for round in range(10):
+for round in range(100):
     try:
         print("ready", flush=True)
         while True:
@@ -129,9 +134,9 @@ print(expected)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
 def test_ctrl_c_while_threads_run():
     process = start(INTERRUPTED)
-    for n in range(10):
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.02 + 0.001 * n)
+    for n in range(100):
+        assert_ready(process)
+        time.sleep(0.005 + 0.0001 * n)
         process.send_signal(signal.SIGINT)
     assert_all_right(output(process), 1)
 
@@ -139,7 +144,7 @@ def test_ctrl_c_while_threads_run():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
 def test_ctrl_c_that_nobody_catches_ends_the_process():
     process = start("digest()\nprint('ready', flush=True)\nwhile True: digest()")
-    assert process.stdout.readline() == "ready\n"
+    assert_ready(process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
