@@ -85,7 +85,7 @@ def _serve(jobs: SimpleQueue[Any]) -> None:
         error = None
         try:
             function(first, last)
-        except Exception as raised:  # noqa: BLE001  (it is the caller's)
+        except Exception as raised:
             error = raised
         results.append(error)
         wake.put(None)
@@ -96,8 +96,8 @@ def _serve(jobs: SimpleQueue[Any]) -> None:
 def _workers(process: int, n_threads: int) -> SimpleQueue[Any]:
     """Keep the threads from call to call; a forked process, where they do not live on, gets its own.
 
-    Ctrl-C may come between any two bytecodes, also within `threading.Condition`, on which executors and futures rest; it
-    then ends in a RuntimeError or a lock that nobody releases. So the jobs pass through what C does in one go.
+    Ctrl-C may come between any two bytecodes, also within `threading.Condition`, on which executors and futures rest;
+    it then ends in a RuntimeError or a lock that nobody releases. So the jobs pass through what C does in one go.
     """
     jobs: SimpleQueue[Any] = SimpleQueue()
     for _ in range(n_threads):
