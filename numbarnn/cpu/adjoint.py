@@ -123,8 +123,8 @@ def _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, row):
             continue
         origins[row, 0] = t
         origins[row, 1] = b
-        for i in range(n_inputs):
-            inputs[row, i] = x[t, b, i]
+        for i in range(0, n_inputs, width):
+            store(inputs, (row, i), n_inputs - i, load(x, (t, b, i), n_inputs - i))
         for j in range(0, n_outputs, width):
             store(inputs, (row, n_inputs + j), n_outputs - j, load(h, (t, b, j), n_outputs - j))
         inputs[row, n_inputs + n_outputs] = 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from numbarnn.cells.equations import inner, step
 from numbarnn.cells.form import form_of
+from numbarnn.cells.numbers import zero
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
@@ -92,9 +93,12 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
 @inline
 def _clear_past_ends(lengths, h, first, last):
     """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what stands there."""
+    n_outputs, width = h.shape[2], lanes(h)
+    nothing = zero(load(h, (0, first, 0), n_outputs))
     for b in range(first, last):
         for t in range(lengths[b], h.shape[0] - 1):
-            h[t + 1, b] = 0
+            for j in range(0, n_outputs, width):
+                store(h, (t + 1, b, j), n_outputs - j, nothing)
 
 
 @inline

@@ -15,13 +15,14 @@ from numbarnn.cells.form import form_of
 from numbarnn.cells.form import n_units as units_of
 from numbarnn.cells.numbers import zero
 from numbarnn.cpu.compile import by_cell, inline, kernel
-from numbarnn.cpu.simd import lanes, load, store
+from numbarnn.cpu.simd import lanes, load, store, store_down
 from numbarnn.cpu.tile import VECTORS
 from numbarnn.cpu.units import bias_blocks, input_blocks, panel, recurrent_blocks
 
 # Literals would have what they are passed to compiled once more.
 PLAIN = (np.intp(1), np.intp(VECTORS))
 ONE_BLOCK = (np.intp(0),)
+CACHE_LINE = 64  # bytes
 
 
 def packed_shape(cell):
@@ -81,20 +82,20 @@ def pack_transposed(matrix, n_units, panel, blocks):
     Its rows follow the columns that `pack` makes; those beyond the last unit, and of no block, are zero, too. So are
     the columns that fill up the last vector: denormal numbers, which unused memory may hold, would be slow to multiply.
     """
-    n_columns = matrix.shape[0]
-    width = lanes(matrix)
+    n_columns, width = matrix.shape[0], lanes(matrix)
     span = VECTORS * width
     depth = n_panels(matrix, n_units, panel) * span
     panels = np.empty((n_panels(matrix, n_columns, PLAIN), depth, span), matrix.dtype)
-    for p in range(depth // span):
-        for v in range(panel_vectors(matrix, p, n_units, panel)):
-            unit = p * panel_units(matrix, panel) + v // panel[0] * width
-            block = blocks[v % panel[0]]
-            for lane in range(width):
-                inside = block >= 0 and unit + lane < n_units
-                for n in range((n_columns + width - 1) // width * width):
-                    value = matrix[n, block * n_units + unit + lane] if inside and n < n_columns else 0
-                    panels[n // span, p * span + v * width + lane, n % span] = value
+    for q in range(panels.shape[0]):
+        for j in range(panel_vectors(matrix, q, n_columns, PLAIN) * width):
+            n = q * span + j
+            for p in range(depth // span):
+                for v in range(panel_vectors(matrix, p, n_units, panel)):
+                    unit = p * panel_units(matrix, panel) + v // panel[0] * width
+                    block = blocks[v % panel[0]]
+                    count = n_units - unit if n < n_columns and block >= 0 else np.intp(0)
+                    values = load(matrix, (n, block * n_units + unit), count)
+                    store_down(panels, (q, p * span + v * width, j), values)
     return panels
 
 
@@ -116,12 +117,19 @@ def unpack(panels, first, matrix, n_units, panel, blocks):
 
 
 @kernel
-def pack_cell(cell, packed):
-    """Write a cell's W, R and b for its steps into `packed (P, I + N + 1, VECTORS * lanes)`."""
+def pack_cell(cell, room, shape):
+    """Write a cell's W, R and b for its steps as `(P, I + N + 1, VECTORS * lanes)`; return where in the room that is.
+
+    It begins on a cache line. A vector of 512 bits that crosses from one line to the next is loaded twice: a third more
+    time for single sequences, whose weights are loaded for one row at a time.
+    """
+    first = -room.ctypes.data % CACHE_LINE // room.itemsize
+    packed = room[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
     n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
     pack(cell.W, size, panel(cell), input_blocks(cell), packed, np.intp(0))
     pack(cell.R, size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
     pack(cell.b.reshape(1, -1), size, panel(cell), bias_blocks(cell), packed, n_inputs + n_outputs)
+    return first
 
 
 @kernel

@@ -17,14 +17,13 @@ from numbarnn.cpu import forward as _forward
 from numbarnn.cpu import tangent as _tangent
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
-from numbarnn.cpu.packing import pack_cell, packed_shape, projection_shape, unpack_cell
+from numbarnn.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
 from numbarnn.cpu.tile import prepare
 
 # Rows of the adjoint's block: many enough for a long product, few enough that their `a_bar` of one panel stays in L1.
 BLOCK_ROWS = 96
-CACHE_LINE = 64  # bytes
 
 
 class Tape(NamedTuple):
@@ -63,7 +62,7 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     put_state(cell, state, h[0], record[0])
     packed, units = pack(cell), unit_parameters(cell)
     kernel = kernel_for(cell, _forward.forward)
-    ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
+    ends = all_ends(n_sequences, n_steps) if lengths is None else lengths
     bounds = slice_bounds(n_sequences)
 
     def run(first, last):
@@ -130,6 +129,13 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     return h_dot[1:], take_state(cell, last_h_dot, memory_dot)
 
 
+def all_ends(n_sequences, n_steps):
+    """Return the lengths of sequences that are all as long as the batch."""
+    ends = np.empty(n_sequences, np.intp)
+    ends.fill(n_steps)
+    return ends
+
+
 def _work(cell, x):
     """Return about how many multiply-adds a forward pass takes; a gate's nonlinearity counts for some thirty."""
     return x.shape[0] * x.shape[1] * cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
@@ -137,26 +143,18 @@ def _work(cell, x):
 
 def pack(cell):
     """Return a cell's weights in the order in which the kernels read them."""
-    packed = _aligned(packed_shape(cell), cell.R.dtype)
-    kernel_for(cell, pack_cell)(cell, packed)
-    return packed
-
-
-def _aligned(shape, dtype):
-    """Return an empty array that begins on a cache line.
-
-    A vector of 512 bits that crosses from one line to the next is loaded twice: a third more time for single sequences,
-    whose weights are loaded for one row at a time.
-    """
-    size = prod(shape) * dtype.itemsize
-    room = np.empty(size + CACHE_LINE, np.uint8)
-    first = -room.ctypes.data % CACHE_LINE
-    return room[first : first + size].view(dtype).reshape(shape)
+    shape = packed_shape(cell)
+    size = prod(shape)
+    room = np.empty(size + CACHE_LINE // cell.R.itemsize, cell.R.dtype)
+    first = kernel_for(cell, pack_cell)(cell, room, shape)
+    return room[first : first + size].reshape(shape)
 
 
 def unit_parameters(cell):
     """Return the parameters of the units as one array (n, H)."""
     names = form_of(type(cell)).unit_parameters
+    if not names:
+        return np.empty((0, n_units(cell)), cell.R.dtype)
     return np.array([getattr(cell, name) for name in names], cell.R.dtype).reshape(-1, n_units(cell))
 
 

@@ -65,6 +65,11 @@ def store(array, index, count, value):
     array[index] = value
 
 
+def store_down(array, index, value):
+    """Write the lanes of `value` from `array[index]` on one below the other, in the rows of a contiguous array."""
+    array[index] = value
+
+
 def all_zero(value) -> bool:
     """Return whether every lane is zero."""
     return bool(value == 0)
@@ -199,6 +204,22 @@ def _lower_store(context, builder, signature, args):
     array_type, index_type, _, value_type = signature.args
     pointer = address(context, builder, array_type, args[0], index_type, args[1])
     emit_store(builder, context.get_value_type(value_type), pointer, args[2], args[3])
+    return context.get_dummy_value()
+
+
+@type_callable(store_down)
+def _type_store_down(context):
+    return lambda array, index, value: types.none
+
+
+@lower_builtin(store_down, types.Array, types.BaseTuple, Vector)
+def _lower_store_down(context, builder, signature, args):
+    array_type, index_type, value_type = signature.args
+    pointer = address(context, builder, array_type, args[0], index_type, args[1])
+    row = cgutils.unpack_tuple(builder, context.make_array(array_type)(context, builder, args[0]).shape)[-1]
+    for lane in range(value_type.count):
+        builder.store(builder.extract_element(args[2], ir.IntType(32)(lane)), pointer)
+        pointer = builder.gep(pointer, [row])
     return context.get_dummy_value()
 
 

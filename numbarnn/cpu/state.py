@@ -41,9 +41,13 @@ store_state = by_cell(lambda cell_class: _store_apart if form_of(cell_class).pro
 
 def put_state(cell, state, h, memory):
     """Write a state, or the like, into h (B, N) and the first of `memory (B, .., H)`; what is None is zero."""
-    h_given, *rest = state or (None,) * cell.state_size
-    h[...] = 0 if h_given is None else h_given
     first = _first_in_memory(cell)
+    if state is None:
+        h.fill(0)
+        memory[:, : first + cell.state_size - 1].fill(0)
+        return
+    h_given, *rest = state
+    h[...] = 0 if h_given is None else h_given
     memory[:, :first] = 0
     for i, part in enumerate(rest, first):
         memory[:, i] = 0 if part is None else part

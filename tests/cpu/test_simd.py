@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from numbarnn.cpu.simd import lanes, load, store
+from numbarnn.cpu.simd import lanes, load, store, store_down
 
 
 @numba.njit(error_model="numpy")
@@ -40,3 +40,18 @@ def test_partial_vectors(dtype, count):
 
 def test_lanes_fill_a_register():
     assert n_lanes(np.zeros(1, np.float32)) == 2 * n_lanes(np.zeros(1, np.float64))
+
+
+@numba.njit(error_model="numpy")
+def turn(a, out):
+    store_down(out, (1, 2, 3), load(a, (0,), a.size))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lanes_go_down_a_column(dtype):
+    a = np.arange(1, n_lanes(np.zeros(1, dtype)) + 1, dtype=dtype)
+    out = np.zeros((2, a.size + 3, 5), dtype)
+    turn(a, out)
+    expected = np.zeros_like(out)
+    expected[1, 2 : 2 + a.size, 3] = a
+    assert_array_equal(out, expected)
