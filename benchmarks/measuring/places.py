@@ -21,7 +21,7 @@ class Place(NamedTuple):
         from numbarnn.cells.form import form_of  # noqa: PLC0415  (asv imports this file at older commits too)
 
         form = form_of(cell)
-        per_unit = len(form.input_gates) * self.I + len(form.recurrent_gates) * self.H
+        per_unit = len(form.input_gates) * self.I + (len(form.recurrent_gates) + bool(form.projection)) * self.H
         forward = 2 * self.T * self.B * self.H * per_unit
         return 3 * forward if adjoint else forward
 
