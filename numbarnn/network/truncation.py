@@ -172,14 +172,14 @@ def evaluate_windows(
         if following == stop and final is not None:
             state = final
         elif following > start:
-            lengths = np.clip(ends - start, 0, following - start)
+            lengths = _steps_between(ends, start, following)
             _, state = passes.advance(network, parameters, x[start:following], lengths, state, n_threads=n_threads)
         if evaluated is not None:
             yield evaluated
 
 
-def windows(n_steps: int, truncation: tuple[int, int]) -> list[Window]:
-    """Return the windows of a padded time axis.
+def windows(n_steps: int, truncation: tuple[int, int]) -> Iterator[Window]:
+    """Yield the windows of a padded time axis.
 
     Where they lie depends on its end only if all of them reach the first step: a sequence has the same windows whatever
     the batch.
@@ -195,10 +195,13 @@ def windows(n_steps: int, truncation: tuple[int, int]) -> list[Window]:
     4 6 7 4
     """
     k1, k2 = truncation
-    firsts = range(0, max(n_steps, 1), k1)
-    starts = [0 if k2 >= n_steps else max(0, first + k1 - k2) for first in firsts]
-    stops = [min(first + k1, n_steps) for first in firsts]
-    return list(map(Window, starts, firsts, stops, [*starts[1:], starts[-1]]))
+
+    def start(first: int) -> int:
+        return 0 if k2 >= n_steps else max(0, first + k1 - k2)
+
+    for first in range(0, max(n_steps, 1), k1):
+        stop = min(first + k1, n_steps)
+        yield Window(start(first), first, stop, start(first + k1 if stop < n_steps else first))
 
 
 def checked_truncation(network: Network, truncation: Any) -> tuple[int, int]:
@@ -226,10 +229,15 @@ def _own_rows(network: Network, ends: Array, window: Window) -> tuple[Array, Arr
         ending = (first < np.maximum(ends, 1)) & (ends <= stop)  # an empty sequence's output is the first window's
         return ending, np.flatnonzero(ending)
     steps = np.arange(start, stop)
-    counts = np.clip(ends - first, 0, stop - first)
+    counts = _steps_between(ends, first, stop)
     before = np.cumsum(ends) - ends + first - (np.cumsum(counts) - counts)
     rows = np.repeat(before, counts) + np.arange(counts.sum())
     return (steps >= first) & (steps < ends[:, np.newaxis]), rows
+
+
+def _steps_between(ends: Array, first: int, last: int) -> Array:
+    """Return how many of the steps `first` to `last` each sequence has."""
+    return np.maximum(np.minimum(ends, last) - first, 0)  # numpy.clip takes several times as long
 
 
 def _evaluate_window(
@@ -253,7 +261,7 @@ def _evaluate_window(
     z_bar = np.zeros_like(z)
     _sequences_first(z_bar)[own] = rows_bar
     theta_bar, _ = passes.adjoint(network, parameters, tape, z_bar, inputs=False, n_threads=n_threads)
-    if state is not None:
+    if network.learn_state and state is not None:
         _clear_initial_states(network, theta_bar)
     value += add_penalty(parameters.theta, theta_bar, network.layout.n_weights, penalty)
     return Objective(value, theta_bar, weight), final

@@ -191,10 +191,10 @@ def test_only_one_windows_tape_is_held(return_sequences):
 
 
 def test_where_the_windows_lie():
-    assert windows(5, (2, 3)) == [(0, 0, 2, 1), (1, 2, 4, 3), (3, 4, 5, 3)]
-    assert windows(5, (5, 5)) == windows(5, (6, 7)) == [(0, 0, 5, 0)]
-    assert windows(5, (3, 5)) == [(0, 0, 3, 0), (0, 3, 5, 0)]
-    assert windows(0, (2, 2)) == [(0, 0, 0, 0)]
+    assert list(windows(5, (2, 3))) == [(0, 0, 2, 1), (1, 2, 4, 3), (3, 4, 5, 3)]
+    assert list(windows(5, (5, 5))) == list(windows(5, (6, 7))) == [(0, 0, 5, 0)]
+    assert list(windows(5, (3, 5))) == [(0, 0, 3, 0), (0, 3, 5, 0)]
+    assert list(windows(0, (2, 2))) == [(0, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(
