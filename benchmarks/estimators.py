@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from inspect import signature
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -60,6 +61,25 @@ class Regressor:
     time_predict.pretty_name = "RNNRegressor.predict, windows"
 
 
+class LongSeries:
+    """One series of 5000 steps, float32, one output a step; 32 units: exact BPTT, and truncated with k1 and k2."""
+
+    params = (PAIR, ["exact", "50-100", "10-20"])
+    param_names = ("cell", "truncation [steps]")
+
+    def setup(self, cell, truncation):
+        """Compile."""
+        if truncation != "exact" and "truncation" not in signature(RNNRegressor).parameters:
+            raise NotImplementedError("no truncated BPTT at this commit")
+        self.task = _long_series(cell, truncation)
+
+    def time_epoch(self, *_):
+        """One epoch; truncated it has 1, 100 or 500 updates."""
+        self.task.fit()
+
+    time_epoch.pretty_name = "RNNRegressor.fit, one series, one epoch"
+
+
 class _Task:
     """An estimator and its data, fitted and asked once: asv runs `setup` before every sample."""
 
@@ -83,6 +103,14 @@ def _vowel_like(cell):
     X = [rng.normal(size=(n_steps, 12)).astype("float32") for n_steps in rng.integers(7, 30, size=270)]
     y = rng.integers(9, size=270)
     return _Task(RNNClassifier((64,), cell=cell, batch_size=32, max_iter=EPOCHS, random_state=0), X, y)
+
+
+@lru_cache(maxsize=1)
+def _long_series(cell, truncation):
+    series = np.random.default_rng(0).normal(size=(1, 5001, 1)).astype("float32")
+    options = {} if truncation == "exact" else {"truncation": tuple(map(int, truncation.split("-")))}
+    model = RNNRegressor((32,), cell=cell, return_sequences=True, max_iter=1, random_state=0, **options)
+    return _Task(model, series[:, :-1], series[:, 1:, 0])
 
 
 @lru_cache(maxsize=1)

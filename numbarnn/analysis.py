@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import check_finite, checked_array, checked_cell, checked_state, checked_tape
+from numbarnn.arguments import (
+    check_finite,
+    checked_array,
+    checked_cell,
+    checked_lengths,
+    checked_state,
+    checked_tape,
+)
 from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
 from numbarnn.cpu.passes import Tape, pack, unit_parameters
 from numbarnn.cpu.tile import prepare
 from numbarnn.recurrence import adjoint, forward, tangent
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.recurrence import State
 
@@ -118,6 +125,7 @@ def lyapunov_exponents(
     n_warmup: int | None = None,
     interval: int = 1,
     *,
+    lengths: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> NDArray:
     r"""Return the Lyapunov exponents of a recurrence that is driven by given inputs.
@@ -141,10 +149,12 @@ def lyapunov_exponents(
     n_exponents : int, default=None
         How many exponents, the largest ones; None is all, as many as the state has numbers.
     n_warmup : int, default=None
-        First steps that do not count: state and directions settle in them. None is a tenth of the steps.
+        First steps that do not count: state and directions settle in them. None is a tenth of a sequence's steps.
     interval : int, default=1
         Steps between two orthonormalisations. More are faster, until the directions have become parallel to rounding:
         the interval times the difference of two exponents should stay below 10 (4 in float32).
+    lengths : array-like of int of shape (B,), default=None
+        Valid steps of each sequence, 1 to T; None means that all are T long. What `x` holds past them is not read.
     n_jobs : int, default=None
         Threads, in joblib's sense.
 
@@ -196,16 +206,35 @@ def lyapunov_exponents(
     """
     cell = checked_cell("cell", cell)
     x = checked_array("x", x, (None, None, cell.W.shape[0]), cell)
-    check_finite("x", x)
     n_steps, n_sequences, _ = x.shape
     if n_steps == 0:
         raise ValueError(f"x must have at least one step, got shape {x.shape}")
+    ends = np.full(n_sequences, n_steps) if lengths is None else checked_lengths(lengths, n_steps, n_sequences)
+    shortest = min(ends, default=n_steps)
+    if shortest == 0:
+        raise ValueError("lengths must be at least 1, got 0: a sequence without a step has no exponents")
+    check_finite("x", x, ends)
     now = forward(cell, x[:0], state, keep_tape=False).state
     n_numbers = sum(part.shape[1] for part in now)
     k = _checked_count("n_exponents", n_numbers if n_exponents is None else n_exponents, 1, n_numbers)
-    n_warmup = _checked_count("n_warmup", n_steps // 10 if n_warmup is None else n_warmup, 0, n_steps - 1)
+    if n_warmup is not None:
+        n_warmup = _checked_count("n_warmup", n_warmup, 0, int(shortest) - 1)
     interval = _checked_count("interval", interval, 1, None)
 
+    exponents = np.empty((n_sequences, k))
+    for end in np.unique(ends):
+        own = ends == end
+        settled = end // 10 if n_warmup is None else n_warmup
+        exponents[own] = _exponents(cell, x[:end, own], [part[own] for part in now], k, settled, interval, n_jobs)
+    return exponents
+
+
+def _exponents(
+    cell: Any, x: NDArray, now: Sequence[NDArray], k: int, n_warmup: int, interval: int, n_jobs: int | None
+) -> NDArray:
+    """Return the k largest exponents of sequences of one length, of all steps but the first `n_warmup`."""
+    n_steps, n_sequences, _ = x.shape
+    n_numbers = sum(part.shape[1] for part in now)
     first, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((n_numbers, k)))
     directions = np.tile(first, (n_sequences, 1, 1))
     logarithms = np.zeros((n_sequences, k))
@@ -219,7 +248,7 @@ def lyapunov_exponents(
     return -np.sort(-logarithms / (n_steps - n_warmup), axis=1)
 
 
-def _carried(cell: Any, tape: Any, directions: NDArray, state: tuple[NDArray, ...], n_jobs: int | None) -> NDArray:
+def _carried(cell: Any, tape: Any, directions: NDArray, state: Sequence[NDArray], n_jobs: int | None) -> NDArray:
     """Return directions of the state (B, N, k) after the steps of a tape, k copies of each sequence at once."""
     n_sequences, n_numbers, k = directions.shape
     rows = directions.swapaxes(1, 2).reshape(n_sequences * k, n_numbers)

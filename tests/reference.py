@@ -44,7 +44,7 @@ def elman_relu(weights, x, state):
 
 
 def leaky_elman(weights, x, state):
-    """Lukosevicius (2012), eqs. 2 and 3, with a leaking rate for each unit, given by its logit."""
+    """Lukosevicius (2012), with a leaking rate for each unit, given by its logit."""
     W, R, b, p_k = weights
     (h,) = state
     k = sigmoid(p_k)

@@ -186,6 +186,18 @@ def test_sequences_do_not_depend_on_one_another():
         assert_allclose(alone[0], all_at_once[n], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, {"n_warmup": 4, "interval": 3}], ids=str)
+def test_a_ragged_batch_has_the_exponents_of_each_sequence_alone(options):
+    cell, x, state = draw(shape=(30, 3))
+    lengths = [17, 30, 5]
+    padded = np.where(np.arange(30)[:, None, None] < np.array(lengths)[:, None], x, np.nan)
+    exponents = lyapunov_exponents(cell, padded, state, lengths=lengths, **options)
+    for n, length in enumerate(lengths):
+        alone = lyapunov_exponents(cell, x[:length, [n]], tuple(part[[n]] for part in state), **options)
+        assert_array_equal(exponents[n], alone[0])
+    assert lyapunov_exponents(cell, x[:, :0], lengths=[]).shape == (0, 10)
+
+
 def test_the_same_call_gives_the_same_bits_on_two_threads():
     cell, x, state = draw(shape=(30, 3))
     assert_array_equal(lyapunov_exponents(cell, x, state), lyapunov_exponents(cell, x, state, n_jobs=2))
@@ -212,6 +224,12 @@ def test_lyapunov_errors():
         lyapunov_exponents(cell, x, n_exponents=11)
     with pytest.raises(ValueError, match="n_warmup must be from 0 to 5, got 6"):
         lyapunov_exponents(cell, x, n_warmup=6)
+    with pytest.raises(ValueError, match="n_warmup must be from 0 to 2, got 3"):
+        lyapunov_exponents(cell, x, n_warmup=3, lengths=[6, 3, 5])
+    with pytest.raises(ValueError, match="lengths must be at least 1, got 0"):
+        lyapunov_exponents(cell, x, lengths=LENGTHS)
+    with pytest.raises(ValueError, match=r"lengths must lie in 0 \.\. 6"):
+        lyapunov_exponents(cell, x, lengths=[6, 7, 5])
     with pytest.raises(ValueError, match="interval must be at least 1, got 0"):
         lyapunov_exponents(cell, x, interval=0)
     with pytest.raises(TypeError, match=r"interval must be an integer, got 1\.5"):

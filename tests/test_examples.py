@@ -98,4 +98,7 @@ def test_long_series(tmp_path):
     printed = run("long_series", tmp_path)
     assert "the same bits as one call: True" in printed
     assert float(printed.split("(NRMSE): ")[1].split(";")[0]) < 0.2
+    short, longer, longest = (np.array(line.split(), float) for line in printed.splitlines()[-3:])
+    assert short[2] > 0.5 > longer[2] > 0.1 > longest[2]
+    assert short[4] > 2 * longer[4] > 2 * longest[4]
     assert picture(tmp_path / "long_series.png")

@@ -13,7 +13,7 @@ from numbarnn.cells.numbers import tanh, tanh_slope, zero
 class Elman(NamedTuple):
     r"""Weights and equations of the simple recurrent network.
 
-    Forward (Elman 1990, fig. 2; written out as eqs. 10.5 to 10.8 of Goodfellow, Bengio & Courville 2016)::
+    Forward (Elman 1990, fig. 2; written out as eqs. 10.8 and 10.9 of Goodfellow, Bengio & Courville 2016)::
 
         a = x_t W + h_(t-1) R + b
         h_t = tanh(a)

@@ -19,7 +19,7 @@ class GRUResetBefore(NamedTuple):
         u = r h_(t-1)                               n = tanh(x_t W_n + u R_n + b_n)
         h_t = (1 - z) n + z h_(t-1)
 
-    As in that paper and in PyTorch, z weighs the past; Chung et al. 2014, eq. 4, have it weigh n. `GRU` multiplies the
+    As in that paper and in PyTorch, z weighs the past; Chung et al. 2014 have it weigh n. `GRU` multiplies the
     reset gate after the recurrent product, which is then one product for all gates.
 
     Tangent::

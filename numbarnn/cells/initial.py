@@ -50,6 +50,6 @@ def glorot_uniform(n_inputs: int, n_outputs: int, random: np.random.RandomState)
 
 
 def orthogonal(size: int, random: np.random.RandomState) -> np.ndarray:
-    """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007, eq. 5.12)."""
+    """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007)."""
     q, r = np.linalg.qr(random.standard_normal((size, size)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)

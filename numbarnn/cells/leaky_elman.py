@@ -13,8 +13,8 @@ from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope
 class LeakyElman(NamedTuple):
     r"""Weights and equations of the simple recurrent network with leaky-integrator units.
 
-    Forward (Jaeger et al. 2007; in this form Lukosevicius 2012, eqs. 2 and 3, here with a leaking rate k for each unit,
-    which is learned)::
+    Forward (Jaeger et al. 2007; in this form Lukosevicius 2012, here with a leaking rate k for each unit, which is
+    learned)::
 
         k = sigmoid(p_k)
         n = tanh(x_t W + h_(t-1) R + b)

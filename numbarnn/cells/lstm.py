@@ -13,8 +13,8 @@ from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zer
 class LSTM(NamedTuple):
     r"""Weights and equations of the LSTM with a forget gate.
 
-    Forward (Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000, eqs. 3.1 to 3.7,
-    the squashing functions being tanh), with `a = x_t W + h_(t-1) R + b` cut into the gates `i f g o`::
+    Forward (Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000, the squashing
+    functions being tanh), with `a = x_t W + h_(t-1) R + b` cut into the gates `i f g o`::
 
         i = sigmoid(a_i)    f = sigmoid(a_f)    g = tanh(a_g)    o = sigmoid(a_o)
         c_t = f c_(t-1) + i g

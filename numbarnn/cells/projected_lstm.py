@@ -13,8 +13,8 @@ from numbarnn.cells.lstm import LSTM
 class ProjectedLSTM(NamedTuple):
     r"""Weights and equations of the LSTM with a recurrent projection layer, LSTMP.
 
-    Forward (Sak, Senior & Beaufays 2014, eqs. 1 to 6, without the peepholes), with `a = x_t W + h_(t-1) R + b` cut into
-    the gates `i f g o`::
+    Forward (Sak, Senior & Beaufays 2014, without the peepholes), with `a = x_t W + h_(t-1) R + b` cut into the gates
+    `i f g o`::
 
         i = sigmoid(a_i)    f = sigmoid(a_f)    g = tanh(a_g)    o = sigmoid(a_o)
         c_t = f c_(t-1) + i g

@@ -101,6 +101,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Training stops when more epochs in a row bring no improvement of `tol`.
     max_norm : float or None, default=None
         Longer gradients are scaled to this norm (Pascanu et al. 2013). None clips nothing.
+    truncation : (int, int) or None, default=None
+        Truncated BPTT (Williams & Peng 1990): steps k1 and k2. After every k1 steps the parameters are updated, by the
+        gradient of these steps' loss through the last k2, and the state is carried on. `truncation_error` tells how far
+        such gradients are from the exact one. None takes each batch's exact gradient.
     tape_mb : float or None, default=None
         MB (10^6 bytes) that what the training keeps of a batch's steps may take. Where it would take more, only some
         states are kept and the rest is computed again, to the same bits: for very long sequences. None is no limit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,13 @@ from numbarnn.estimators.directions import (
 )
 from numbarnn.network import predict
 from numbarnn.network.sensitivity import (
+    TruncationError,
     activation_adjoint,
     layer_gradient_flow,
     pull_back,
     push_forward,
     sequence_gradients,
+    truncation_error,
 )
 
 
@@ -189,6 +192,62 @@ class DerivativesMixin:
         n_jobs = resolve_threads(self.n_jobs)
         flows = layer_gradient_flow(self.network_, self._loss, self.theta_, sequences, targets, n_jobs=n_jobs)
         return {name: form.restore(norms, sequences.lengths) for name, norms in flows.items()}
+
+    def truncation_error(self: Fitted, X: Any, y: Any, truncations: Sequence[tuple[int, int]]) -> TruncationError:
+        r"""Compare the gradients that truncated BPTT takes with the exact gradient, at the fitted parameters.
+
+        The loss is that of `fit` over all sequences, without the penalty. A gradient that leaves out what lies further
+        back than k2 steps is biased towards the short term; where the sequences hold no more than that, it is right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
+            The targets, as in `fit`.
+        truncations : sequence of m pairs (int, int)
+            Steps k1 and k2 of each, as in the parameter `truncation`.
+
+        Returns
+        -------
+        relative_error : dict of str to ndarray of shape (m,)
+            By the names ``"total"``, for all of `theta_`, and ``"layer0.forward"`` and so on: the norm of the
+            difference over that of the exact gradient g, :math:`||\hat g - g|| / ||g||`; the relative bias of Aicher
+            et al. (2019).
+        cosine : dict of str to ndarray of shape (m,)
+            By the same names the cosine of the angle between the two: with a positive one, a small step along the
+            truncated gradient lowers the loss. NaN where a gradient is zero.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If k1 or k2 is no integer.
+        ValueError
+            If X or y are not as in `fit`, a pair is not 1 <= k1 <= k2, or the network reads in both directions.
+
+        References
+        ----------
+        .. [1] C. Aicher, N. J. Foti and E. B. Fox, "Adaptively truncating backpropagation through time to control
+           gradient bias", UAI 2019.
+
+        Examples
+        --------
+        What counts is the tenth value from the end:
+
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor
+        >>> X = np.random.default_rng(0).normal(size=(200, 15))
+        >>> reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).partial_fit(X, X[:, 5])
+        >>> errors = reg.truncation_error(X, X[:, 5], [(5, 5), (5, 10), (5, 15)])
+        >>> errors.relative_error["layer0.forward"].round(1)
+        array([0.7, 0.2, 0. ])
+        """
+        sequences, _ = read_sequences(self, X)
+        targets = encoded_targets(self, y, sequences.lengths)
+        options: dict[str, Any] = {"tape_mb": self.tape_mb, "n_jobs": resolve_threads(self.n_jobs)}
+        return truncation_error(self.network_, self._loss, self.theta_, sequences, targets, truncations, **options)
 
     def jacobian_vector_product(self: Fitted, X: Any, X_dot: Any = None, theta_dot: ArrayLike | None = None) -> Any:
         """Return the derivative of the outputs along a direction of the inputs and of the parameters (forward mode).

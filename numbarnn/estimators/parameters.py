@@ -49,6 +49,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "epsilon": [_POSITIVE],
     "n_iter_no_change": [_AT_LEAST_ONE],
     "max_norm": [None, _POSITIVE],
+    "truncation": [None, "array-like"],
     "tape_mb": [None, _POSITIVE],
     "dtype": [None, StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
     "device": [StrOptions({"cpu"})],

@@ -8,6 +8,7 @@ from numbarnn.network.objective import Batch, Objective, evaluate, objective
 from numbarnn.network.parameters import Parameters
 from numbarnn.network.prediction import predict, predict_on
 from numbarnn.network.results import Tape
+from numbarnn.network.truncation import checked_truncation, evaluate_windows, truncated_objective
 
 __all__ = [
     "Batch",
@@ -19,8 +20,11 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "Tape",
+    "checked_truncation",
     "evaluate",
+    "evaluate_windows",
     "objective",
     "predict",
     "predict_on",
+    "truncated_objective",
 ]

@@ -136,17 +136,23 @@ def evaluate(
     if network.return_sequences:
         rows = valid_rows(z, lengths)
         weights = np.repeat(weights, len(z) if lengths is None else lengths)
-    weight = float(np.add.reduce(weights, dtype=np.float64))
-    if not weight > 0:
-        raise ValueError(f"weights must have a positive sum, got {weight}")
-    value, z_bar = loss(rows, targets, weights / weights.dtype.type(weight))
-    if not math.isfinite(value):
-        raise ValueError(f"The loss is {value}, not finite. Scale the inputs and targets, or lower the learning rate.")
+    value, z_bar, weight = mean_loss(loss, rows, targets, weights)
     if network.return_sequences:
         z_bar = _valid_rows_adjoint(z_bar, z.shape, lengths)
     theta_bar, _ = passes.adjoint(network, parameters, tape, z_bar, inputs=False, n_threads=n_threads)
     value += add_penalty(parameters.theta, theta_bar, network.layout.n_weights, alpha / weight)
     return Objective(value, theta_bar, weight)
+
+
+def mean_loss(loss: Loss, rows: Array, targets: Array, weights: Array) -> tuple[float, Array, float]:
+    """Return the weighted mean of the rows' losses, its adjoint, and the sum of the weights."""
+    weight = float(np.add.reduce(weights, dtype=np.float64))
+    if not weight > 0:
+        raise ValueError(f"weights must have a positive sum, got {weight}")
+    value, rows_bar = loss(rows, targets, weights / weights.dtype.type(weight))
+    if not math.isfinite(value):
+        raise ValueError(f"The loss is {value}, not finite. Scale the inputs and targets, or lower the learning rate.")
+    return value, rows_bar, weight
 
 
 def valid_rows(z: Array, lengths: Array | None) -> Array:

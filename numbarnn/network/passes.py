@@ -20,6 +20,45 @@ if TYPE_CHECKING:
     State = tuple[tuple[Array, ...], ...]
 
 
+def run(
+    network: Network,
+    parameters: Parameters,
+    x: Array,
+    lengths: Array | None,
+    state: State | None,
+    *,
+    keep_tape: bool,
+    n_threads: int,
+    tape_bytes: float | None = None,
+) -> tuple[Array, Any, State]:
+    """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take.
+
+    Return the outputs, the tape (None if not kept), and the state after. A network in both directions can begin with
+    the initial state alone (None).
+    """
+    steps = reversed_steps(len(x), lengths) if network.bidirectional else None
+    if tape_bytes is not None:
+        tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
+    tapes, final, features = [], [], x
+    for i, cells in enumerate(parameters.layers):
+        features, tape, layer_state = layer.forward(
+            cells,
+            features,
+            lengths,
+            steps,
+            states=parameters.states[i] if state is None else (state[i],),
+            last_state=_hands_on_last_state(network, i),
+            keep_tape=keep_tape,
+            n_threads=n_threads,
+            tape_bytes=tape_bytes,
+        )
+        tapes.append(tape)
+        final.append(layer_state)
+    past = _past(len(x), lengths) if network.return_sequences else None
+    z = readout.forward(parameters.readout, features, past)
+    return z, Tape(tuple(tapes), features, steps, past) if keep_tape else None, tuple(final)
+
+
 def forward(
     network: Network,
     parameters: Parameters,
@@ -30,48 +69,19 @@ def forward(
     n_threads: int,
     tape_bytes: float | None = None,
 ) -> Forward:
-    """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take."""
-    steps = reversed_steps(len(x), lengths) if network.bidirectional else None
-    if tape_bytes is not None:
-        tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
-    tapes, features = [], x
-    for i, cells in enumerate(parameters.layers):
-        features, tape, _ = layer.forward(
-            cells,
-            features,
-            lengths,
-            steps,
-            states=parameters.states[i],
-            last_state=_hands_on_last_state(network, i),
-            keep_tape=keep_tape,
-            n_threads=n_threads,
-            tape_bytes=tape_bytes,
-        )
-        tapes.append(tape)
-    past = _past(len(x), lengths) if network.return_sequences else None
-    z = readout.forward(parameters.readout, features, past)
-    return Forward(z, Tape(tuple(tapes), features, steps, past) if keep_tape else None)
+    """Return the outputs and the tape of a run from the initial state."""
+    z, tape, _ = run(
+        network, parameters, x, lengths, None, keep_tape=keep_tape, n_threads=n_threads, tape_bytes=tape_bytes
+    )
+    return Forward(z, tape)
 
 
 def advance(
     network: Network, parameters: Parameters, x: Array, lengths: Array | None, state: State | None, *, n_threads: int
 ) -> tuple[Array, State]:
     """Run a network in one direction over x (T, B, I) from a state (None: the initial one) to the one after."""
-    features, final = x, []
-    for i, cells in enumerate(parameters.layers):
-        features, _, layer_state = layer.forward(
-            cells,
-            features,
-            lengths,
-            None,
-            states=parameters.states[i] if state is None else (state[i],),
-            last_state=_hands_on_last_state(network, i),
-            keep_tape=False,
-            n_threads=n_threads,
-        )
-        final.append(layer_state)
-    past = _past(len(x), lengths) if network.return_sequences else None
-    return readout.forward(parameters.readout, features, past), tuple(final)
+    z, _, final = run(network, parameters, x, lengths, state, keep_tape=False, n_threads=n_threads)
+    return z, final
 
 
 def tangent(

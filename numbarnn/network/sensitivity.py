@@ -6,7 +6,7 @@ inputs `(sum of lengths, I)`, both in the order of the sequences. No row depends
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from numbarnn.data import Sequences, bounded_batches, time_major
 from numbarnn.network import layer, readout
 from numbarnn.network.objective import Batch, objective, valid_rows
 from numbarnn.network.reversal import reverse
+from numbarnn.network.truncation import checked_truncation, truncated_objective
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,23 @@ class PulledBack(NamedTuple):
 
     inputs_bar: Array
     theta_bar: Array
+
+
+class TruncationError(NamedTuple):
+    """How far truncated gradients are from the exact one; each array (m,) has a number for each truncation.
+
+    The names are ``"total"``, for all parameters, and those of the cells, ``"layer0.forward"`` and so on.
+
+    Attributes
+    ----------
+    relative_error : dict of str to ndarray of shape (m,), float64
+        Norm of the difference over that of the exact gradient.
+    cosine : dict of str to ndarray of shape (m,), float64
+        Cosine of the angle between the two.
+    """
+
+    relative_error: dict[str, Array]
+    cosine: dict[str, Array]
 
 
 def pull_back(
@@ -221,6 +239,60 @@ def layer_gradient_flow(
     return {name: flows[name] for name in sorted(flows, key=_layer_of)}
 
 
+def truncation_error(
+    network: Network,
+    loss: Loss,
+    theta: Array | Parameters,
+    sequences: Sequences,
+    targets: Array | Sequences,
+    truncations: Sequence[tuple[int, int]],
+    *,
+    tape_mb: float | None = None,
+    n_jobs: int | None = None,
+) -> TruncationError:
+    """Compare gradients of the mean loss, without the penalty, by truncated BPTT with the exact one.
+
+    Parameters
+    ----------
+    network : Network
+        It reads in one direction.
+    loss : SoftmaxCrossEntropy, SigmoidCrossEntropy or SquaredError
+    theta : ndarray of shape (P,), or Parameters
+    sequences : Sequences
+        The n sequences, in the dtype of theta.
+    targets : ndarray of shape (n,) or (n, K), or Sequences
+        As in `numbarnn.training.Examples`.
+    truncations : sequence of m pairs (int, int)
+        Steps k1 and k2 of each, as in `truncated_objective`.
+    tape_mb : float, default=None
+        MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
+    n_jobs : int, default=None
+        Number of threads, in scikit-learn's sense.
+
+    Returns
+    -------
+    TruncationError
+        ``(relative_error, cosine)``.
+    """
+    parameters = network.parameters(theta)
+    pairs = [checked_truncation(network, pair) for pair in truncations]
+    gradients = np.zeros((1 + len(pairs), parameters.theta.size))
+    options: dict[str, Any] = {"tape_mb": tape_mb, "n_jobs": n_jobs}
+    for indices, _, x, lengths in _batches(network, sequences):
+        batch = Batch(x, lengths, _taken(targets, indices), np.ones(len(indices), x.dtype))
+        results = [objective(network, loss, parameters, batch, **options)]
+        results += [truncated_objective(network, loss, parameters, batch, pair, **options) for pair in pairs]
+        gradients += [weight * theta_bar.astype(float) for _, theta_bar, weight in results]
+    relative_error, cosine = {}, {}
+    for name, rows in _parts(network, gradients).items():
+        exact, others = rows[0], rows[1:]
+        norm, norms = np.linalg.norm(exact), np.linalg.norm(others, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            relative_error[name] = np.linalg.norm(others - exact, axis=1) / norm
+            cosine[name] = others @ exact / (norms * norm)
+    return TruncationError(relative_error, cosine)
+
+
 def activation_adjoint(out_activation: str, activated: Array, activated_bar: Array) -> Array:
     r"""Return the adjoint of the outputs z for that of p, the activated ones.
 
@@ -250,6 +322,15 @@ def activation_adjoint(out_activation: str, activated: Array, activated_bar: Arr
     if out_activation == "logistic":
         return activated * (1 - activated) * activated_bar
     return activated * (activated_bar - np.sum(activated * activated_bar, axis=-1, keepdims=True))
+
+
+def _parts(network: Network, gradients: Array) -> dict[str, Array]:
+    """Return what the rows of gradients (m, P) say of all parameters, and of each layer's."""
+    parts = {"total": gradients}
+    for i in range(len(network.hidden_layer_sizes)):
+        cells = [{k: v for k, v in network.views(row).items() if k.startswith(f"layer{i}.")} for row in gradients]
+        parts[f"layer{i}.forward"] = np.array([np.concatenate([*cell.values()], axis=None) for cell in cells])
+    return parts
 
 
 def _batches(network: Network, sequences: Sequences) -> Iterator[tuple[Array, Array, Array, Array | None]]:

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def run_epoch(
-    evaluate: Callable[[Batch], Objective],
+    evaluate: Callable[[Batch], Iterable[Objective]],
     state: TrainingState,
     batches: Iterable[Batch],
     *,
     max_norm: float | None,
     bar: tqdm | None,
 ) -> float:
-    """Update the parameters once per batch.
+    """Update the parameters once per batch, or once per window of a batch.
 
     Parameters
     ----------
     evaluate : callable
-        Returns the objective of a batch, at the parameters in `state`.
+        Gives the objective of a batch, or those of its windows in turn, at the parameters in `state`.
     state : TrainingState
         Its parameters and its solver change.
     batches : iterable of Batch
@@ -39,7 +39,7 @@ def run_epoch(
     Returns
     -------
     loss : float
-        Mean of the batches' losses (penalty included) by their weight, each before its update.
+        Mean of the losses (penalty included) by their weight, each before its update.
 
     Raises
     ------
@@ -48,15 +48,16 @@ def run_epoch(
     """
     total = total_weight = 0.0
     for batch in batches:
-        value, theta_bar, weight = evaluate(batch)
-        norm = clip_by_global_norm(theta_bar, max_norm)
-        if not math.isfinite(norm):
-            raise ValueError(
-                f"The gradient's norm is {norm}, not finite. Scale the inputs and targets, or lower the learning rate."
-            )
-        state.solver.update(state.theta, theta_bar, state.schedule.learning_rate)
-        total += value * weight
-        total_weight += weight
+        for value, theta_bar, weight in evaluate(batch):
+            norm = clip_by_global_norm(theta_bar, max_norm)
+            if not math.isfinite(norm):
+                raise ValueError(
+                    f"The gradient's norm is {norm}, not finite. "
+                    "Scale the inputs and targets, or lower the learning rate."
+                )
+            state.solver.update(state.theta, theta_bar, state.schedule.learning_rate)
+            total += value * weight
+            total_weight += weight
         if bar is not None:
             bar.update()
     return total / total_weight

@@ -4,7 +4,7 @@ import copy
 import warnings
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from numbarnn.arguments import checked_tape_bytes
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import epoch_batches
-from numbarnn.network import evaluate
+from numbarnn.network import checked_truncation, evaluate_windows
 from numbarnn.training.epoch import run_epoch
 from numbarnn.training.progress import progress_bar, show
 from numbarnn.training.validation import BestParameters
@@ -38,6 +38,7 @@ def train(
     max_norm: float | None = 1.0,
     validation: Validation | None = None,
     verbose: bool = False,
+    truncation: tuple[int, int] | None = None,
     tape_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> TrainingState:
@@ -66,6 +67,11 @@ def train(
         If given, its score decides when to stop, and the parameters of the best score are returned.
     verbose : bool, default=False
         Whether to show a progress bar with the current loss.
+    truncation : (int, int), default=None
+        Steps k1 and k2 of truncated BPTT, as in `truncated_objective`: the parameters are updated after every k1 steps,
+        by the gradient of these steps' mean loss through the last k2, and the state is carried on as the parameters of
+        the time have left it. Where k1 steps of a batch hold no loss there is no update. None is exact BPTT, one update
+        a batch.
     tape_mb : float, default=None
         MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
     n_jobs : int, default=None
@@ -78,8 +84,11 @@ def train(
 
     Raises
     ------
+    TypeError
+        If `truncation` holds anything but integers.
     ValueError
-        If the loss, its gradient or the parameters are not finite.
+        If the loss, its gradient or the parameters are not finite, or `truncation` is not 1 <= k1 <= k2, or given for a
+        network that reads in both directions.
 
     Warns
     -----
@@ -110,15 +119,20 @@ def train(
     rng = check_random_state(random_state) if shuffle else None
     parameters = network.parameters(state.theta)
     examples = _checked(examples, network, state.theta.dtype)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
-    objective = partial(evaluate, network, loss, parameters, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
+    settings: dict[str, Any] = {
+        "truncation": None if truncation is None else checked_truncation(network, truncation),
+        "alpha": alpha,
+        "tape_bytes": checked_tape_bytes(tape_mb),
+        "n_threads": resolve_threads(n_jobs),
+    }
+    objectives = partial(evaluate_windows, network, loss, parameters, **settings)
     best = None if validation is None else BestParameters(network, validation, state, n_jobs=n_jobs)
     try:
         with progress_bar(max_iter * ceil(n_sequences / batch_size), verbose=verbose) as bar:
             for _ in range(max_iter):
                 indices = epoch_batches(examples.sequences.lengths, batch_size, rng)
                 batches = map(examples.batch, indices)
-                value = run_epoch(objective, state, batches, max_norm=max_norm, bar=bar)
+                value = run_epoch(objectives, state, batches, max_norm=max_norm, bar=bar)
                 state.end_epoch(value, n_sequences)
                 watched = value if best is None else -best.score()
                 if bar is not None:

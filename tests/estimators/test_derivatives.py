@@ -197,6 +197,7 @@ CALLS = {
     "input_gradient": (X,),
     "parameter_gradients": (X, NAMES),
     "gradient_flow": (X, NAMES),
+    "truncation_error": (X, NAMES, [(1, 2)]),
     "jacobian_vector_product": (X, X),
     "vector_jacobian_product": (X, np.ones((12, 2))),
 }
