@@ -60,7 +60,7 @@ def dot_test(
     theta : ndarray of shape (P,), optional
         Parameters of a network; drawn by ``model.init`` if missing.
     masks : Masks, optional
-        Dropout within a cell's recurrence, as in `numbarnn.forward`.
+        Recurrent dropout and zoneout of a cell, as in `numbarnn.forward`.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None
@@ -157,7 +157,7 @@ def taylor_test(
     theta : ndarray of shape (P,), optional
         Parameters of a network.
     masks : Masks, optional
-        Dropout within a cell's recurrence.
+        Recurrent dropout and zoneout of a cell.
     step : float, optional
         The first :math:`s`; if missing the fourth root of the dtype's rounding error, which keeps clear of
         rounding and of third-order terms. Take a smaller one for large inputs, and for rectifiers, so that
