@@ -17,6 +17,7 @@ from numbarnn.arguments import (
     checked_tape,
 )
 from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
+from numbarnn.cpu.masks import of_steps
 from numbarnn.cpu.passes import Tape, pack, unit_parameters
 from numbarnn.cpu.tile import prepare
 from numbarnn.recurrence import adjoint, forward, tangent
@@ -269,10 +270,11 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
     if isinstance(tape, Checkpoints):
         prepare(tape.x.dtype)
         segments = backward_segments(cell, pack(cell), unit_parameters(cell), tape)(0, tape.x.shape[1])
-    for start, stop, (x, lengths, h, record) in segments:
+    for start, stop, (x, lengths, h, record, *_) in segments:
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)
-            yield start + t, Tape(x[here], np.clip(lengths - t, 0, 1), h[around], record[around], type(cell))
+            arrays = x[here], np.clip(lengths - t, 0, 1), h[around], record[around]
+            yield start + t, Tape(*arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)), tape.clip)
 
 
 def _norms(bar: NDArray | None) -> NDArray | float:

@@ -17,6 +17,7 @@ from numbarnn.cpu import forward as _forward
 from numbarnn.cpu import tangent as _tangent
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
+from numbarnn.cpu.masks import Masks, for_kernels, n_recorded
 from numbarnn.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
@@ -29,22 +30,24 @@ BLOCK_ROWS = 96
 class Tape(NamedTuple):
     """What the forward pass leaves for the tangent and the adjoint pass.
 
-    It holds `x` and the outputs themselves, not copies: changing those changes the derivatives.
+    It holds `x`, the masks and the outputs themselves, not copies: changing those changes the derivatives.
     """
 
     x: np.ndarray  # (T, B, I)
     lengths: np.ndarray  # (B,)
     h: np.ndarray  # (T + 1, B, N): the initial state, then the outputs
-    record: np.ndarray  # (T + 1, B, n_memory + n_saved, H): the rest of the state, what each step saved
+    record: np.ndarray  # (T + 1, B, n_recorded, H): the rest of the state, what each step saved
     cell_type: type  # whose equations left it
+    masks: Masks | None = None
+    clip: np.floating | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the kernels take."""
+        """What the forward pass read and wrote, but for the masks."""
         return self[:4]
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True):
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None, clip=None):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
     Where a whole tape takes more than `tape_bytes`, checkpoints are left instead. Without `outputs`, None is returned
@@ -52,25 +55,26 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     """
     prepare(x.dtype)
     n_steps, n_sequences, _ = x.shape
-    plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs)
+    plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs, masks)
     if plan is not None:
         weights, threads = (cell, pack(cell), unit_parameters(cell)), (n_threads, _work(cell, x))
-        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, outputs=outputs, keep_tape=keep_tape)
+        options = {"outputs": outputs, "keep_tape": keep_tape, "masks": masks, "clip": clip}
+        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, **options)
     h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), x.dtype)
-    n_times, n_kept = (n_steps + 1, cell.n_saved) if keep_tape else (1, 0)
-    record = np.empty((n_times, n_sequences, n_memory(type(cell)) + n_kept, n_units(cell)), x.dtype)
+    n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
+    record = np.empty((n_times, n_sequences, n_kept, n_units(cell)), x.dtype)
     put_state(cell, state, h[0], record[0])
     packed, units = pack(cell), unit_parameters(cell)
     kernel = kernel_for(cell, _forward.forward)
     ends = all_ends(n_sequences, n_steps) if lengths is None else lengths
-    bounds = slice_bounds(n_sequences)
+    bounds, given = slice_bounds(n_sequences), for_kernels(masks, clip)
 
     def run(first, last):
-        kernel(cell, packed, units, x, ends, h, record, bounds[first], bounds[last])
+        kernel(cell, packed, units, x, ends, h, record, *given, bounds[first], bounds[last])
 
     for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
     final = take_state(cell, _at_ends(h, lengths), _at_ends(record, lengths if keep_tape else None))
-    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell)) if keep_tape else None
+    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell), masks, clip) if keep_tape else None
 
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
@@ -162,7 +166,7 @@ def _segments(cell, tape, of_checkpoints):
     """Return a function of a range of sequences that yields the steps and the tape of each segment."""
     if isinstance(tape, Checkpoints):
         return of_checkpoints(cell, pack(cell), unit_parameters(cell), tape)
-    return lambda first, last: ((0, tape.x.shape[0], tape.arrays),)
+    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, *for_kernels(tape.masks, tape.clip))),)
 
 
 def _at_ends(values, lengths):
