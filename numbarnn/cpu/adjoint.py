@@ -100,22 +100,22 @@ def adjoint(
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
-            end = _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, start)
+            end = gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, start)
             _reverse_projection(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end)
             _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, s, t, start, end)
             _reverse_inner(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end)
-            _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end)
+            add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
                 _add_to_gradient(cell, gradients[s], inputs, a_bar, x.shape[2], h.shape[2], n_units, end)
                 _add_to_projection_bar(cell, projection_bar[s], inputs, outputs_bar, h.shape[2], n_units, end)
                 if x_bar.shape[0] > 0:
-                    _store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end)
+                    store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end)
                 end = np.intp(0)
     restore_mode(mode)
 
 
 @inline
-def _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, row):
+def gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, row):
     """Append the sequences that run at step t to the block, add their `y_bar`; return the block's new end."""
     n_inputs, n_outputs, width = x.shape[2], h.shape[2], lanes(h)
     for b in range(first, last):
@@ -231,7 +231,7 @@ def _reverse_no_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs,
 
 
 @inline
-def _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end):
+def add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end):
     """Reverse `a = x_t W + h_(t-1) R + b` by h: add `a_bar R^T` of the rows of one step."""
     n_outputs, width = h_bar.shape[1], lanes(R)
     begin_outer, n_outer = outer_span(cell)
@@ -251,7 +251,7 @@ def _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end):
 
 
 @inline
-def _store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end):
+def store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end):
     """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T` for all rows of the block."""
     n_inputs, width = x_bar.shape[2], lanes(W)
     begin_input, n_input = input_span(cell)
@@ -291,10 +291,10 @@ def _add_to_gradient_by_rows(cell, gradient, inputs, a_bar, n_inputs, n_outputs,
     """Reverse `a = x_t W + h_(t-1) R + b` as below, of each kind of input for the gates that it adds to."""
     begin, n = input_span(cell)
     shape, bias, none = panel(cell), n_inputs + n_outputs, np.intp(0)
-    _add_products(gradient, none, inputs, none, n_inputs, a_bar, shape, n_units, begin, n, end)
+    add_transposed_product(gradient, none, inputs, none, n_inputs, a_bar, shape, n_units, begin, n, end)
     begin, n = outer_span(cell)
-    _add_products(gradient, n_inputs, inputs, n_inputs, n_outputs, a_bar, shape, n_units, begin, n, end)
-    _add_products(gradient, bias, inputs, bias, np.intp(1), a_bar, shape, n_units, none, np.intp(VECTORS), end)
+    add_transposed_product(gradient, n_inputs, inputs, n_inputs, n_outputs, a_bar, shape, n_units, begin, n, end)
+    add_transposed_product(gradient, bias, inputs, bias, np.intp(1), a_bar, shape, n_units, none, np.intp(VECTORS), end)
     _add_inner_products(cell, gradient, n_inputs, inputs, bias + 1, n_units, a_bar, end)
 
 
@@ -306,14 +306,14 @@ def _add_to_gradient_at_once(cell, gradient, inputs, a_bar, n_inputs, n_outputs,
     """
     none, every = np.intp(0), np.intp(VECTORS)
     n_columns = n_inputs + n_outputs + 1
-    _add_products(gradient, none, inputs, none, n_columns, a_bar, panel(cell), n_units, none, every, end)
+    add_transposed_product(gradient, none, inputs, none, n_columns, a_bar, panel(cell), n_units, none, every, end)
 
 
 @inline
 def _add_u_products(cell, gradient, k, inputs, column, n_units, a_bar, end):
     """Reverse `a = .. + u R` of the inner gates by R: `R_bar += u^T a_bar`."""
     begin, n = inner_span(cell)
-    _add_products(gradient, k, inputs, column, n_units, a_bar, panel(cell), n_units, begin, n, end)
+    add_transposed_product(gradient, k, inputs, column, n_units, a_bar, panel(cell), n_units, begin, n, end)
 
 
 @inline
@@ -326,8 +326,8 @@ def _add_to_given_projection(cell, projection_bar, inputs, outputs_bar, n_output
     """Reverse `h = m P + b_P` by the weights: `P_bar += m^T h_bar`, `b_P_bar += 1^T h_bar`."""
     none, every, one = np.intp(0), np.intp(VECTORS), np.intp(1)
     m = inputs.shape[1] - n_units
-    _add_products(projection_bar, none, inputs, m, n_units, outputs_bar, PLAIN, n_outputs, none, every, end)
-    _add_products(projection_bar, n_units, inputs, m - 1, one, outputs_bar, PLAIN, n_outputs, none, every, end)
+    add_transposed_product(projection_bar, none, inputs, m, n_units, outputs_bar, PLAIN, n_outputs, none, every, end)
+    add_transposed_product(projection_bar, n_units, inputs, m - 1, one, outputs_bar, PLAIN, n_outputs, none, every, end)
 
 
 @inline
@@ -336,7 +336,7 @@ def _add_to_no_projection(cell, projection_bar, inputs, outputs_bar, n_outputs, 
 
 
 @inline
-def _add_products(gradient, k, inputs, column, size, bars, panel, n_units, begin, n, end):
+def add_transposed_product(gradient, k, inputs, column, size, bars, panel, n_units, begin, n, end):
     """Add `inputs^T bars` of `size` columns of the inputs and n vectors of each panel to rows k .. of the gradient."""
     width = lanes(gradient)
     tiles = n_tiles(size)

@@ -58,7 +58,7 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
     u = np.empty((_rows_within_step(cell, last - first), n_units), x.dtype)
     projection = pack_projection(cell, x)
     mode = flush_denormals()
-    _clear_past_ends(lengths, h, first, last)
+    clear_past_ends(lengths, h, first, last)
     t, running = np.intp(0), last - first  # a literal 0 would have every function that it is passed to compiled twice
     while t < x.shape[0]:
         while running > 0 and lengths[first + running - 1] <= t:
@@ -90,7 +90,7 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
 
 
 @inline
-def _clear_past_ends(lengths, h, first, last):
+def clear_past_ends(lengths, h, first, last):
     """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what stands there."""
     for b in range(first, last):
         for t in range(lengths[b], h.shape[0] - 1):
