@@ -23,6 +23,7 @@ CELLS = {
     "coupled_lstm": reference.coupled_lstm,
     "coupled_peephole_lstm": reference.coupled_peephole_lstm,
     "projected_lstm": reference.projected_lstm,
+    "layer_norm_lstm": reference.layer_norm_lstm,
     "gru": reference.gru,
     "gru_reset_before": reference.gru_reset_before,
 }

@@ -58,19 +58,19 @@ def inner_adjoint(cell, saved, state_before, u_bar):
     return type(cell).inner_adjoint(saved, state_before, u_bar)
 
 
-def output(cell, saved, v, p):
-    """Return h of a cell with normalisation, from what `step` left and the normalised c."""
-    return type(cell).output(saved, v, p)
+def output(cell, o, v, p):
+    """Return h of a cell with normalisation, from o, which `step` returned in its place, and the normalised c."""
+    return type(cell).output(o, v, p)
 
 
-def output_tangent(cell, saved, v, a_dot, v_dot, p, p_dot):
+def output_tangent(cell, o, v, o_dot, v_dot, p, p_dot):
     """Return the tangent of what `output` returned."""
-    return type(cell).output_tangent(saved, v, a_dot, v_dot, p, p_dot)
+    return type(cell).output_tangent(o, v, o_dot, v_dot, p, p_dot)
 
 
-def output_adjoint(cell, saved, v, h_bar, p):
-    """Return what `h_bar` adds to the adjoints of the pre-activations, and those of the normalised c and of `p`."""
-    return type(cell).output_adjoint(saved, v, h_bar, p)
+def output_adjoint(cell, o, v, h_bar, p):
+    """Return the adjoints of o, of the normalised c, and of `p`."""
+    return type(cell).output_adjoint(o, v, h_bar, p)
 
 
 def _given(cell, *units):

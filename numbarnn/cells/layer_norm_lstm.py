@@ -87,7 +87,7 @@ class LayerNormLSTM(NamedTuple):
     n_gates = 4  # i f g o
     normalisation = ("gain_x", "gain_h", "gain_c", "b_c")
     state_size = 2  # h, c
-    n_saved = 8  # i f g o, and for each of them h_(t-1) R less its mean
+    n_saved = 8  # o i f g, and for each gate h_(t-1) R less its mean
 
     @classmethod
     def init(cls, n_inputs: int, n_units: int, dtype: Any = "float32", random_state: Any = None) -> LayerNormLSTM:
@@ -98,51 +98,48 @@ class LayerNormLSTM(NamedTuple):
 
     @staticmethod
     def step(a, state):
-        """Return `(c,)` and `(i, f, g, o)`, from `(c_before,)`."""
+        """Return `(o, c)`, of which `output` makes h, and `(o, i, f, g)`."""
         a_i, a_f, a_g, a_o = a
-        (c_before,) = state
+        _, c_before = state
         i = sigmoid(a_i)
         f = sigmoid(a_f)
         g = tanh(a_g)
         o = sigmoid(a_o)
         c = f * c_before + i * g
-        return (c,), (i, f, g, o)
+        return (o, c), (o, i, f, g)
 
     @staticmethod
-    def output(gates, v, p):
+    def output(o, v, p):
         """Return `h`."""
-        _, _, _, o = gates
         gain_c, b_c = p
         y = tanh(gain_c * v + b_c)
         return o * y
 
     @staticmethod
-    def tangent(gates, state_before, state, a_dot, state_before_dot):
-        """Return `(c_dot,)`."""
-        i, f, g, _ = gates
-        a_i_dot, a_f_dot, a_g_dot, _ = a_dot
-        (c_before,) = state_before
-        (c_before_dot,) = state_before_dot
+    def tangent(saved, state_before, state, a_dot, state_before_dot):
+        """Return `(o_dot, c_dot)`."""
+        o, i, f, g = saved
+        a_i_dot, a_f_dot, a_g_dot, a_o_dot = a_dot
+        _, c_before = state_before
+        _, c_before_dot = state_before_dot
         i_dot = sigmoid_slope(i) * a_i_dot
         f_dot = sigmoid_slope(f) * a_f_dot
         g_dot = tanh_slope(g) * a_g_dot
-        return (f_dot * c_before + f * c_before_dot + i_dot * g + i * g_dot,)
+        o_dot = sigmoid_slope(o) * a_o_dot
+        return o_dot, f_dot * c_before + f * c_before_dot + i_dot * g + i * g_dot
 
     @staticmethod
-    def output_tangent(gates, v, a_dot, v_dot, p, p_dot):
+    def output_tangent(o, v, o_dot, v_dot, p, p_dot):
         """Return `h_dot`."""
-        _, _, _, o = gates
         gain_c, b_c = p
         gain_c_dot, b_c_dot = p_dot
         y = tanh(gain_c * v + b_c)
         y_dot = tanh_slope(y) * (gain_c_dot * v + gain_c * v_dot + b_c_dot)
-        o_dot = sigmoid_slope(o) * a_dot[3]
         return o_dot * y + o * y_dot
 
     @staticmethod
-    def output_adjoint(gates, v, h_bar, p):
-        """Return the gates' `a_bar` as far as h goes, `v_bar`, and `(gain_c_bar, b_c_bar)`."""
-        _, _, _, o = gates
+    def output_adjoint(o, v, h_bar, p):
+        """Return `o_bar`, `v_bar`, and `(gain_c_bar, b_c_bar)`."""
         gain_c, b_c = p
         # h = o * y
         y = tanh(gain_c * v + b_c)
@@ -152,25 +149,25 @@ class LayerNormLSTM(NamedTuple):
         b_c_bar = y_bar * tanh_slope(y)
         gain_c_bar = b_c_bar * v
         v_bar = b_c_bar * gain_c
-        # o = sigmoid(a_o)
-        a_o_bar = o_bar * sigmoid_slope(o)
-        return (zero(h_bar), zero(h_bar), zero(h_bar), a_o_bar), v_bar, (gain_c_bar, b_c_bar)
+        return o_bar, v_bar, (gain_c_bar, b_c_bar)
 
     @staticmethod
-    def adjoint(gates, state_before, state, state_bar):
-        """Return the gates' `a_bar` as far as c goes, and `(c_before_bar,)`."""
-        i, f, g, _ = gates
-        (c_before,) = state_before
-        (c_bar,) = state_bar
+    def adjoint(saved, state_before, state, state_bar):
+        """Return the gates' `a_bar`, and `(h_before_bar, c_before_bar)` without the part through `a`."""
+        o, i, f, g = saved
+        _, c_before = state_before
+        o_bar, c_bar = state_bar
         # c = f * c_before + i * g
         f_bar = c_bar * c_before
         c_before_bar = c_bar * f
         i_bar = c_bar * g
         g_bar = c_bar * i
+        # o = sigmoid(a_o)
+        a_o_bar = o_bar * sigmoid_slope(o)
         # g = tanh(a_g)
         a_g_bar = g_bar * tanh_slope(g)
         # f = sigmoid(a_f)
         a_f_bar = f_bar * sigmoid_slope(f)
         # i = sigmoid(a_i)
         a_i_bar = i_bar * sigmoid_slope(i)
-        return (a_i_bar, a_f_bar, a_g_bar, zero(c_bar)), (c_before_bar,)
+        return (a_i_bar, a_f_bar, a_g_bar, a_o_bar), (zero(o_bar), c_before_bar)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.numbers import reciprocal_deviation
 from numbarnn.cpu.compile import inline
 from numbarnn.cpu.packing import panel_units, panel_vectors
+from numbarnn.cpu.rows import take_roots
 from numbarnn.cpu.simd import lanes, spread, store
 from numbarnn.cpu.tile import VECTORS, n_tiles, split, tile_add, tile_from
-from numbarnn.cpu.units import add_products, load_gates, multiply, panel, total
+from numbarnn.cpu.units import add_products, load_gates, no_gates, panel, total
 
 
 @inline
@@ -26,15 +26,14 @@ def place(cell, panels, row, unit):
 @inline
 def scales_of_products(cell, z, n_units, n_rows, scales):
     """Set `scales` to the reciprocal deviations of the first rows of a centred product."""
-    width = lanes(z)
     share = spread(z, 1 / (panel(cell)[0] * n_units))
     for row in range(n_rows):
-        values = load_gates(cell, z, place(cell, z, row, np.intp(0)))
-        squares = multiply(values, values)
-        for unit in range(width, n_units, width):
+        squares = no_gates(cell, z)
+        for unit in range(0, n_units, lanes(z)):
             values = load_gates(cell, z, place(cell, z, row, unit))
             squares = add_products(squares, values, values)
-        store(scales, (row,), 1, reciprocal_deviation(total(squares) * share))
+        store(scales, (row,), 1, total(squares) * share)
+    take_roots(scales, np.intp(0), n_rows)
 
 
 @inline

@@ -12,29 +12,31 @@ import numpy as np
 from numbarnn.cells.equations import adjoint as step_adjoint
 from numbarnn.cells.equations import output_adjoint
 from numbarnn.cells.normalisation import slope
-from numbarnn.cells.numbers import reciprocal_deviation, zero
+from numbarnn.cells.numbers import zero
 from numbarnn.cpu.adjoint import add_to_h_bar, add_transposed_product, gather, store_x_bar
 from numbarnn.cpu.compile import inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.normalisation import place, set_product
 from numbarnn.cpu.packing import n_panels, pack, pack_transposed
-from numbarnn.cpu.rows import centred, row_mean, row_scale
+from numbarnn.cpu.rows import centred, row_mean, row_variance, take_roots
 from numbarnn.cpu.simd import lanes, load, spread, store
+from numbarnn.cpu.state import load_state, store_state
 from numbarnn.cpu.tile import TILE_ROWS, VECTORS
 from numbarnn.cpu.units import (
-    add,
     add_products,
     input_blocks,
     load_by_gate,
     load_gates,
-    load_memory,
     multiply,
+    no_gates,
     panel,
     recurrent_blocks,
     store_gates,
     store_units,
     total,
 )
+
+PART_ROWS = 2 * TILE_ROWS
 
 
 @kernel
@@ -81,15 +83,18 @@ def adjoint(
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
             end = gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, start)
-            _reverse_output(cell, units, units_bar, record, h_bar, a_bar, v_bar, sums, origins, s, t, start, end)
-            _reverse_step(cell, record, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end)
+            _reverse_output(cell, units, units_bar, record, h_bar, v_bar, sums, origins, s, t, start, end)
+            _reverse_step(cell, units, h, record, h_bar, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end)
             _reverse_normalisation(cell, units, units_bar, a_bar, z, sums, s, panel(cell)[0], start, end)
             add_to_h_bar(cell, R, n_units, h_bar, z, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
                 none, every, one = np.intp(0), np.intp(VECTORS), np.intp(1)
                 bias = n_inputs + n_outputs
-                set_product(cell, z_x, none, end, inputs, none, packed, none, n_inputs, n_units)
-                _reverse_normalisation(cell, units, units_bar, a_bar, z_x, sums, s, none, none, end)
+                for row in range(none, end, PART_ROWS):  # few enough to stay in the first cache
+                    stop = row + PART_ROWS if row + PART_ROWS < end else end
+                    set_product(cell, z_x, row, stop - row, inputs, row, packed, none, n_inputs, n_units)
+                    _add_up(cell, units, a_bar, z_x, sums, n_units, row, stop)
+                    _reverse_normalisation(cell, units, units_bar, a_bar, z_x, sums, s, none, row, stop)
                 # a = gain_x LN(x_t W) + gain_h LN(h_(t-1) R) + b
                 for k, size, bars in ((none, n_inputs, z_x), (n_inputs, n_outputs, z), (bias, one, a_bar)):
                     add_transposed_product(
@@ -102,28 +107,27 @@ def adjoint(
 
 
 @inline
-def _reverse_output(cell, units, units_bar, record, h_bar, a_bar, v_bar, sums, origins, s, t, start, end):
-    """Reverse `h = output(v)`: the output gate's part of `a_bar` into the block, `v_bar` and its sums aside."""
+def _reverse_output(cell, units, units_bar, record, h_bar, v_bar, sums, origins, s, t, start, end):
+    """Reverse `h = output(o, v)`: the adjoint of o into the place of `h_bar`, that of v and its sums aside."""
     n_units, width, parameters = record.shape[3], lanes(h_bar), 2 * panel(cell)[0]
     for row in range(start, end):
         at = t + 1, origins[row, 1], np.intp(0)
         mean = row_mean(record, at, n_units)
         store(sums, (0, row), 1, mean)
-        store(sums, (1, row), 1, row_scale(record, at, n_units, mean))
+        store(sums, (1, row), 1, row_variance(record, at, n_units, mean))
+    take_roots(sums[1], start, end)
     for row in range(start, end):
         b = origins[row, 1]
         mean, scale = spread(sums, sums[0, row]), spread(sums, sums[1, row])
         total_v_bar, total_vv_bar = zero(mean), zero(mean)
         for unit in range(0, n_units, width):
             count = n_units - unit
-            gates = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
+            o = load(record, (t + 1, b, 1, unit), count)
             v = (load(record, (t + 1, b, 0, unit), count) - mean) * scale
             p = load(units, (parameters, unit), count), load(units, (parameters + 1, unit), count)
-            bar = load(h_bar, (b, unit), count)
-            gates_bar, bar, p_bar = output_adjoint(cell, gates, v, bar, p)
-            store_gates(cell, a_bar, place(cell, a_bar, row, unit), gates_bar)
+            o_bar, bar, p_bar = output_adjoint(cell, o, v, load(h_bar, (b, unit), count), p)
+            store(h_bar, (b, unit), count, o_bar)
             store(v_bar, (row, unit), count, bar)
-            store(h_bar, (b, unit), count, zero(bar))
             total_v_bar, total_vv_bar = total_v_bar + bar, total_vv_bar + v * bar
             for i in range(2):
                 before = load(units_bar, (s, parameters + i, unit), count)
@@ -134,56 +138,72 @@ def _reverse_output(cell, units, units_bar, record, h_bar, a_bar, v_bar, sums, o
 
 
 @inline
-def _reverse_step(cell, record, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end):
-    """Reverse `v = LN(c)` and the step that made c: the other gates' `a_bar`; put the centred product into z."""
+def _reverse_step(cell, units, h, record, h_bar, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end):
+    """Reverse `v = LN(c)` and the step that made o and c; `a_bar` goes into the block, and the centred product into z.
+
+    What `_reverse_normalisation` must know of whole rows is added up on the way.
+    """
     n_units, n_gates = record.shape[3], panel(cell)[0]
     for row in range(start, end):
         b = origins[row, 1]
         mean, scale = spread(sums, sums[0, row]), spread(sums, sums[1, row])
         v_bar_mean, vv_bar_mean = spread(sums, sums[2, row]), spread(sums, sums[3, row])
+        squares, products = no_gates(cell, z), no_gates(cell, z)
         for unit in range(0, n_units, lanes(z)):
             count = n_units - unit
-            gates = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
-            before = load_memory(cell, record, (t, b, 0, unit), count)
-            after = load_memory(cell, record, (t + 1, b, 0, unit), count)
-            (c_bar,) = load_memory(cell, memory_bar, (b, 0, unit), count)
+            saved = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
+            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
+            after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
+            o_bar, c_bar = load_state(cell, h_bar, (b, unit), memory_bar, (b, 0, unit), count)
             # v = LN(c)
-            v = (after[0] - mean) * scale
+            v = (after[1] - mean) * scale
             c_bar = c_bar + slope(v, scale, load(v_bar, (row, unit), count) - v_bar_mean, vv_bar_mean)
-            gates_bar, before_bar, _ = step_adjoint(cell, gates, before, after, (c_bar,), ())
+            gates_bar, before_bar, _ = step_adjoint(cell, saved, before, after, (o_bar, c_bar), ())
             at = place(cell, a_bar, row, unit)
-            store_gates(cell, a_bar, at, add(load_gates(cell, a_bar, at), gates_bar))
-            store_units(memory_bar, (b, 0, unit), count, before_bar)
-            store_gates(cell, z, at, load_by_gate(cell, record, (t + 1, b, 1 + n_gates, unit), count))
+            store_gates(cell, a_bar, at, gates_bar)
+            store_state(cell, h_bar, (b, unit), memory_bar, (b, 0, unit), count, before_bar, ())
+            values = load_by_gate(cell, record, (t + 1, b, 1 + n_gates, unit), count)
+            store_gates(cell, z, at, values)
+            squares = add_products(squares, values, values)
+            gain = load_by_gate(cell, units, (n_gates, unit), count)
+            products = add_products(products, multiply(gates_bar, gain), values)
+        _store_sums(cell, sums, row, squares, products, n_units)
+
+
+@inline
+def _add_up(cell, units, a_bar, z, sums, n_units, start, end):
+    """Add up what `_reverse_normalisation` must know of rows of the product x W."""
+    for row in range(start, end):
+        squares, products = no_gates(cell, z), no_gates(cell, z)
+        for unit in range(0, n_units, lanes(z)):
+            at = place(cell, z, row, unit)
+            values = load_gates(cell, z, at)
+            squares = add_products(squares, values, values)
+            gain = load_by_gate(cell, units, (0, unit), n_units - unit)
+            products = add_products(products, multiply(load_gates(cell, a_bar, at), gain), values)
+        _store_sums(cell, sums, row, squares, products, n_units)
+
+
+@inline
+def _store_sums(cell, sums, row, squares, products, n_units):
+    share = spread(sums, 1 / (panel(cell)[0] * n_units))
+    store(sums, (0, row), 1, total(squares) * share)
+    store(sums, (1, row), 1, total(products) * share)
 
 
 @inline
 def _reverse_normalisation(cell, units, units_bar, a_bar, z, sums, s, first_gain, start, end):
     """Reverse `a = .. + gain LN(z)` in rows of the block: centred products z become their adjoints."""
-    n_units, width = units.shape[1], lanes(z)
-    share = spread(z, 1 / (panel(cell)[0] * n_units))
-    for row in range(start, end):
-        at = place(cell, z, row, np.intp(0))
-        values = load_gates(cell, z, at)
-        squares = multiply(values, values)
-        gain = load_by_gate(cell, units, (first_gain, 0), n_units)
-        products = multiply(multiply(load_gates(cell, a_bar, at), gain), values)
-        for unit in range(width, n_units, width):
-            at = place(cell, z, row, unit)
-            values = load_gates(cell, z, at)
-            squares = add_products(squares, values, values)
-            gain = load_by_gate(cell, units, (first_gain, unit), n_units - unit)
-            products = add_products(products, multiply(load_gates(cell, a_bar, at), gain), values)
-        scale = reciprocal_deviation(total(squares) * share)
-        store(sums, (0, row), 1, scale)
-        store(sums, (1, row), 1, total(products) * share * scale)
-    for unit in range(0, n_units, width):
+    n_units = units.shape[1]
+    take_roots(sums[0], start, end)
+    for unit in range(0, n_units, lanes(z)):
         count = n_units - unit
         gain = load_by_gate(cell, units, (first_gain, unit), count)
         gain_bar = load_by_gate(cell, units_bar, (s, first_gain, unit), count)
         for row in range(start, end):
             at = place(cell, z, row, unit)
-            scale, vv_bar_mean = spread(sums, sums[0, row]), spread(sums, sums[1, row])
+            scale = spread(sums, sums[0, row])
+            vv_bar_mean = spread(sums, sums[1, row]) * scale
             gates_bar, v = load_gates(cell, a_bar, at), multiply(load_gates(cell, z, at), scale)
             # a = .. + gain * v
             gain_bar = add_products(gain_bar, gates_bar, v)

@@ -14,19 +14,11 @@ from numbarnn.cpu.compile import inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.forward import BLOCK_ROWS, clear_past_ends
 from numbarnn.cpu.normalisation import place, scales_of_products, set_product
-from numbarnn.cpu.rows import row_mean, row_scale
+from numbarnn.cpu.rows import row_mean, row_variance, take_roots
 from numbarnn.cpu.simd import lanes, load, spread, store
+from numbarnn.cpu.state import load_state, store_state
 from numbarnn.cpu.tile import VECTORS
-from numbarnn.cpu.units import (
-    add_products,
-    load_by_gate,
-    load_gates,
-    load_memory,
-    multiply,
-    panel,
-    store_gates,
-    store_units,
-)
+from numbarnn.cpu.units import add_products, load_by_gate, load_gates, multiply, panel, store_gates
 
 
 @kernel
@@ -68,9 +60,9 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
             row = t * n_sequences + first
             set_product(cell, z, np.intp(0), running, h_rows, row, packed, n_inputs, n_outputs, n_units)
             scales_of_products(cell, z, n_units, running, scales)
-            _step(cell, units, a, (t - begin) * n_rows, z, scales, running, lengths, record, t, first)
+            _step(cell, units, a, (t - begin) * n_rows, z, scales, running, lengths, h, record, t, first)
             _take_statistics(record, running, lengths, means, scales, t, first)
-            _set_output(cell, units, z, means, scales, running, lengths, h, record, t, first)
+            _set_output(cell, units, means, scales, running, lengths, h, record, t, first)
         t = end
     restore_mode(mode)
 
@@ -90,8 +82,8 @@ def _normalise_inputs(cell, packed, units, a, scales, n_units, n_rows):
 
 
 @inline
-def _step(cell, units, a, a_row, z, scales, running, lengths, record, t, first):
-    """Add the normalised `h_(t-1) R` to the pre-activations, and step; the gates take its place in z."""
+def _step(cell, units, a, a_row, z, scales, running, lengths, h, record, t, first):
+    """Add the normalised `h_(t-1) R` to the pre-activations, and step; o stands in the place of h until that is made."""
     n_units, n_gates = record.shape[3], panel(cell)[0]
     keep = record.shape[0] > 1
     before, after = (t, t + 1) if keep else (np.intp(0), np.intp(0))
@@ -107,12 +99,12 @@ def _step(cell, units, a, a_row, z, scales, running, lengths, record, t, first):
             gain = load_by_gate(cell, units, (n_gates, unit), count)
             pre_activations = load_gates(cell, a, (at[0], a_row + row, at[2]))
             pre_activations = add_products(pre_activations, multiply(centred, scale), gain)
-            memory = load_memory(cell, record, (before, b, 0, unit), count)
-            memory, gates = step(cell, pre_activations, memory, ())
-            store_gates(cell, z, at, gates)
-            store_units(record, (after, b, 0, unit), count, memory)
+            state = load_state(cell, h, (t, b, unit), record, (before, b, 0, unit), count)
+            state, saved = step(cell, pre_activations, state, ())
             if keep:
-                store_units(record, (after, b, 1, unit), count, gates + centred)
+                store_state(cell, h, (t + 1, b, unit), record, (after, b, 0, unit), count, state, saved + centred)
+            else:
+                store_state(cell, h, (t + 1, b, unit), record, (after, b, 0, unit), count, state, ())
 
 
 @inline
@@ -126,12 +118,13 @@ def _take_statistics(record, running, lengths, means, scales, t, first):
         at = (after, b, np.intp(0))
         mean = row_mean(record, at, n_units)
         store(means, (row,), 1, mean)
-        store(scales, (row,), 1, row_scale(record, at, n_units, mean))
+        store(scales, (row,), 1, row_variance(record, at, n_units, mean))
+    take_roots(scales, np.intp(0), running)
 
 
 @inline
-def _set_output(cell, units, z, means, scales, running, lengths, h, record, t, first):
-    """Set h from the normalised c and the gates, which stand in z."""
+def _set_output(cell, units, means, scales, running, lengths, h, record, t, first):
+    """Set h from the normalised c and from o."""
     n_units, n_gates = record.shape[3], panel(cell)[0]
     after = t + 1 if record.shape[0] > 1 else np.intp(0)
     for row in range(running):
@@ -139,9 +132,9 @@ def _set_output(cell, units, z, means, scales, running, lengths, h, record, t, f
         if lengths[b] <= t:
             continue
         mean, scale = spread(means, means[row]), spread(scales, scales[row])
-        for unit in range(0, n_units, lanes(z)):
+        for unit in range(0, n_units, lanes(h)):
             count = n_units - unit
             v = (load(record, (after, b, 0, unit), count) - mean) * scale
             parameters = load(units, (2 * n_gates, unit), count), load(units, (2 * n_gates + 1, unit), count)
-            gates = load_gates(cell, z, place(cell, z, row, unit))
-            store(h, (t + 1, b, unit), count, output(cell, gates, v, parameters))
+            o = load(h, (t + 1, b, unit), count)
+            store(h, (t + 1, b, unit), count, output(cell, o, v, parameters))

@@ -11,18 +11,18 @@ from numbarnn.cells.numbers import reciprocal_deviation, zero
 from numbarnn.cpu.compile import inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.normalisation import add_product, place, set_product
-from numbarnn.cpu.rows import row_mean, row_scale
+from numbarnn.cpu.rows import row_mean, row_variance
 from numbarnn.cpu.simd import lanes, load, spread, store
+from numbarnn.cpu.state import load_state, store_state
 from numbarnn.cpu.tile import VECTORS
 from numbarnn.cpu.units import (
     add_products,
     load_by_gate,
     load_gates,
-    load_memory,
     multiply,
+    no_gates,
     panel,
     store_gates,
-    store_units,
     total,
 )
 
@@ -51,13 +51,13 @@ def tangent(
         set_product(cell, z, none, n_rows, x_rows, row, packed, none, n_inputs, n_units)
         set_product(cell, z_dot, none, n_rows, x_dot_rows, row, packed, none, n_inputs, n_units)
         add_product(cell, z_dot, n_rows, x_rows, row, packed_dot, none, n_inputs, n_units)
-        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, none)
-        _load_product(cell, z, record, t, first)
+        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, none, lengths, t, first)
+        _load_product(cell, z, lengths, record, t, first)
         set_product(cell, z_dot, none, n_rows, h_dot_rows, row, packed, n_inputs, n_outputs, n_units)
         add_product(cell, z_dot, n_rows, h_rows, row, packed_dot, n_inputs, n_outputs, n_units)
-        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, n_gates)
-        _step(cell, a_dot, lengths, record, memory_dot, t, first)
-        _set_output(cell, units, units_dot, a_dot, lengths, record, h_dot, memory_dot, t, first)
+        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, n_gates, lengths, t, first)
+        _step(cell, a_dot, lengths, h, record, h_dot, memory_dot, t, first)
+        _set_output(cell, units, units_dot, lengths, record, h_dot, memory_dot, t, first, last)
     restore_mode(mode)
 
 
@@ -72,25 +72,27 @@ def _start(cell, packed_dot, a_dot, n_units):
 
 
 @inline
-def _load_product(cell, z, record, t, first):
+def _load_product(cell, z, lengths, record, t, first):
     """Set z to the centred `h_(t-1) R`, which the tape has."""
     n_units = record.shape[3]
     for row in range(z.shape[1]):
+        if lengths[first + row] <= t:
+            continue
         for unit in range(0, n_units, lanes(z)):
             values = load_by_gate(cell, record, (t + 1, first + row, 1 + panel(cell)[0], unit), n_units - unit)
             store_gates(cell, z, place(cell, z, row, unit), values)
 
 
 @inline
-def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain):
+def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain, lengths, t, first):
     """Add the tangent of `gain LN(z)` to `a_dot`."""
     n_units, width = units.shape[1], lanes(z)
     share = spread(z, 1 / (panel(cell)[0] * n_units))
     for row in range(z.shape[1]):
-        at = place(cell, z, row, np.intp(0))
-        values = load_gates(cell, z, at)
-        squares, products = multiply(values, values), multiply(values, load_gates(cell, z_dot, at))
-        for unit in range(width, n_units, width):
+        if lengths[first + row] <= t:
+            continue
+        squares, products = no_gates(cell, z), no_gates(cell, z)
+        for unit in range(0, n_units, width):
             at = place(cell, z, row, unit)
             values = load_gates(cell, z, at)
             squares = add_products(squares, values, values)
@@ -107,8 +109,8 @@ def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain):
 
 
 @inline
-def _step(cell, a_dot, lengths, record, memory_dot, t, first):
-    """Step the tangent of c from `a_dot`."""
+def _step(cell, a_dot, lengths, h, record, h_dot, memory_dot, t, first):
+    """Step the tangents from `a_dot`; that of o stands in the place of `h_dot` until that is made."""
     n_units = record.shape[3]
     for row in range(a_dot.shape[1]):
         b = first + row
@@ -116,28 +118,27 @@ def _step(cell, a_dot, lengths, record, memory_dot, t, first):
             continue
         for unit in range(0, n_units, lanes(a_dot)):
             count = n_units - unit
-            gates = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
-            before = load_memory(cell, record, (t, b, 0, unit), count)
-            after = load_memory(cell, record, (t + 1, b, 0, unit), count)
-            before_dot = load_memory(cell, memory_dot, (b, 0, unit), count)
+            saved = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
+            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
+            after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
+            before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
             gates_dot = load_gates(cell, a_dot, place(cell, a_dot, row, unit))
-            after_dot = step_tangent(cell, gates, before, after, gates_dot, before_dot, (), ())
-            store_units(memory_dot, (b, 0, unit), count, after_dot)
+            after_dot = step_tangent(cell, saved, before, after, gates_dot, before_dot, (), ())
+            store_state(cell, h_dot, (t + 1, b, unit), memory_dot, (b, 0, unit), count, after_dot, ())
 
 
 @inline
-def _set_output(cell, units, units_dot, a_dot, lengths, record, h_dot, memory_dot, t, first):
-    """Set the tangent of h from those of c and of the gates."""
+def _set_output(cell, units, units_dot, lengths, record, h_dot, memory_dot, t, first, last):
+    """Set the tangent of h from those of c and of o."""
     n_units, width, parameters = record.shape[3], lanes(h_dot), 2 * panel(cell)[0]
     share = spread(h_dot, 1 / n_units)
     rows_dot = memory_dot.reshape(1, memory_dot.shape[0], memory_dot.shape[1], n_units)
-    for row in range(a_dot.shape[1]):
-        b = first + row
+    for b in range(first, last):
         if lengths[b] <= t:
             continue
         at, at_dot = (t + 1, b, np.intp(0)), (np.intp(0), b, np.intp(0))
         mean = row_mean(record, at, n_units)
-        scale = row_scale(record, at, n_units, mean)
+        scale = reciprocal_deviation(row_variance(record, at, n_units, mean))
         c_dot_mean = row_mean(rows_dot, at_dot, n_units)
         products = zero(mean)
         for unit in range(0, n_units, width):
@@ -147,11 +148,10 @@ def _set_output(cell, units, units_dot, a_dot, lengths, record, h_dot, memory_do
         vc_dot_mean = total((products,)) * share
         for unit in range(0, n_units, width):
             count = n_units - unit
-            gates = load_by_gate(cell, record, (t + 1, b, 1, unit), count)
-            gates_dot = load_gates(cell, a_dot, place(cell, a_dot, row, unit))
             # v = LN(c)
             v = (load(record, (t + 1, b, 0, unit), count) - mean) * scale
             v_dot = slope(v, scale, load(memory_dot, (b, 0, unit), count) - c_dot_mean, vc_dot_mean)
             p = load(units, (parameters, unit), count), load(units, (parameters + 1, unit), count)
             p_dot = load(units_dot, (parameters, unit), count), load(units_dot, (parameters + 1, unit), count)
-            store(h_dot, (t + 1, b, unit), count, output_tangent(cell, gates, v, gates_dot, v_dot, p, p_dot))
+            o, o_dot = load(record, (t + 1, b, 1, unit), count), load(h_dot, (t + 1, b, unit), count)
+            store(h_dot, (t + 1, b, unit), count, output_tangent(cell, o, v, o_dot, v_dot, p, p_dot))

@@ -47,11 +47,18 @@ def row_mean(array, at, n):
 
 
 @inline
-def row_scale(array, at, n, mean):
-    """Return the reciprocal deviation of the n numbers from `array[at]` on."""
+def row_variance(array, at, n, mean):
+    """Return the variance of the n numbers from `array[at]` on, in every lane."""
     t, b, k = at
     squares = zero(mean)
     for j in range(0, n, lanes(array)):
         difference = first_lanes(load(array, (t, b, k, j), n - j) - mean, n - j)
         squares = squares + difference * difference
-    return reciprocal_deviation(total((squares,)) * spread(array, 1 / n))
+    return total((squares,)) * spread(array, 1 / n)
+
+
+@inline
+def take_roots(variances, start, end):
+    """Turn some variances into reciprocal deviations."""
+    for i in range(start, end, lanes(variances)):
+        store(variances, (i,), end - i, reciprocal_deviation(load(variances, (i,), end - i)))

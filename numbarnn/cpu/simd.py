@@ -137,14 +137,15 @@ def multiply_add(builder, vector_type, a, b, c):
 
 
 def sum_lanes(builder, vector_type, value):
-    """Emit the sum of all lanes, in every lane: neighbours first, then pairs of them, and so on."""
-    distance = 1
-    while distance < vector_type.count:
-        indices = [lane ^ distance for lane in range(vector_type.count)]
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), vector_type.count), indices)
-        value = builder.fadd(value, builder.shuffle_vector(value, ir.Constant(vector_type, ir.Undefined), mask))
-        distance *= 2
-    return value
+    """Emit the sum of all lanes, in every lane: the upper half is added to the lower one, and so on."""
+    count = vector_type.count
+    while count > 1:
+        count //= 2
+        halves = [
+            ir.Constant(ir.VectorType(ir.IntType(32), count), [*range(first, first + count)]) for first in (0, count)
+        ]
+        value = builder.fadd(*(builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), h) for h in halves))
+    return splat(builder, vector_type, builder.extract_element(value, ir.Constant(ir.IntType(32), 0)))
 
 
 def mangled(vector_type) -> str:

@@ -127,6 +127,11 @@ def add(values, others):
     return tuple(a + b for a, b in zip(values, others, strict=True))
 
 
+def no_gates(cell, array):
+    """Return zeros, as many vectors of the array's type as there are gates."""
+    return (array.dtype.type(0),) * cell.n_gates
+
+
 def multiply(values, factor):
     """Return the tuple's vectors times one vector, or times those of another tuple."""
     return tuple(a * b for a, b in zip(values, _as_tuple(factor, values), strict=True))
@@ -228,6 +233,16 @@ def _type_add(context):
 def _lower_add(context, builder, signature, args):
     pairs = zip(*(cgutils.unpack_tuple(builder, arg) for arg in args), strict=True)
     return context.make_tuple(builder, signature.return_type, [builder.fadd(*pair) for pair in pairs])
+
+
+@type_callable(no_gates)
+def _type_no_gates(context):
+    return lambda cell, array: _tuple_type(array, cell.instance_class.n_gates)
+
+
+@lower_builtin(no_gates, types.BaseNamedTuple, types.Array)
+def _lower_no_gates(context, builder, signature, args):
+    return ir.Constant(context.get_value_type(signature.return_type), None)
 
 
 @type_callable(multiply)
