@@ -103,7 +103,9 @@ def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain, lengths
             at, count = place(cell, z, row, unit), n_units - unit
             v = multiply(load_gates(cell, z, at), scale)
             v_dot = multiply(add_products(load_gates(cell, z_dot, at), v, -vz_dot_mean), scale)
-            moved = add_products(load_gates(cell, a_dot, at), v_dot, load_by_gate(cell, units, (first_gain, unit), count))
+            moved = add_products(
+                load_gates(cell, a_dot, at), v_dot, load_by_gate(cell, units, (first_gain, unit), count)
+            )
             moved = add_products(moved, v, load_by_gate(cell, units_dot, (first_gain, unit), count))
             store_gates(cell, a_dot, at, moved)
 
