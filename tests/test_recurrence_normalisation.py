@@ -74,11 +74,11 @@ def test_the_bias_of_the_products_is_one():
     """As the paper has it, with a bias behind each gain and b, which are here their sum."""
     cell, x = draw()
     beta_1, beta_2, b = np.random.default_rng(1).standard_normal((3, 4 * H))
-    y, (h, c), _ = numbarnn.forward(cell._replace(b=beta_1 + beta_2 + b), x[:1])
+    _, (h, c), _ = numbarnn.forward(cell._replace(b=beta_1 + beta_2 + b), x[:1])
     for n in range(B):
         a = cell.gain_h * reference.layer_norm(np.zeros(H) @ cell.R) + beta_1
         a = a + cell.gain_x * reference.layer_norm(x[0, n] @ cell.W) + beta_2 + b
-        i, f, g, o = np.split(a, 4)
+        i, _, g, o = np.split(a, 4)
         expected = reference.sigmoid(i) * np.tanh(g)
         assert_allclose(c[n], expected, rtol=1e-13, atol=1e-14)
         v = reference.layer_norm(expected)

@@ -14,9 +14,9 @@ def draw_weights(
 ) -> Any:
     """Return a cell with Glorot-uniform input and orthogonal recurrent weights.
 
-    Its biases and unit parameters are zero, the gains of its norms one. A projection, to `n_outputs` or as many as there are units, is
-    Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32 weights are the float64
-    weights rounded.
+    Its biases and unit parameters are zero, the gains of a normalisation one. A projection, to `n_outputs` or as many
+    as there are units, is Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32
+    weights are the float64 weights rounded.
     """
     from sklearn.utils import check_random_state  # noqa: PLC0415  (a second to import, which only this needs)
 

@@ -12,8 +12,8 @@ A row z of n numbers becomes, with means over the row::
 The derivative is symmetric: `slope` is the tangent, and of v_bar centred the adjoint.
 
 Of a product, z = x W, the mean is linear in W: `z - mean(z) = x W_c`, where W_c is W less the mean of each of its
-rows. The loops over time multiply by W_c, so that no product need be centred. Reversed, it is W_bar that is centred, once,
-and no row of z_bar; and x_bar = z_bar W_c^T, the part of z_bar along its mean falling away.
+rows. The loops over time multiply by W_c, so that no product need be centred. Reversed, W_bar is centred, once, and no
+row of z_bar; and `x_bar = z_bar W_c^T`, where the mean of z_bar falls away.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _normalise_inputs(cell, packed, units, a, scales, n_units, n_rows):
 
 @inline
 def _step(cell, units, a, a_row, z, scales, running, lengths, h, record, t, first):
-    """Add the normalised `h_(t-1) R` to the pre-activations, and step; o stands in the place of h until that is made."""
+    """Add the normalised `h_(t-1) R` to the pre-activations, and step; o stands where h is to stand."""
     n_units, n_gates = record.shape[3], panel(cell)[0]
     keep = record.shape[0] > 1
     before, after = (t, t + 1) if keep else (np.intp(0), np.intp(0))

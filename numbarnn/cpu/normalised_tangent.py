@@ -112,7 +112,7 @@ def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain, lengths
 
 @inline
 def _step(cell, a_dot, lengths, h, record, h_dot, memory_dot, t, first):
-    """Step the tangents from `a_dot`; that of o stands in the place of `h_dot` until that is made."""
+    """Step the tangents from `a_dot`; that of o stands where `h_dot` is to stand."""
     n_units = record.shape[3]
     for row in range(a_dot.shape[1]):
         b = first + row

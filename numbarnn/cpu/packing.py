@@ -118,7 +118,10 @@ def unpack(panels, first, matrix, n_units, panel, blocks):
 
 @kernel
 def pack_cell(cell, packed):
-    """Write a cell's W and R, centred if they are to be, and b for its steps into `packed (P, I + N + 1, VECTORS * lanes)`."""
+    """Write a cell's W, R and b for its steps into `packed (P, I + N + 1, VECTORS * lanes)`.
+
+    W and R are centred where their products are normalised.
+    """
     n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
     pack(_multiplied(cell, cell.W), size, panel(cell), input_blocks(cell), packed, np.intp(0))
     pack(_multiplied(cell, cell.R), size, panel(cell), recurrent_blocks(cell), packed, n_inputs)

@@ -155,7 +155,7 @@ def _aligned(shape, dtype):
 
 
 def unit_parameters(cell):
-    """Return the parameters of the units as one array (n, H); of one for each gate, the gates' rows follow each other."""
+    """Return the parameters of the units as one array (n, H), those of each gate in a row for themselves."""
     parameters = [getattr(cell, name) for name in form_of(type(cell)).by_unit]
     return np.concatenate([cell.b[:0], *parameters]).reshape(-1, n_units(cell))
 
