@@ -12,14 +12,20 @@ from numba.extending import overload
 from numbarnn.arguments import checked_cell, checked_clip, checked_masks, checked_state
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu import passes
-from numbarnn.cpu.compile import inline, kernel, kernel_for, kernel_for_class
-from numbarnn.cpu.forward import forward
+from numbarnn.cpu.compile import by_cell, inline, kernel, kernel_for, kernel_for_class
+from numbarnn.cpu.loops import loops_of
 from numbarnn.cpu.masks import Masks, for_kernels
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.tile import prepare
 
-# Not the kernel itself, which would be cached also for cells of other packages.
-_forward = inline(getattr(forward, "py_func", forward))
+
+def _forward_of(cell_class: Any) -> Any:
+    """Return the loop over time, but not the kernel itself, which would be cached also for cells of other packages."""
+    forward = loops_of(cell_class).forward
+    return inline(getattr(forward, "py_func", forward))
+
+
+_forward = by_cell(_forward_of)
 
 
 class Stream(NamedTuple):

@@ -121,6 +121,22 @@ def projected_lstm(weights, x, state, bound=unbounded):
     return m @ P, c
 
 
+def layer_norm(z):
+    """Ba, Kiros & Hinton (2016), eqs. 3 and 4, with the authors' 1e-5 below the root."""
+    centred = z - np.mean(z, -1, keepdims=True)
+    return centred / np.sqrt(np.mean(centred**2, -1, keepdims=True) + 1e-5)
+
+
+def layer_norm_lstm(weights, x, state, bound=unbounded):
+    """Ba, Kiros & Hinton (2016), eqs. 20 to 22, the biases of the products and b being one."""
+    W, R, b, gain_x, gain_h, gain_c, b_c = weights
+    h, c = state
+    a_i, a_f, a_g, a_o = cut(gain_h * layer_norm(h @ R) + gain_x * layer_norm(x @ W) + b, 4)
+    c = sigmoid(bound(a_f)) * c + sigmoid(bound(a_i)) * np.tanh(bound(a_g))
+    h = sigmoid(bound(a_o)) * np.tanh(gain_c * layer_norm(c) + b_c)
+    return h, c
+
+
 def gru(weights, x, state, bound=unbounded):
     """PyTorch's `torch.nn.GRU`, as its documentation states it."""
     W, R, b = weights

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numbarnn
+from numbarnn.cells.form import form_of
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.testing import dot_test, taylor_test
 from tests import grid, reference
@@ -36,7 +37,8 @@ class Masked(grid.Case):
         self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
         self.zoneout = self._draw_zoneout()
         self.variant, (kept, self.clip) = variant, VARIANTS[variant]
-        self.masks = numbarnn.Masks(**{field: getattr(self, field) for field in kept})
+        fields = kept if not form_of(type(self.cell)).normalisation else set(kept) - {"zoneout"}
+        self.masks = numbarnn.Masks(**{field: getattr(self, field) for field in fields})
 
     def _drop(self, shape, p):
         return (np.where(self._rng.random(shape) < p, 0, 1 / (1 - p))).astype("float32").astype(self.dtype)
@@ -268,3 +270,10 @@ def test_tapes_that_forward_did_not_leave(changed, message):
     for function in (numbarnn.adjoint, numbarnn.tangent):
         with pytest.raises(ValueError, match=message):
             function(CASE.cell, CASE.tape._replace(masks=CASE.masks._replace(**changed)))
+
+
+def test_zoneout_needs_a_step_that_ends_in_h():
+    cell = numbarnn.LayerNormLSTM.init(2, 3, random_state=0)
+    masks = numbarnn.Masks(zoneout=(np.zeros((1, 1, 1), "float32"), None))
+    with pytest.raises(ValueError, match=r"^masks.zoneout must be None for a LayerNormLSTM"):
+        numbarnn.forward(cell, np.ones((4, 1, 2), "float32"), masks=masks)

@@ -38,6 +38,14 @@ def projected_lstm(x, h, c, W, R, b, P):
     return m @ P, c
 
 
+def layer_norm_lstm(x, h, c, W, R, b, gain_x, gain_h, gain_c, b_c):
+    layer_norm = torch.nn.functional.layer_norm
+    a = layer_norm(x @ W, b.shape, gain_x, b) + layer_norm(h @ R, b.shape, gain_h)
+    i, f, g, o = torch.chunk(a, 4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(layer_norm(c, b_c.shape, gain_c, b_c)), c
+
+
 def peephole_lstm(x, h, c, W, R, b, p_i, p_f, p_o):
     i, f, g, o = torch.chunk(torch.addmm(b, x, W) + h @ R, 4, dim=1)
     old = c
@@ -67,6 +75,7 @@ STEPS = {
     "jordan": jordan,
     "leaky_elman": leaky_elman,
     "projected_lstm": projected_lstm,
+    "layer_norm_lstm": layer_norm_lstm,
     "peephole_lstm": peephole_lstm,
     "coupled_lstm": coupled_lstm,
     "coupled_peephole_lstm": coupled_peephole_lstm,

@@ -9,6 +9,7 @@ from numbarnn.cells.elman_relu import ElmanReLU
 from numbarnn.cells.gru import GRU
 from numbarnn.cells.gru_reset_before import GRUResetBefore
 from numbarnn.cells.jordan import Jordan
+from numbarnn.cells.layer_norm_lstm import LayerNormLSTM
 from numbarnn.cells.leaky_elman import LeakyElman
 from numbarnn.cells.lstm import LSTM
 from numbarnn.cells.peephole_lstm import PeepholeLSTM
@@ -24,6 +25,7 @@ CELLS = {
     "coupled_lstm": CoupledLSTM,
     "coupled_peephole_lstm": CoupledPeepholeLSTM,
     "projected_lstm": ProjectedLSTM,
+    "layer_norm_lstm": LayerNormLSTM,
     "gru": GRU,
     "gru_reset_before": GRUResetBefore,
 }
@@ -38,6 +40,7 @@ __all__ = [
     "ElmanReLU",
     "GRUResetBefore",
     "Jordan",
+    "LayerNormLSTM",
     "LeakyElman",
     "PeepholeLSTM",
     "ProjectedLSTM",

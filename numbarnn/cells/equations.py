@@ -7,7 +7,8 @@ into itself.
 
 The equations of a cell without unit parameters take none. Cells with inner gates (`numbarnn.cells.form`) have four
 equations more: `inner` gives the inner state, `inner_saved` gives it again from what `step` saved, `inner_tangent` and
-`inner_adjoint` differentiate it.
+`inner_adjoint` differentiate it. Cells with normalisation have three: `output` gives h of the normalised c, which
+`step` has made, and `output_tangent` and `output_adjoint` differentiate it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,21 @@ def inner_tangent(cell, saved, state_before, a_dot, state_before_dot):
 def inner_adjoint(cell, saved, state_before, u_bar):
     """Return what the inner state's adjoint adds to those of the pre-activations and of the state before."""
     return type(cell).inner_adjoint(saved, state_before, u_bar)
+
+
+def output(cell, o, v, p):
+    """Return h of a cell with normalisation, from o, which `step` returned in its place, and the normalised c."""
+    return type(cell).output(o, v, p)
+
+
+def output_tangent(cell, o, v, o_dot, v_dot, p, p_dot):
+    """Return the tangent of what `output` returned."""
+    return type(cell).output_tangent(o, v, o_dot, v_dot, p, p_dot)
+
+
+def output_adjoint(cell, o, v, h_bar, p):
+    """Return the adjoints of o, of the normalised c, and of `p`."""
+    return type(cell).output_adjoint(o, v, h_bar, p)
 
 
 def _given(cell, *units):
@@ -114,5 +130,5 @@ def _define(function) -> None:
         return lambda cell, *args: equation(*args)
 
 
-for _function in (inner, inner_saved, inner_tangent, inner_adjoint):
+for _function in (inner, inner_saved, inner_tangent, inner_adjoint, output, output_tangent, output_adjoint):
     _define(_function)

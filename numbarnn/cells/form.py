@@ -20,6 +20,7 @@ class Form(NamedTuple):
     inner_gates: tuple[int, ...]  # those of R's that are multiplied by the inner state
     unit_parameters: tuple[str, ...]  # the fields (H,) behind W, R and b
     projection: tuple[str, ...]  # the fields behind those that make h (N,) of the units' outputs, P (H, N) and b_P (N,)
+    normalisation: tuple[str, ...]  # the fields behind b if x_t W, h_(t-1) R and c are normalised: gains and a bias
 
     def shapes(self, n_inputs: int, n_outputs: int, n_units: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of a cell's arrays by its fields."""
@@ -28,8 +29,14 @@ class Form(NamedTuple):
             "R": (n_outputs, len(self.recurrent_gates) * n_units),
             "b": (self.n_gates * n_units,),
             **dict.fromkeys(self.unit_parameters, (n_units,)),
+            **dict(zip(self.normalisation, [(self.n_gates * n_units,)] * 2 + [(n_units,)] * 2, strict=False)),
             **dict(zip(self.projection, ((n_units, n_outputs), (n_outputs,)), strict=False)),
         }
+
+    @property
+    def by_unit(self) -> tuple[str, ...]:
+        """The fields behind b that hold one number, or one for each gate, of each unit."""
+        return self.unit_parameters + self.normalisation
 
     @property
     def outer_gates(self) -> tuple[int, ...]:
@@ -62,12 +69,13 @@ def n_memory(cell_class: Any) -> int:
 def form_of(cell_class: Any) -> Form:
     """Return the form of a cell class."""
     every = tuple(range(cell_class.n_gates))
-    projection = getattr(cell_class, "projection", ())
+    projection, normalisation = getattr(cell_class, "projection", ()), getattr(cell_class, "normalisation", ())
     return Form(
         cell_class.n_gates,
         getattr(cell_class, "input_gates", every),
         getattr(cell_class, "recurrent_gates", every),
         getattr(cell_class, "inner_gates", ()),
-        cell_class._fields[3 : len(cell_class._fields) - len(projection)],
+        cell_class._fields[3 : len(cell_class._fields) - len(projection) - len(normalisation)],
         projection,
+        normalisation,
     )

@@ -14,9 +14,9 @@ def draw_weights(
 ) -> Any:
     """Return a cell with Glorot-uniform input and orthogonal recurrent weights.
 
-    Its biases and unit parameters are zero. A projection, to `n_outputs` or as many as there are units, is
-    Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32 weights are the float64
-    weights rounded.
+    Its biases and unit parameters are zero, the gains of a normalisation one. A projection, to `n_outputs` or as many
+    as there are units, is Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32
+    weights are the float64 weights rounded.
     """
     from sklearn.utils import check_random_state  # noqa: PLC0415  (a second to import, which only this needs)
 
@@ -37,6 +37,8 @@ def draw_weights(
     b = np.zeros(form.n_gates * n_units, dtype)
     units = (np.zeros(n_units, dtype) for _ in form.unit_parameters)
     cell = [W.astype(dtype), R.astype(dtype), b, *units]
+    gains = [np.ones(n_gates * n_units, dtype) for n_gates in (form.n_gates, form.n_gates, 1)]
+    cell += [*gains, np.zeros(n_units, dtype)][: len(form.normalisation)]
     if form.projection:
         projection = [glorot_uniform(n_units, n_outputs, random).astype(dtype), np.zeros(n_outputs, dtype)]
         cell += projection[: len(form.projection)]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+EPSILON = 1e-5  # what a variance gets before its root is taken: a constant row is normalised to zeros
+
 
 def zero(like):
     """Return 0 as a number of the type of `like`."""
@@ -29,6 +31,11 @@ def sigmoid(x):
 def relu(x):
     """Return the positive part of x; NaN stays NaN."""
     return zero(x) if np.real(x) < 0 else x
+
+
+def reciprocal_deviation(variance):
+    """Return 1 / sqrt(variance + EPSILON)."""
+    return type(variance)(1) / np.sqrt(variance + type(variance)(EPSILON))
 
 
 def tanh_slope(y):

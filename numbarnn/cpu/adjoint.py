@@ -105,7 +105,7 @@ def adjoint(
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
-            end = _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, start)
+            end = gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, start)
             _reverse_projection(
                 cell, P, record, changes, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end
             )
@@ -113,18 +113,18 @@ def adjoint(
             _reverse_inner(
                 cell, R, h, record, mask, changes, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end
             )
-            _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end)
+            add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
                 add_to_gradient(cell, gradients[s], inputs, a_bar, x.shape[2], h.shape[2], n_units, end)
                 add_to_projection_bar(cell, projection_bar[s], inputs, outputs_bar, h.shape[2], n_units, end)
                 if x_bar.shape[0] > 0:
-                    _store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end)
+                    store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end)
                 end = np.intp(0)
     restore_mode(mode)
 
 
 @inline
-def _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, row):
+def gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, row):
     """Append the sequences that run at step t to the block, add their `y_bar`; return the block's new end."""
     n_inputs, n_outputs, width = x.shape[2], h.shape[2], lanes(h)
     for b in range(first, last):
@@ -245,7 +245,7 @@ def _reverse_no_outputs(cell, P, record, changes, h_bar, memory_bar, outputs_bar
 
 
 @inline
-def _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end):
+def add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end):
     """Reverse `a = x_t W + (h_(t-1) * mask) R + b` by h: add `a_bar R^T * mask` of the rows of one step."""
     n_outputs, width = h_bar.shape[1], lanes(R)
     begin_outer, n_outer = outer_span(cell)
@@ -266,7 +266,7 @@ def _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, en
 
 
 @inline
-def _store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end):
+def store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end):
     """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T` for all rows of the block."""
     n_inputs, width = x_bar.shape[2], lanes(W)
     begin_input, n_input = input_span(cell)

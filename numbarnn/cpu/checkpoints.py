@@ -25,8 +25,8 @@ from typing import NamedTuple
 import numpy as np
 
 from numbarnn.cells.form import n_memory, n_units
-from numbarnn.cpu import forward as _forward
 from numbarnn.cpu.compile import kernel_for
+from numbarnn.cpu.loops import loops_of
 from numbarnn.cpu.masks import Masks, for_kernels, n_recorded, of_steps
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
@@ -181,7 +181,7 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
     kept_h, kept_memory = _room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences)
     tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, clip)
-    kernel = kernel_for(cell, _forward.forward)
+    kernel = kernel_for(cell, loops_of(type(cell)).forward)
     bounds = slice_bounds(n_sequences)
 
     def run(first, last):
@@ -264,7 +264,7 @@ class _Replay:
     """
 
     def __init__(self, weights, tape, h, memory, record, own):
-        self.kernel = kernel_for(weights[0], _forward.forward)
+        self.kernel = kernel_for(weights[0], loops_of(type(weights[0])).forward)
         self.weights, self.tape_left, self.own = weights, tape, own
         self.h, self.memory, self.record = h, memory, record
 

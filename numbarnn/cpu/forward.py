@@ -67,7 +67,7 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
     seen = room_to_see(h, mask, last - first)
     projection = pack_projection(cell, x)
     mode = flush_denormals()
-    _clear_past_ends(lengths, h, first, last)
+    clear_past_ends(lengths, h, first, last)
     t, running = np.intp(0), last - first  # a literal 0 would have every function that it is passed to compiled twice
     while t < x.shape[0]:
         while running > 0 and lengths[first + running - 1] <= t:
@@ -104,7 +104,7 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
 
 
 @inline
-def _clear_past_ends(lengths, h, first, last):
+def clear_past_ends(lengths, h, first, last):
     """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what stands there."""
     n_outputs, width = h.shape[2], lanes(h)
     nothing = zero(load(h, (0, first, 0), n_outputs))

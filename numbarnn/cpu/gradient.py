@@ -21,10 +21,10 @@ def _add_to_gradient_by_rows(cell, gradient, inputs, a_bar, n_inputs, n_outputs,
     """Reverse `a = x_t W + h_(t-1) R + b` as below, of each kind of input for the gates that it adds to."""
     begin, n = input_span(cell)
     shape, bias, none = panel(cell), n_inputs + n_outputs, np.intp(0)
-    _add_products(gradient, none, inputs, none, n_inputs, a_bar, shape, n_units, begin, n, end)
+    add_transposed_product(gradient, none, inputs, none, n_inputs, a_bar, shape, n_units, begin, n, end)
     begin, n = outer_span(cell)
-    _add_products(gradient, n_inputs, inputs, n_inputs, n_outputs, a_bar, shape, n_units, begin, n, end)
-    _add_products(gradient, bias, inputs, bias, np.intp(1), a_bar, shape, n_units, none, np.intp(VECTORS), end)
+    add_transposed_product(gradient, n_inputs, inputs, n_inputs, n_outputs, a_bar, shape, n_units, begin, n, end)
+    add_transposed_product(gradient, bias, inputs, bias, np.intp(1), a_bar, shape, n_units, none, np.intp(VECTORS), end)
     _add_inner_products(cell, gradient, n_inputs, inputs, bias + 1, n_units, a_bar, end)
 
 
@@ -36,14 +36,14 @@ def _add_to_gradient_at_once(cell, gradient, inputs, a_bar, n_inputs, n_outputs,
     """
     none, every = np.intp(0), np.intp(VECTORS)
     n_columns = n_inputs + n_outputs + 1
-    _add_products(gradient, none, inputs, none, n_columns, a_bar, panel(cell), n_units, none, every, end)
+    add_transposed_product(gradient, none, inputs, none, n_columns, a_bar, panel(cell), n_units, none, every, end)
 
 
 @inline
 def _add_u_products(cell, gradient, k, inputs, column, n_units, a_bar, end):
     """Reverse `a = .. + u R` of the inner gates by R: `R_bar += u^T a_bar`."""
     begin, n = inner_span(cell)
-    _add_products(gradient, k, inputs, column, n_units, a_bar, panel(cell), n_units, begin, n, end)
+    add_transposed_product(gradient, k, inputs, column, n_units, a_bar, panel(cell), n_units, begin, n, end)
 
 
 @inline
@@ -56,8 +56,8 @@ def _add_to_given_projection(cell, projection_bar, inputs, outputs_bar, n_output
     """Reverse `h = m P + b_P` by the weights: `P_bar += m^T h_bar`, `b_P_bar += 1^T h_bar`."""
     none, every, one = np.intp(0), np.intp(VECTORS), np.intp(1)
     m = inputs.shape[1] - n_units
-    _add_products(projection_bar, none, inputs, m, n_units, outputs_bar, PLAIN, n_outputs, none, every, end)
-    _add_products(projection_bar, n_units, inputs, m - 1, one, outputs_bar, PLAIN, n_outputs, none, every, end)
+    add_transposed_product(projection_bar, none, inputs, m, n_units, outputs_bar, PLAIN, n_outputs, none, every, end)
+    add_transposed_product(projection_bar, n_units, inputs, m - 1, one, outputs_bar, PLAIN, n_outputs, none, every, end)
 
 
 @inline
@@ -66,7 +66,7 @@ def _add_to_no_projection(cell, projection_bar, inputs, outputs_bar, n_outputs, 
 
 
 @inline
-def _add_products(gradient, k, inputs, column, size, bars, panel, n_units, begin, n, end):
+def add_transposed_product(gradient, k, inputs, column, size, bars, panel, n_units, begin, n, end):
     """Add `inputs^T bars` of `size` columns of the inputs and n vectors of each panel to rows k .. of the gradient."""
     width = lanes(gradient)
     tiles = n_tiles(size)

@@ -30,6 +30,7 @@ class Masks(NamedTuple):
         where the candidate is what the cell makes of `state_(t-1)`; an LSTM's h is made of the candidate c, as in that
         paper. Where an axis has one element, all steps, sequences or units have it in common: the probability itself,
         of shape (1, 1, 1), is the expected zoneout that the paper predicts with. A part that is None does not stay.
+        A `LayerNormLSTM` takes none: its h is made of what is normalised after the step.
 
     References
     ----------

@@ -15,6 +15,7 @@ from numbarnn.cells.form import form_of
 from numbarnn.cells.form import n_units as units_of
 from numbarnn.cells.numbers import zero
 from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.rows import centre, centred
 from numbarnn.cpu.simd import lanes, load, store, store_down
 from numbarnn.cpu.tile import VECTORS
 from numbarnn.cpu.units import bias_blocks, input_blocks, panel, recurrent_blocks
@@ -120,14 +121,15 @@ def unpack(panels, first, matrix, n_units, panel, blocks):
 def pack_cell(cell, room, shape):
     """Write a cell's W, R and b for its steps as `(P, I + N + 1, VECTORS * lanes)`; return where in the room that is.
 
-    It begins on a cache line. A vector of 512 bits that crosses from one line to the next is loaded twice: a third more
-    time for single sequences, whose weights are loaded for one row at a time.
+    W and R are centred where their products are normalised. All begins on a cache line: a vector of 512 bits that
+    crosses from one line to the next is loaded twice, a third more time for single sequences, whose weights are loaded
+    for one row at a time.
     """
     first = -room.ctypes.data % CACHE_LINE // room.itemsize
     packed = room[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
     n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
-    pack(cell.W, size, panel(cell), input_blocks(cell), packed, np.intp(0))
-    pack(cell.R, size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
+    pack(_multiplied(cell, cell.W), size, panel(cell), input_blocks(cell), packed, np.intp(0))
+    pack(_multiplied(cell, cell.R), size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
     pack(cell.b.reshape(1, -1), size, panel(cell), bias_blocks(cell), packed, n_inputs + n_outputs)
     return first
 
@@ -141,6 +143,29 @@ def unpack_cell(gradients, projection_bar, cell_bar):
     b_bar = cell_bar.b.reshape(1, cell_bar.b.size)
     unpack(gradients, n_inputs + n_outputs, b_bar, size, panel(cell_bar), bias_blocks(cell_bar))
     _unpack_projection(cell_bar, projection_bar)
+    _finish_gradient(cell_bar)
+
+
+@inline
+def _as_it_is(cell, matrix):
+    return matrix
+
+
+@inline
+def _centred(cell, matrix):
+    return centred(matrix)
+
+
+@inline
+def _centre_gradient(cell_bar):
+    """Reverse the centring of W and R."""
+    centre(cell_bar.W)
+    centre(cell_bar.R)
+
+
+@inline
+def _leave_gradient(cell_bar):
+    pass
 
 
 @inline
@@ -186,5 +211,11 @@ def _by_projection(*choices):
     return by_cell(lambda cell_class: choices[len(form_of(cell_class).projection)])
 
 
+def _by_normalisation(then, otherwise):
+    return by_cell(lambda cell_class: then if form_of(cell_class).normalisation else otherwise)
+
+
+_multiplied = _by_normalisation(_centred, _as_it_is)
+_finish_gradient = _by_normalisation(_centre_gradient, _leave_gradient)
 pack_projection = _by_projection(_pack_none, _pack_without_bias, _pack_with_bias)
 _unpack_projection = _by_projection(_unpack_none, _unpack_without_bias, _unpack_with_bias)

@@ -11,12 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from numbarnn.cells.form import form_of, n_memory, n_units
-from numbarnn.cpu import adjoint as _adjoint
 from numbarnn.cpu import checkpoints
-from numbarnn.cpu import forward as _forward
-from numbarnn.cpu import tangent as _tangent
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
+from numbarnn.cpu.loops import loops_of
 from numbarnn.cpu.masks import Masks, for_kernels, n_recorded
 from numbarnn.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
@@ -65,7 +63,7 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     record = np.empty((n_times, n_sequences, n_kept, n_units(cell)), x.dtype)
     put_state(cell, state, h[0], record[0])
     packed, units = pack(cell), unit_parameters(cell)
-    kernel = kernel_for(cell, _forward.forward)
+    kernel = kernel_for(cell, loops_of(type(cell)).forward)
     ends = all_ends(n_sequences, n_steps) if lengths is None else lengths
     bounds, given = slice_bounds(n_sequences), for_kernels(masks, clip)
 
@@ -88,7 +86,7 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     put_state(cell, state_bar, h_bar, memory_bar)
     x_bar = np.zeros((n_steps if inputs else 0, n_sequences, n_inputs), dtype)
     bounds = slice_bounds(n_sequences)
-    kernel = kernel_for(cell, _adjoint.adjoint)
+    kernel = kernel_for(cell, loops_of(type(cell)).adjoint)
     block_rows = max(BLOCK_ROWS, -(-n_sequences // (bounds.size - 1)))
     units = unit_parameters(cell)
     gradients = np.zeros((bounds.size - 1, *packed_shape(cell)), dtype)
@@ -106,8 +104,10 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     for_slices(run, bounds.size - 1, n_threads, 2 * _work(cell, tape.x))
     cell_bar = type(cell)(*map(np.empty_like, cell))
     kernel_for(cell, unpack_cell)(gradients, projection_bar, cell_bar)
-    for name, parts in zip(form_of(type(cell)).unit_parameters, units_bar.swapaxes(0, 1), strict=True):
-        np.copyto(getattr(cell_bar, name), sum(parts[1:], start=parts[0]))
+    rows = iter(sum(units_bar[1:], start=units_bar[0]))
+    for name in form_of(type(cell)).by_unit:
+        for part in getattr(cell_bar, name).reshape(-1, n_units(cell)):
+            np.copyto(part, next(rows))
     return cell_bar, x_bar if inputs else None, take_state(cell, h_bar, memory_bar)
 
 
@@ -119,7 +119,7 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     h_dot = np.zeros((n_steps + 1, n_sequences, cell.R.shape[0]), tape.x.dtype)
     put_state(cell, state_dot, h_dot[0], memory_dot)
     weights = cell, cell_dot, pack(cell), pack(cell_dot), unit_parameters(cell), unit_parameters(cell_dot)
-    kernel = kernel_for(cell, _tangent.tangent)
+    kernel = kernel_for(cell, loops_of(type(cell)).tangent)
     bounds = slice_bounds(n_sequences)
     segments = _segments(cell, tape, checkpoints.forward_segments)
 
@@ -155,11 +155,11 @@ def pack(cell):
 
 
 def unit_parameters(cell):
-    """Return the parameters of the units as one array (n, H)."""
-    names = form_of(type(cell)).unit_parameters
+    """Return the parameters of the units as one array (n, H), those of each gate in a row for themselves."""
+    names = form_of(type(cell)).by_unit
     if not names:
         return np.empty((0, n_units(cell)), cell.R.dtype)
-    return np.array([getattr(cell, name) for name in names], cell.R.dtype).reshape(-1, n_units(cell))
+    return np.concatenate([getattr(cell, name) for name in names]).reshape(-1, n_units(cell))
 
 
 def _segments(cell, tape, of_checkpoints):

@@ -70,6 +70,16 @@ def store_down(array, index, value):
     array[index] = value
 
 
+def spread(array, number):
+    """Return the vector with a number in every lane, of the array's type."""
+    return array.dtype.type(number)
+
+
+def first_lanes(value, count):
+    """Return the vector with its lanes from `count` on set to zero."""
+    return value
+
+
 def all_zero(value) -> bool:
     """Return whether every lane is zero."""
     return bool(value == 0)
@@ -129,6 +139,18 @@ def multiply_add(builder, vector_type, a, b, c):
     # llvmlite's declare_intrinsic takes no vectors, so the intrinsic is inserted by its name.
     function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.{mangled(vector_type)}")
     return builder.call(function, [a, b, c])
+
+
+def sum_lanes(builder, vector_type, value):
+    """Emit the sum of all lanes, in every lane: the upper half is added to the lower one, and so on."""
+    count = vector_type.count
+    while count > 1:
+        count //= 2
+        halves = [
+            ir.Constant(ir.VectorType(ir.IntType(32), count), [*range(first, first + count)]) for first in (0, count)
+        ]
+        value = builder.fadd(*(builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), h) for h in halves))
+    return splat(builder, vector_type, builder.extract_element(value, ir.Constant(ir.IntType(32), 0)))
 
 
 def mangled(vector_type) -> str:
@@ -221,6 +243,29 @@ def _lower_store_down(context, builder, signature, args):
         builder.store(builder.extract_element(args[2], ir.IntType(32)(lane)), pointer)
         pointer = builder.gep(pointer, [row])
     return context.get_dummy_value()
+
+
+@type_callable(spread)
+def _type_spread(context):
+    return lambda array, number: vector_of(array.dtype)
+
+
+@lower_builtin(spread, types.Array, types.Number)
+def _lower_spread(context, builder, signature, args):
+    array_type, number_type = signature.args
+    number = context.cast(builder, args[1], number_type, array_type.dtype)
+    return splat(builder, context.get_value_type(signature.return_type), number)
+
+
+@type_callable(first_lanes)
+def _type_first_lanes(context):
+    return lambda value, count: value
+
+
+@lower_builtin(first_lanes, Vector, types.Integer)
+def _lower_first_lanes(context, builder, signature, args):
+    vector_type = context.get_value_type(signature.return_type)
+    return builder.select(_mask(builder, vector_type, args[1]), args[0], ir.Constant(vector_type, None))
 
 
 @type_callable(all_zero)

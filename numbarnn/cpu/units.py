@@ -13,7 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
 from numbarnn.cells.form import form_of, n_memory
-from numbarnn.cpu.simd import address, emit_load, emit_store, vector_of
+from numbarnn.cpu.simd import address, emit_load, emit_store, multiply_add, sum_lanes, vector_of
 from numbarnn.cpu.tile import VECTORS
 
 
@@ -115,6 +115,11 @@ def load_parameters(cell, array, at, count):
     return _load(len(form_of(type(cell)).unit_parameters), array, at)
 
 
+def load_by_gate(cell, array, at, count):
+    """As `load_memory`, of as many numbers as there are gates."""
+    return _load(cell.n_gates, array, at)
+
+
 def store_units(array, at, count, values):
     """Write the first `count` lanes of the vectors to `array[.., i, at[-1]]`, i from `at[-2]` on."""
     *lead, first, unit = at
@@ -125,6 +130,30 @@ def store_units(array, at, count, values):
 def add(values, others):
     """Return the sums of two tuples' vectors."""
     return tuple(a + b for a, b in zip(values, others, strict=True))
+
+
+def no_gates(cell, array):
+    """Return zeros, as many vectors of the array's type as there are gates."""
+    return (array.dtype.type(0),) * cell.n_gates
+
+
+def multiply(values, factor):
+    """Return the tuple's vectors times one vector, or times those of another tuple."""
+    return tuple(a * b for a, b in zip(values, _as_tuple(factor, values), strict=True))
+
+
+def add_products(totals, values, factor):
+    """Return the vectors of `totals` plus those of `multiply`, rounded once where the processor can."""
+    return add(totals, multiply(values, factor))
+
+
+def total(values):
+    """Return the sum over a tuple's vectors and over their lanes, in every lane."""
+    return sum(values[1:], start=values[0])
+
+
+def _as_tuple(factor, values):
+    return factor if isinstance(factor, tuple) else (factor,) * len(values)
 
 
 def _load(size, array, at):
@@ -211,6 +240,61 @@ def _lower_add(context, builder, signature, args):
     return context.make_tuple(builder, signature.return_type, [builder.fadd(*pair) for pair in pairs])
 
 
+@type_callable(no_gates)
+def _type_no_gates(context):
+    return lambda cell, array: _tuple_type(array, cell.instance_class.n_gates)
+
+
+@lower_builtin(no_gates, types.BaseNamedTuple, types.Array)
+def _lower_no_gates(context, builder, signature, args):
+    return ir.Constant(context.get_value_type(signature.return_type), None)
+
+
+@type_callable(multiply)
+def _type_multiply(context):
+    return lambda values, factor: values
+
+
+@type_callable(add_products)
+def _type_add_products(context):
+    return lambda totals, values, factor: totals
+
+
+def _factors(builder, factor_type, factor, size):
+    return cgutils.unpack_tuple(builder, factor) if isinstance(factor_type, types.BaseTuple) else [factor] * size
+
+
+@lower_builtin(multiply, types.BaseTuple, types.Any)
+def _lower_multiply(context, builder, signature, args):
+    values = cgutils.unpack_tuple(builder, args[0])
+    pairs = zip(values, _factors(builder, signature.args[1], args[1], len(values)), strict=True)
+    return context.make_tuple(builder, signature.return_type, [builder.fmul(*pair) for pair in pairs])
+
+
+@lower_builtin(add_products, types.BaseTuple, types.BaseTuple, types.Any)
+def _lower_add_products(context, builder, signature, args):
+    totals, values = (cgutils.unpack_tuple(builder, arg) for arg in args[:2])
+    factors = _factors(builder, signature.args[2], args[2], len(values))
+    results = [
+        multiply_add(builder, value.type, value, factor, start)
+        for start, value, factor in zip(totals, values, factors, strict=True)
+    ]
+    return context.make_tuple(builder, signature.return_type, results)
+
+
+@type_callable(total)
+def _type_total(context):
+    return lambda values: values[0]
+
+
+@lower_builtin(total, types.BaseTuple)
+def _lower_total(context, builder, signature, args):
+    first, *rest = cgutils.unpack_tuple(builder, args[0])
+    for value in rest:
+        first = builder.fadd(first, value)
+    return sum_lanes(builder, first.type, first)
+
+
 def _define_load(function, size_of) -> None:
     @type_callable(function)
     def type_load(context):
@@ -228,6 +312,7 @@ def _define_load(function, size_of) -> None:
 _define_load(load_memory, n_memory)
 _define_load(load_saved, lambda cell_class: cell_class.n_saved)
 _define_load(load_recorded, lambda cell_class: cell_class.state_size)
+_define_load(load_by_gate, lambda cell_class: cell_class.n_gates)
 _define_load(load_parameters, lambda cell_class: len(form_of(cell_class).unit_parameters))
 
 

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import lower_builtin, type_callable
 
 from numbarnn.cells import numbers
-from numbarnn.cpu.simd import Vector, multiply_add
+from numbarnn.cpu.simd import Vector, mangled, multiply_add
 
 
 class _Format(NamedTuple):
@@ -107,6 +108,13 @@ class _Emitter:
     def relu(self, x):
         return self.at_least(x, 0.0)
 
+    def reciprocal_deviation(self, variance):
+        builder = self.builder
+        name, signature = f"llvm.sqrt.{mangled(self.type)}", ir.FunctionType(self.type, [self.type])
+        root = cgutils.get_or_insert_function(builder.module, signature, name)
+        deviation = builder.call(root, [builder.fadd(variance, self.constant(numbers.EPSILON))])
+        return builder.fdiv(self.constant(1.0), deviation)
+
     def tanh_slope(self, y):
         return self.multiply_add(self.builder.fneg(y), y, self.constant(1.0))
 
@@ -151,5 +159,5 @@ def _define(name: str) -> None:
         return getattr(emitter, name)(args[0])
 
 
-for _name in ("zero", "tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"):
+for _name in ("zero", "tanh", "sigmoid", "relu", "reciprocal_deviation", "tanh_slope", "sigmoid_slope", "relu_slope"):
     _define(_name)

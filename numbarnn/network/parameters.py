@@ -49,7 +49,8 @@ class Layout:
     ----------
     shapes : mapping of str to tuple of int
         Shape of each array by its dotted name; an array is a bias if the last part of its name is ``b`` or
-        begins with ``b_``, and an initial state, ``state0`` and so on, counts as one.
+        begins with ``b_``. An initial state, ``state0`` and so on, counts as one, and so does a gain of a norm,
+        ``gain_x`` and so on: the penalty would draw it from one to zero, where nothing passes.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -74,4 +75,4 @@ class Layout:
 
 def _is_bias(name: str) -> bool:
     field = name.rpartition(".")[2]
-    return field == "b" or field.startswith(("b_", "state"))
+    return field == "b" or field.startswith(("b_", "gain_", "state"))

@@ -26,7 +26,9 @@ def draw(name, seed, number=float):
         return tuple(number(drawn) for drawn in 2 * rng.standard_normal(count))
 
     W, R, b = (numbers(len(gates)) for gates in (form.input_gates, form.recurrent_gates, range(form.n_gates)))
-    return CELLS[name](W, R, b, *numbers(len(form.unit_parameters))), number(rng.standard_normal()), numbers(size)
+    gains = [numbers(form.n_gates) for _ in form.normalisation[:2]]
+    parameters = numbers(len(form.unit_parameters) + len(form.normalisation[2:]))
+    return CELLS[name](W, R, b, *gains, *parameters), number(rng.standard_normal()), numbers(size)
 
 
 def in_arrays(cell, x, state):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.cells import CELLS, LSTM, CoupledLSTM, CoupledPeepholeLSTM, PeepholeLSTM, ProjectedLSTM
+from numbarnn.cells import (
+    CELLS,
+    LSTM,
+    CoupledLSTM,
+    CoupledPeepholeLSTM,
+    LayerNormLSTM,
+    PeepholeLSTM,
+    ProjectedLSTM,
+)
 from numbarnn.cells.form import form_of
 
 PARAMETRIZE = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
@@ -22,6 +30,7 @@ def test_shapes_and_dtype(kind):
         assert cell.b.shape == (5 * kind.n_gates,)
         assert {getattr(cell, name).shape for name in form.unit_parameters} <= {(5,)}
         assert [getattr(cell, name).shape for name in form.projection] == [(5, 5), (5,)][: len(form.projection)]
+        assert [getattr(cell, name).shape for name in form.normalisation] in ([], [(20,), (20,), (5,), (5,)])
         assert {array.dtype for array in cell} == {np.dtype(dtype)}
 
 
@@ -43,7 +52,7 @@ def test_recurrent_weights_are_orthogonal_gate_by_gate(kind):
 
 
 BIASES = {
-    **dict.fromkeys([LSTM, PeepholeLSTM, ProjectedLSTM], (0, 1, 0, 0)),
+    **dict.fromkeys([LSTM, PeepholeLSTM, ProjectedLSTM, LayerNormLSTM], (0, 1, 0, 0)),
     **dict.fromkeys([CoupledLSTM, CoupledPeepholeLSTM], (-1, 0, 0)),
 }
 
@@ -58,6 +67,13 @@ def test_unit_parameters_are_zero(kind):
     cell = kind.init(3, 2)
     for name in form_of(kind).unit_parameters:
         assert_array_equal(getattr(cell, name), 0)
+
+
+def test_a_normalisation_begins_as_the_identity():
+    cell = LayerNormLSTM.init(3, 2)
+    for gain, size in ((cell.gain_x, 8), (cell.gain_h, 8), (cell.gain_c, 2)):
+        assert_array_equal(gain, np.ones(size))
+    assert_array_equal(cell.b_c, np.zeros(2))
 
 
 @PARAMETRIZE

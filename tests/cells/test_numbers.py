@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from numbarnn.cells import numbers
 
-NAMES = ["zero", "tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"]
+NAMES = ["zero", "tanh", "sigmoid", "relu", "reciprocal_deviation", "tanh_slope", "sigmoid_slope", "relu_slope"]
 VALUES = [-1000.0, -30.0, -1.5, -1e-9, 0.0, 1e-300, 0.7, 2.0, 40.0, 1000.0]
 
 
@@ -21,6 +21,7 @@ def test_values(x):
     assert_allclose(numbers.sigmoid(x), 1 / (1 + math.exp(-x)) if x > -700 else 0, rtol=1e-14, atol=1e-16)
     assert numbers.relu(x) == max(x, 0)
     assert numbers.zero(x) == 0
+    assert_allclose(numbers.reciprocal_deviation(abs(x)), 1 / math.sqrt(abs(x) + 1e-5), rtol=1e-15, atol=0)
 
 
 @pytest.mark.parametrize("x", [value for value in VALUES if value])
@@ -39,6 +40,7 @@ def test_on_complex_numbers():
     z = 0.3 - 0.8j
     assert_allclose(numbers.tanh(z), cmath.tanh(z), rtol=1e-15, atol=0)
     assert_allclose(numbers.sigmoid(z), 1 / (1 + cmath.exp(-z)), rtol=1e-15, atol=0)
+    assert_allclose(numbers.reciprocal_deviation(z), 1 / cmath.sqrt(z + 1e-5), rtol=1e-15, atol=0)
     assert numbers.relu(z) == z
     assert numbers.relu(-z) == 0
 
@@ -48,6 +50,6 @@ def test_a_float32_stays_one(name):
     assert type(getattr(numbers, name)(np.float32(0.5))) is np.float32
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu"])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "reciprocal_deviation"])
 def test_nan_passes_through(name):
     assert math.isnan(getattr(numbers, name)(math.nan))

@@ -11,7 +11,7 @@ from numbarnn.cells import numbers
 from numbarnn.cpu.simd import lanes, load, store
 
 DTYPES = [np.float32, np.float64]
-FUNCTIONS = ["tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"]
+FUNCTIONS = ["tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope", "reciprocal_deviation"]
 
 
 @numba.njit(error_model="numpy")
@@ -25,6 +25,7 @@ def evaluate(x, out):
         store(out, (3, start), count, numbers.tanh_slope(value))
         store(out, (4, start), count, numbers.sigmoid_slope(value))
         store(out, (5, start), count, numbers.relu_slope(value))
+        store(out, (6, start), count, numbers.reciprocal_deviation(value))
 
 
 def vectorized(name, x):
@@ -101,6 +102,13 @@ def test_slopes_of_values_between_0_and_1(x):
     exact = y.astype(np.longdouble)
     assert_allclose(vectorized("tanh_slope", y), 1 - exact**2, rtol=0, atol=eps)
     assert_allclose(vectorized("sigmoid_slope", y), exact - exact**2, rtol=0, atol=eps)
+
+
+def test_reciprocal_deviation_within_two_last_places(finite_or_infinite):
+    variance = np.abs(finite_or_infinite[np.isfinite(finite_or_infinite)])
+    epsilon = np.longdouble(variance.dtype.type(numbers.EPSILON))
+    exact = 1 / np.sqrt(variance.astype(np.longdouble) + epsilon)
+    assert np.all(last_places(vectorized("reciprocal_deviation", variance), exact) < 2)
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu"])

@@ -1,0 +1,27 @@
+"""Layer normalisation (Ba, Kiros & Hinton 2016, eqs. 3 and 4), in one place and over any number.
+
+A row z of n numbers becomes, with means over the row::
+
+    v = (z - mean(z)) r      r = 1 / sqrt(mean((z - mean(z))^2) + EPSILON)
+
+`reciprocal_deviation` in `numbarnn.cells.numbers` is r. With z' that has been centred, which is z' - mean(z'), too::
+
+    v'    = r (z' - v mean(v z'))
+    z_bar = r (v_bar - mean(v_bar) - v mean(v v_bar))
+
+The derivative is symmetric: `slope` is the tangent, and of v_bar centred the adjoint.
+
+Of a product, z = x W, the mean is linear in W: `z - mean(z) = x W_c`, where W_c is W less the mean of each of its
+rows. The loops over time multiply by W_c, so that no product need be centred. Reversed, W_bar is centred, once, and no
+row of z_bar; and `x_bar = z_bar W_c^T`, where the mean of z_bar falls away.
+"""
+
+from __future__ import annotations
+
+from numba.extending import register_jitable
+
+
+@register_jitable
+def slope(v, r, u, vu_mean):
+    """Return the derivative of v along u: r (u - v mean(v u))."""
+    return r * (u - v * vu_mean)
