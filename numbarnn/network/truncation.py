@@ -165,7 +165,7 @@ def evaluate_windows(
         evaluated = final = None
         if weights[rows].any():
             lengths = np.where(ends > first, np.minimum(ends, stop) - start, 0)
-            piece = Batch(x[start:stop], lengths, targets[rows], weights[rows])
+            piece = batch._replace(x=x[start:stop], lengths=lengths, targets=targets[rows], weights=weights[rows])
             evaluated, final = _evaluate_window(
                 network, loss, parameters, piece, own, state, penalty=alpha / total, **settings
             )
