@@ -143,10 +143,9 @@ def _fitting_masks(name, masks, shape, cell):
         raise ValueError(f"{name}.zoneout must be a tuple of {cell.state_size} arrays of shape (T, B, H), got {got}")
     if all(part is None for part in zoneout):
         return Masks(recurrent)
-    if form_of(type(cell)).normalisation:
-        raise ValueError(
-            f"{name}.zoneout must be None for a {type(cell).__name__}, whose output is no part of its step"
-        )
+    kind: Any = type(cell)
+    if form_of(kind).normalisation:
+        raise ValueError(f"{name}.zoneout must be None for a {kind.__name__}, whose h is no part of its step")
     full = [(n_steps, n_sequences, width) for width in (cell.R.shape[0], *[n_units(cell)] * (len(zoneout) - 1))]
     parts = (_fitting_zoneout(f"{name}.zoneout[{i}]", zoneout[i], full[i], cell) for i in range(len(zoneout)))
     return Masks(recurrent, tuple(parts))
