@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbarnn.network import layer, readout
+from numbarnn.network.masks import masks_at_rest
 from numbarnn.network.results import Adjoint, Forward, Tape
 from numbarnn.network.reversal import reversed_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from numbarnn.network.masks import LayerMasks
     from numbarnn.network.network import Network
     from numbarnn.network.parameters import Parameters
 
@@ -28,9 +30,15 @@ def forward(
     *,
     keep_tape: bool,
     n_threads: int,
+    masks: tuple[LayerMasks, ...] | None = None,
     tape_bytes: float | None = None,
 ) -> Forward:
-    """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take."""
+    """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take.
+
+    Masks of None are those of a network at rest, from which nothing is dropped.
+    """
+    if masks is None:
+        masks = masks_at_rest(network, x.dtype)
     steps = reversed_steps(len(x), lengths) if network.bidirectional else None
     if tape_bytes is not None:
         tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
@@ -41,8 +49,9 @@ def forward(
             features,
             lengths,
             steps,
+            masks=masks[i],
             states=parameters.states[i],
-            last_state=_hands_on_last_state(network, i),
+            last_state=network.hands_on_last_state(i),
             keep_tape=keep_tape,
             n_threads=n_threads,
             tape_bytes=tape_bytes,
@@ -50,22 +59,23 @@ def forward(
         tapes.append(tape)
     past = _past(len(x), lengths) if network.return_sequences else None
     z = readout.forward(parameters.readout, features, past)
-    return Forward(z, Tape(tuple(tapes), features, steps, past) if keep_tape else None)
+    return Forward(z, Tape(tuple(tapes), features, steps, past, masks) if keep_tape else None)
 
 
 def advance(
     network: Network, parameters: Parameters, x: Array, lengths: Array | None, state: State | None, *, n_threads: int
 ) -> tuple[Array, State]:
     """Run a network in one direction over x (T, B, I) from a state (None: the initial one) to the one after."""
-    features, final = x, []
+    features, final, masks = x, [], masks_at_rest(network, x.dtype)
     for i, cells in enumerate(parameters.layers):
         features, _, layer_state = layer.forward(
             cells,
             features,
             lengths,
             None,
+            masks=masks[i],
             states=parameters.states[i] if state is None else (state[i],),
-            last_state=_hands_on_last_state(network, i),
+            last_state=network.hands_on_last_state(i),
             keep_tape=False,
             n_threads=n_threads,
         )
@@ -92,8 +102,9 @@ def tangent(
             (None,) * len(cells) if direction is None else direction.layers[i],
             features_dot,
             tape.steps,
+            masks=tape.masks[i],
             states_dot=((),) * len(cells) if direction is None else direction.states[i],
-            last_state=_hands_on_last_state(network, i),
+            last_state=network.hands_on_last_state(i),
             n_threads=n_threads,
         )
     readout_dot = None if direction is None else direction.readout
@@ -113,6 +124,7 @@ def adjoint(
             tape.layers[i],
             features_bar,
             tape.steps,
+            masks=tape.masks[i],
             inputs=inputs or i > 0,
             n_threads=n_threads,
         )
@@ -120,10 +132,6 @@ def adjoint(
             states_bar = ((),) * len(cells_bar)
         arrays[:0] = [bar for bars in zip(cells_bar, states_bar, strict=True) for part in bars for bar in part]
     return Adjoint(network.layout.flatten(arrays), features_bar)
-
-
-def _hands_on_last_state(network: Network, i: int) -> bool:
-    return not network.return_sequences and i == len(network.hidden_layer_sizes) - 1
 
 
 def _past(n_steps: int, lengths: Array | None) -> Array | None:
