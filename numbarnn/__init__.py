@@ -18,6 +18,7 @@ from numbarnn.cells import (
     PeepholeLSTM,
     ProjectedLSTM,
 )
+from numbarnn.cpu.masks import Masks
 from numbarnn.recurrence import adjoint, forward, tangent
 from numbarnn.streaming import step, stream
 
@@ -44,6 +45,7 @@ __all__ = [
     "GRUResetBefore",
     "Jordan",
     "LeakyElman",
+    "Masks",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RNNClassifier",

@@ -240,10 +240,11 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
     if isinstance(tape, Checkpoints):
         prepare(tape.x.dtype)
         segments = backward_segments(cell, pack(cell), unit_parameters(cell), tape)(0, tape.x.shape[1])
-    for start, stop, (x, lengths, h, record) in segments:
+    for start, stop, (x, lengths, h, record, *_) in segments:
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)
-            yield start + t, Tape(x[here], np.clip(lengths - t, 0, 1), h[around], record[around], type(cell))
+            arrays = x[here], np.clip(lengths - t, 0, 1), h[around], record[around]
+            yield start + t, Tape(*arrays, type(cell), tape.masks)
 
 
 def _norms(bar: NDArray | None) -> NDArray | float:

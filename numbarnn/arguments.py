@@ -15,6 +15,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cpu.checkpoints import Checkpoints, Plan
 from numbarnn.cpu.finite import all_finite
+from numbarnn.cpu.masks import Masks
 from numbarnn.cpu.passes import Tape
 
 
@@ -114,6 +115,27 @@ def _checked_part(name, part, n_sequences, cell, *, is_h):
     return part
 
 
+def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> Masks | None:
+    """Return the masks for inputs of a shape (T, B, I) as the kernels take them; None if there are none."""
+    if masks is None:
+        return None
+    masks = _fitting_masks(name, masks, shape, cell)
+    if masks.recurrent is not None:
+        check_finite(f"{name}.recurrent", masks.recurrent)
+    return None if masks.recurrent is None else masks
+
+
+def _fitting_masks(name, masks, shape, cell):
+    """Return the masks in the one layout of the kernels, their numbers not looked at."""
+    if not isinstance(masks, Masks):
+        raise TypeError(f"{name} must be numbarnn.Masks or None, got {type(masks).__name__}")
+    _, n_sequences, _ = shape
+    recurrent = masks.recurrent
+    if recurrent is not None:
+        recurrent = checked_array(f"{name}.recurrent", recurrent, (n_sequences, cell.R.shape[0]), cell)
+    return Masks(recurrent)
+
+
 def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
     """Return a copy of the lengths, integers within the steps."""
     lengths = np.asarray(lengths)
@@ -145,9 +167,11 @@ def checked_tape(tape: Any, cell: Any) -> Any:
     signatures = tuple(map(_signature, tape.arrays))
     plan = tape.plan if isinstance(tape, Checkpoints) else None
     sizes = cell.W.shape[0], cell.R.shape[0], n_units(cell)
-    if _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan):
-        return tape
-    return tape._replace(**dict(zip(tape._fields, map(_plain, tape.arrays), strict=False)))
+    if not _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan):
+        tape = tape._replace(**dict(zip(tape._fields, map(_plain, tape.arrays), strict=False)))
+    if tape.masks is not None:
+        tape = tape._replace(masks=_fitting_masks("tape.masks", tape.masks, tape.x.shape, cell))
+    return tape
 
 
 @lru_cache(1024)

@@ -14,12 +14,14 @@ from numbarnn.arguments import (
     checked_cell,
     checked_direction,
     checked_lengths,
+    checked_masks,
     checked_state,
     checked_tape,
     checked_tape_bytes,
 )
 from numbarnn.cpu import passes
 from numbarnn.cpu.checkpoints import Checkpoints
+from numbarnn.cpu.masks import Masks
 from numbarnn.cpu.passes import Tape
 from numbarnn.cpu.threads import resolve_threads
 
@@ -56,6 +58,7 @@ def forward(
     lengths: ArrayLike | None = None,
     keep_tape: bool = True,
     *,
+    masks: Masks | None = None,
     tape_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> ForwardResult:
@@ -74,10 +77,13 @@ def forward(
         Batches sorted by falling length run fastest.
     keep_tape : bool, default=True
         Whether to keep what `adjoint` and `tangent` need.
+    masks : Masks, default=None
+        Dropout within the recurrence. The tape carries the masks, so that the derivatives are exact for them.
     tape_mb : float, default=None
         How many MB (10^6 bytes) the tape may take, with all that the derivatives hold beside it while they are taken;
-        `x`, `y`, and the derivatives themselves do not count. Where a whole tape would take more, only some states are
-        kept, and the rest is computed again when it is needed. The results are the same to the bit. None is no limit.
+        `x`, `y`, the masks, and the derivatives themselves do not count. Where a whole tape would take more, only some
+        states are kept, and the rest is computed again when it is needed. The results are the same to the bit. None is
+        no limit.
     n_jobs : int, default=None
         Threads, in joblib's sense: None is 1 unless in a `joblib.parallel_config` context, -1 all processors. The bits
         of the results do not depend on it.
@@ -116,9 +122,10 @@ def forward(
         lengths = checked_lengths(lengths, n_steps, n_sequences)
     if state is not None:
         state = checked_state("state", state, n_sequences, cell)
+    masks = checked_masks("masks", masks, x.shape, cell)
     check_finite("x", x, lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
-    y, final, tape = passes.forward(cell, x, state, lengths, keep_tape, n_threads, tape_bytes=tape_bytes)
+    y, final, tape = passes.forward(cell, x, state, lengths, keep_tape, n_threads, tape_bytes=tape_bytes, masks=masks)
     return ForwardResult(y, final, tape)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from numbarnn.cpu.masks import Masks
+
 __all__ = ["dot_test", "taylor_test"]
 
 _DOT_TOLERANCE = {np.dtype("float64"): 1e-12, np.dtype("float32"): 1e-5}
@@ -32,6 +34,7 @@ def dot_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
+    masks: Masks | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
@@ -56,6 +59,8 @@ def dot_test(
         Valid steps of each sequence; all of them if missing.
     theta : ndarray of shape (P,), optional
         Parameters of a network; drawn by ``model.init`` if missing.
+    masks : Masks, optional
+        Dropout within a cell's recurrence, as in `numbarnn.forward`.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None
@@ -92,7 +97,7 @@ def dot_test(
     True
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, random=random, n_jobs=n_jobs)
+    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, random=random, n_jobs=n_jobs)
     outputs, tape = passes.forward(passes.point)
     if rtol is None:
         rtol = _DOT_TOLERANCE[passes.x.dtype]
@@ -126,6 +131,7 @@ def taylor_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
+    masks: Masks | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
     random_state: int | np.random.RandomState | None = None,
@@ -141,7 +147,7 @@ def taylor_test(
     Parameters
     ----------
     model : cell or network
-        As in `dot_test`, and so are the next four.
+        As in `dot_test`, and so are the next five.
     x : ndarray of shape (T, B, I)
         Inputs. Meant for float64; in float32 rounding leaves little room.
     state : sequence of ndarray of shape (B, H), optional
@@ -150,6 +156,8 @@ def taylor_test(
         Valid steps of each sequence.
     theta : ndarray of shape (P,), optional
         Parameters of a network.
+    masks : Masks, optional
+        Dropout within a cell's recurrence.
     step : float, optional
         The first :math:`s`; if missing the fourth root of the dtype's rounding error, which keeps clear of
         rounding and of third-order terms. Take a smaller one for large inputs, and for rectifiers, so that
@@ -191,7 +199,7 @@ def taylor_test(
     2.0
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, random=random, n_jobs=n_jobs)
+    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, random=random, n_jobs=n_jobs)
     base, tape = passes.forward(passes.point)
     eps = float(np.finfo(passes.x.dtype).eps)
     if step is None:
@@ -222,6 +230,7 @@ class _CellPasses(NamedTuple):
     x: NDArray
     state: Sequence[NDArray]
     lengths: ArrayLike | None
+    masks: Masks | None
     n_jobs: int | None
 
     @property
@@ -230,7 +239,7 @@ class _CellPasses(NamedTuple):
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
         cell, x, state = self._split(point)
-        y, last, tape = forward(cell, x, state, self.lengths, n_jobs=self.n_jobs)
+        y, last, tape = forward(cell, x, state, self.lengths, masks=self.masks, n_jobs=self.n_jobs)
         return self._outputs(y, last), tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -287,6 +296,7 @@ def _passes(
     lengths: ArrayLike | None,
     *,
     theta: NDArray | None,
+    masks: Masks | None,
     random: np.random.RandomState,
     n_jobs: int | None,
 ) -> _CellPasses | _NetworkPasses:
@@ -297,9 +307,11 @@ def _passes(
         if state is None:
             last = forward(model, x, None, lengths, keep_tape=False, n_jobs=n_jobs)[1]
             state = [np.zeros_like(part) for part in last]
-        return _CellPasses(model, x, state, lengths, n_jobs)
+        return _CellPasses(model, x, state, lengths, masks, n_jobs)
     if state is not None:
         raise ValueError("state is for cells; a network starts from zero.")
+    if masks is not None:
+        raise ValueError("masks is for cells.")
     if theta is None:
         theta = model.init(x.dtype, random)
     return _NetworkPasses(model, theta, x, lengths, n_jobs)

@@ -137,7 +137,39 @@ def gru_reset_before(weights, x, state):
     return (z * h + (1 - z) * n,)
 
 
-def forward(step, weights, x, state, lengths):
+class Seen:
+    """The recurrent weights R behind a mask: u @ Seen(R, mask) is (u * mask) @ R."""
+
+    __array_ufunc__ = None  # NumPy then leaves u @ R to R
+
+    def __init__(self, R, mask):
+        self.R, self.mask, self.shape = R, mask, R.shape
+
+    def __getitem__(self, columns):
+        return Seen(self.R[columns], self.mask)
+
+    def __rmatmul__(self, u):
+        return (u * self.mask) @ self.R
+
+
+def masked(step, masks, t, n):
+    """The step t of sequence n within its masks: Gal & Ghahramani (2016), Krueger et al. (2017)."""
+    recurrent, zoneout = masks or (None, None)
+
+    def masked_step(weights, x, state):
+        if recurrent is not None:
+            W, R, *others = weights
+            weights = W, Seen(R, recurrent[n]), *others
+        new = step(weights, x, state)
+        if zoneout is not None:
+            z = [part[t % len(part), n % part.shape[1]] for part in zoneout]
+            new = tuple(z * old + (1 - z) * part for z, old, part in zip(z, state, new, strict=True))
+        return new
+
+    return masked_step
+
+
+def forward(step, weights, x, state, lengths, masks=None):
     """Outputs y (T, B, H), zero past a sequence's length, and the state after its last valid step."""
     dtype = np.result_type(*weights, x, *state)
     y = np.zeros((*x.shape[:2], state[0].shape[1]), dtype)
@@ -145,36 +177,37 @@ def forward(step, weights, x, state, lengths):
     for n, length in enumerate(lengths):
         now = tuple(part[n] for part in state)
         for t in range(length):
-            now = step(weights, x[t, n], now)
+            now = masked(step, masks, t, n)(weights, x[t, n], now)
             y[t, n] = now[0]
         for part, value in zip(last, now, strict=True):
             part[n] = value
     return y, last
 
 
-def tangent(step, weights, x, state, lengths, weights_dot, x_dot, state_dot):
+def tangent(step, weights, x, state, lengths, weights_dot, x_dot, state_dot, masks=None):
     """How y and the last state move when all that is given moves along its ``_dot``."""
 
     def moved(values, dots):
         return tuple(value + 1j * TINY * dot for value, dot in zip(values, dots, strict=True))
 
-    y, last = forward(step, moved(weights, weights_dot), x + 1j * TINY * x_dot, moved(state, state_dot), lengths)
+    given = moved(weights, weights_dot), x + 1j * TINY * x_dot, moved(state, state_dot)
+    y, last = forward(step, *given, lengths, masks)
     return y.imag / TINY, tuple(part.imag / TINY for part in last)
 
 
-def adjoint(step, weights, x, state, lengths, y_bar, state_bar):
+def adjoint(step, weights, x, state, lengths, y_bar, state_bar, masks=None):
     """Gradient of sum(y_bar * y) + sum(state_bar * last state): bars of the weights, of x, and of the state."""
     weights_bar = tuple(map(np.zeros_like, weights))
     x_bar, first_bar = np.zeros_like(x), tuple(part.copy() for part in state_bar)
     for n, length in enumerate(lengths):
         past = [tuple(part[n] for part in state)]  # the state before every step
         for t in range(length):
-            past.append(step(weights, x[t, n], past[t]))
+            past.append(masked(step, masks, t, n)(weights, x[t, n], past[t]))
 
         bars = tuple(part[n] for part in state_bar)
         for t in reversed(range(length)):
             bars = (bars[0] + y_bar[t, n], *bars[1:])
-            step_bars, x_bar[t, n], bars = step_adjoint(step, weights, x[t, n], past[t], bars)
+            step_bars, x_bar[t, n], bars = step_adjoint(masked(step, masks, t, n), weights, x[t, n], past[t], bars)
             for k, bar in enumerate(step_bars):
                 weights_bar[k][...] += bar
         for part, bar in zip(first_bar, bars, strict=True):

@@ -17,10 +17,12 @@ from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
+from numbarnn.cpu.gradient import add_to_gradient, add_to_projection_bar
+from numbarnn.cpu.masks import masked
 from numbarnn.cpu.packing import ONE_BLOCK, PLAIN, pack_transposed, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
-from numbarnn.cpu.tile import TILE_ROWS, VECTORS, n_tiles, split, tile_add, tile_add_transposed
+from numbarnn.cpu.tile import TILE_ROWS, VECTORS, n_tiles, split, tile_add
 from numbarnn.cpu.units import (
     add,
     inner_span,
@@ -45,6 +47,7 @@ def adjoint(
     lengths,
     h,
     record,
+    mask,
     y_bar,
     h_bar,
     memory_bar,
@@ -62,7 +65,7 @@ def adjoint(
     cell : NamedTuple
         The weights; its type names the equations.
     units : ndarray of shape (n_unit_parameters, H)
-    x, lengths, h, record : ndarray
+    x, lengths, h, record, mask : ndarray
         As the forward pass took and left them.
     y_bar : ndarray of shape (T, B, N) or (0, B, N)
         Adjoint of the outputs; without times it is zero.
@@ -100,14 +103,14 @@ def adjoint(
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
-            end = _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, start)
+            end = _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, start)
             _reverse_projection(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end)
             _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, s, t, start, end)
-            _reverse_inner(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end)
-            _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end)
+            _reverse_inner(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end)
+            _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
-                _add_to_gradient(cell, gradients[s], inputs, a_bar, x.shape[2], h.shape[2], n_units, end)
-                _add_to_projection_bar(cell, projection_bar[s], inputs, outputs_bar, h.shape[2], n_units, end)
+                add_to_gradient(cell, gradients[s], inputs, a_bar, x.shape[2], h.shape[2], n_units, end)
+                add_to_projection_bar(cell, projection_bar[s], inputs, outputs_bar, h.shape[2], n_units, end)
                 if x_bar.shape[0] > 0:
                     _store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end)
                 end = np.intp(0)
@@ -115,7 +118,7 @@ def adjoint(
 
 
 @inline
-def _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, row):
+def _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, row):
     """Append the sequences that run at step t to the block, add their `y_bar`; return the block's new end."""
     n_inputs, n_outputs, width = x.shape[2], h.shape[2], lanes(h)
     for b in range(first, last):
@@ -126,7 +129,8 @@ def _gather(inputs, origins, x, lengths, h, y_bar, h_bar, t, first, last, row):
         for i in range(n_inputs):
             inputs[row, i] = x[t, b, i]
         for j in range(0, n_outputs, width):
-            store(inputs, (row, n_inputs + j), n_outputs - j, load(h, (t, b, j), n_outputs - j))
+            seen = masked(load(h, (t, b, j), n_outputs - j), mask, (b, j), n_outputs - j)
+            store(inputs, (row, n_inputs + j), n_outputs - j, seen)
         inputs[row, n_inputs + n_outputs] = 1
         if y_bar.shape[0] > 0:
             # y_t = h_t
@@ -161,7 +165,7 @@ def _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, 
 
 
 @inline
-def _reverse_product(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
+def _reverse_product(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
     """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is made of."""
     n_units, width, n_memory = record.shape[3], lanes(R), memory_bar.shape[1]
     first_inner = inputs.shape[1] - n_units
@@ -182,8 +186,11 @@ def _reverse_product(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origi
                     saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
                     before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
                     u_bar = load(tile, (row - first, v * width), count)  # beyond it the tile holds anything
+                    # a = .. + (u * mask) R
+                    u_bar = masked(u_bar, mask, (b, unit), count)
+                    u = masked(inner_saved(cell, saved, before), mask, (b, unit), count)
                     gates_bar, before_bar = inner_adjoint(cell, saved, before, u_bar)
-                    store(inputs, (row, first_inner + unit), count, inner_saved(cell, saved, before))
+                    store(inputs, (row, first_inner + unit), count, u)
                     at = (p, row, 0)
                     store_gates(cell, a_bar, at, add(load_gates(cell, a_bar, at), gates_bar))
                     total = add(load_state(cell, h_bar, (b, unit), memory_bar, (b, 0, unit), count), before_bar)
@@ -191,7 +198,7 @@ def _reverse_product(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origi
 
 
 @inline
-def _reverse_nothing(cell, R, h, record, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
+def _reverse_nothing(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
     pass
 
 
@@ -231,8 +238,8 @@ def _reverse_no_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs,
 
 
 @inline
-def _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end):
-    """Reverse `a = x_t W + h_(t-1) R + b` by h: add `a_bar R^T` of the rows of one step."""
+def _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end):
+    """Reverse `a = x_t W + (h_(t-1) * mask) R + b` by h: add `a_bar R^T * mask` of the rows of one step."""
     n_outputs, width = h_bar.shape[1], lanes(R)
     begin_outer, n_outer = outer_span(cell)
     tiles = n_tiles(end - start)
@@ -246,7 +253,8 @@ def _add_to_h_bar(cell, R, n_units, h_bar, a_bar, origins, tile, start, end):
                 b = origins[row + r, 1]
                 for v in range(vectors):
                     j = q * VECTORS * width + v * width
-                    total = load(h_bar, (b, j), n_outputs - j) + load(tile, (r, v * width), width)
+                    through_R = masked(load(tile, (r, v * width), width), mask, (b, j), n_outputs - j)
+                    total = load(h_bar, (b, j), n_outputs - j) + through_R
                     store(h_bar, (b, j), n_outputs - j, total)
 
 
@@ -287,70 +295,6 @@ def _multiply(tile, rows, vectors, a_bar, row, weights, q, n_units, panel, begin
 
 
 @inline
-def _add_to_gradient_by_rows(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
-    """Reverse `a = x_t W + h_(t-1) R + b` as below, of each kind of input for the gates that it adds to."""
-    begin, n = input_span(cell)
-    shape, bias, none = panel(cell), n_inputs + n_outputs, np.intp(0)
-    _add_products(gradient, none, inputs, none, n_inputs, a_bar, shape, n_units, begin, n, end)
-    begin, n = outer_span(cell)
-    _add_products(gradient, n_inputs, inputs, n_inputs, n_outputs, a_bar, shape, n_units, begin, n, end)
-    _add_products(gradient, bias, inputs, bias, np.intp(1), a_bar, shape, n_units, none, np.intp(VECTORS), end)
-    _add_inner_products(cell, gradient, n_inputs, inputs, bias + 1, n_units, a_bar, end)
-
-
-@inline
-def _add_to_gradient_at_once(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
-    """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all rows of the block, which is one product.
-
-    `W_bar += x_t^T a_bar`, `R_bar += h_(t-1)^T a_bar` and `b_bar += 1^T a_bar`.
-    """
-    none, every = np.intp(0), np.intp(VECTORS)
-    n_columns = n_inputs + n_outputs + 1
-    _add_products(gradient, none, inputs, none, n_columns, a_bar, panel(cell), n_units, none, every, end)
-
-
-@inline
-def _add_u_products(cell, gradient, k, inputs, column, n_units, a_bar, end):
-    """Reverse `a = .. + u R` of the inner gates by R: `R_bar += u^T a_bar`."""
-    begin, n = inner_span(cell)
-    _add_products(gradient, k, inputs, column, n_units, a_bar, panel(cell), n_units, begin, n, end)
-
-
-@inline
-def _add_no_products(cell, gradient, k, inputs, column, n_units, a_bar, end):
-    pass
-
-
-@inline
-def _add_to_given_projection(cell, projection_bar, inputs, outputs_bar, n_outputs, n_units, end):
-    """Reverse `h = m P + b_P` by the weights: `P_bar += m^T h_bar`, `b_P_bar += 1^T h_bar`."""
-    none, every, one = np.intp(0), np.intp(VECTORS), np.intp(1)
-    m = inputs.shape[1] - n_units
-    _add_products(projection_bar, none, inputs, m, n_units, outputs_bar, PLAIN, n_outputs, none, every, end)
-    _add_products(projection_bar, n_units, inputs, m - 1, one, outputs_bar, PLAIN, n_outputs, none, every, end)
-
-
-@inline
-def _add_to_no_projection(cell, projection_bar, inputs, outputs_bar, n_outputs, n_units, end):
-    pass
-
-
-@inline
-def _add_products(gradient, k, inputs, column, size, bars, panel, n_units, begin, n, end):
-    """Add `inputs^T bars` of `size` columns of the inputs and n vectors of each panel to rows k .. of the gradient."""
-    width = lanes(gradient)
-    tiles = n_tiles(size)
-    for p in range(gradient.shape[0]):
-        used = panel_vectors(gradient, p, n_units, panel)
-        vectors = n if n < used else used
-        for i in range(tiles):
-            part = split(size, i, tiles)
-            rows = split(size, i + 1, tiles) - part
-            at, start = (p, k + part, begin * width), (p, 0, begin * width)
-            tile_add_transposed(gradient, at, rows, vectors, inputs, (0, column + part), bars, start, end)
-
-
-@inline
 def _transposed(cell, like):
     return pack_transposed(cell.P, cell.P.shape[1], PLAIN, ONE_BLOCK)
 
@@ -370,18 +314,11 @@ def _no_units(cell, n_units):
     return np.intp(0)
 
 
-def _in_one_product(form):
-    return form.input_gates == form.outer_gates == tuple(range(form.n_gates))
-
-
 def _by_form(condition, then, otherwise):
     return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
 
 
 _reverse_inner = _by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
-_add_inner_products = _by_form(lambda form: form.inner_gates, _add_u_products, _add_no_products)
-_add_to_gradient = _by_form(_in_one_product, _add_to_gradient_at_once, _add_to_gradient_by_rows)
 _reverse_projection = _by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)
-_add_to_projection_bar = _by_form(lambda form: form.projection, _add_to_given_projection, _add_to_no_projection)
 _transposed_projection = _by_form(lambda form: form.projection, _transposed, _no_projection)
 _within_step = _by_form(lambda form: form.projection or form.inner_gates, _units, _no_units)

@@ -27,6 +27,7 @@ import numpy as np
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu import forward as _forward
 from numbarnn.cpu.compile import kernel_for
+from numbarnn.cpu.masks import Masks, recurrent_mask
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
 
@@ -56,6 +57,7 @@ class Checkpoints(NamedTuple):
     memory: np.ndarray  # (n_states, B, n_memory, H): the rest of the state there
     plan: Plan
     cell_type: type  # whose equations left it
+    masks: Masks | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -168,7 +170,7 @@ def split(n: int, n_states: int) -> int:
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))
 
 
-def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, outputs, keep_tape):
+def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, outputs, keep_tape, masks):
     """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted)."""
     n_steps, n_sequences, _ = x.shape
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
@@ -176,9 +178,10 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
     memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), x.dtype)
     put_state(cell, state, h[0], memory[0])
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
-    tape = Checkpoints(x, ends, *_room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences), plan, type(cell))
+    kept_h, kept_memory = _room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences)
+    tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks)
     kernel = kernel_for(cell, _forward.forward)
-    bounds = slice_bounds(n_sequences)
+    bounds, mask = slice_bounds(n_sequences), recurrent_mask(masks)
 
     def run(first, last):
         own = slice(bounds[first], bounds[last])
@@ -187,7 +190,7 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
             part_h = h[start : stop + 1] if outputs else h[: stop - start + 1]
             if keep_tape and k % plan.piece == 0:
                 tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
-            kernel(cell, packed, units, part, part_ends, part_h, memory, own.start, own.stop)
+            kernel(cell, packed, units, part, part_ends, part_h, memory, mask, own.start, own.stop)
             if not outputs:
                 h[0, own] = _at(part_h, part_ends, own)
 
@@ -237,7 +240,7 @@ def forward_segments(cell, packed, units, tape):
         for k in range(_n_segments(tape)):
             segment = replay.tape(k)
             yield segment
-            replay.carry(*segment[2])
+            replay.carry(segment[2])
 
     return segments
 
@@ -274,7 +277,7 @@ class _Replay:
     def advance(self, k, n):
         """Pass n segments from segment k on, and return n."""
         for i in range(k, k + n):
-            self.carry(*self._run(i, self.memory)[2])
+            self.carry(self._run(i, self.memory)[2])
         return n
 
     def tape(self, k):
@@ -282,15 +285,16 @@ class _Replay:
         self.record[0, self.own, : self.memory.shape[2]] = self.memory[0, self.own]
         return self._run(k, self.record)
 
-    def carry(self, _, ends, h, record):
+    def carry(self, arrays):
         """Make what a segment ended with the state."""
+        _, ends, h, record, *_ = arrays
         self.h[0, self.own] = _at(h, ends, self.own)
         if len(record) > 1:  # else it has been written over step by step
             self.memory[0, self.own] = _at(record, ends, self.own)[:, : self.memory.shape[2]]
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
-        arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1]
+        arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1], recurrent_mask(self.tape_left.masks)
         self.kernel(*self.weights, *arrays, self.own.start, self.own.stop)
         return start, stop, arrays
 

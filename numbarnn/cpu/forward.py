@@ -12,6 +12,7 @@ from numbarnn.cells.equations import inner, step
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
+from numbarnn.cpu.masks import masked, room_to_see, see
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -30,7 +31,7 @@ BLOCK_ROWS = 48
 
 
 @kernel
-def forward(cell, packed, units, x, lengths, h, record, first, last):
+def forward(cell, packed, units, x, lengths, h, record, mask, first, last):
     """Run the sequences first .. last - 1 through all their steps.
 
     Parameters
@@ -48,6 +49,8 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
     record : ndarray of shape (T + 1, B, n_memory + n_saved, H) or (1, B, n_memory, H)
         `record[0]` begins with the rest of the initial state. At t becomes the rest of the state before step t, then
         what step t - 1 saved. With one time, the state is updated in place and nothing is saved.
+    mask : ndarray of shape (B, N) or None
+        Multiplies what the recurrent weights see.
     first, last : int
         The slice of the batch.
     """
@@ -56,6 +59,7 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
     block_rows = BLOCK_ROWS if last - first < BLOCK_ROWS else last - first
     a = np.empty((packed.shape[0], block_rows, VECTORS * lanes(x)), x.dtype)
     u = np.empty((_rows_within_step(cell, last - first), n_units), x.dtype)
+    seen = room_to_see(h, mask, last - first)
     projection = pack_projection(cell, x)
     mode = flush_denormals()
     _clear_past_ends(lengths, h, first, last)
@@ -74,6 +78,7 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
                 running -= 1
             a_row = (t - begin) * n_rows
             tiles = n_tiles(running)
+            seen_t, seen_first = see(seen, h, mask, t, first)
             for p in range(packed.shape[0]):
                 vectors = panel_vectors(x, p, n_units, panel(cell))
                 n = n_outer if n_outer < vectors else vectors
@@ -82,9 +87,9 @@ def forward(cell, packed, units, x, lengths, h, record, first, last):
                     rows = split(running, i + 1, tiles) - row
                     # a = x_t W + b + h_(t-1) R
                     at, weights = (p, a_row + row, begin_outer * lanes(x)), (p, n_inputs, begin_outer * lanes(x))
-                    tile_add(a, at, rows, n, h, (t, first + row, 0), packed, weights, n_outputs)
-                    _after_h(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, t, first)
-            _after_all_h(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, t, first, n_inputs)
+                    tile_add(a, at, rows, n, seen, (seen_t, seen_first + row, 0), packed, weights, n_outputs)
+                    _after_h(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first)
+            _after_all_h(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first)
         t = end
     restore_mode(mode)
 
@@ -124,7 +129,7 @@ def _multiply_inputs(cell, a, x, packed, n_units, begin, end, first, n_rows):
 
 
 @inline
-def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, t, first):
+def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first):
     """Step the units of panel p, for `rows` sequences from `first + row` on, from their pre-activations."""
     n_units, width = record.shape[3], lanes(h)
     n_gates = panel(cell)[0]
@@ -148,7 +153,7 @@ def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, t
 
 
 @inline
-def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, t, first):
+def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first):
     """Take the inner state of the units of panel p from their pre-activations, as `_step` takes the state."""
     n_units, width = record.shape[3], lanes(h)
     keep = record.shape[0] > 1
@@ -161,14 +166,15 @@ def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, 
         before = load_state(cell, h, (t, b, unit), record, (t if keep else 0, b, 0, unit), count)
         at = (p, a_row + r, 0)
         value, gates = inner(cell, load_gates(cell, a, at), before)
-        store(u, (r, unit), count, value)
+        store(u, (r, unit), count, masked(value, mask, (b, unit), count))
         store_gates(cell, a, at, gates)
 
 
 @inline
-def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, t, first, n_inputs):
+def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
     """Add the inner state's product to the pre-activations, and step."""
     n_units, width = record.shape[3], lanes(h)
+    n_inputs = packed.shape[1] - h.shape[2] - 1
     begin_inner, n_inner = inner_span(cell)
     tiles = n_tiles(running)
     for p in range(packed.shape[0]):
@@ -177,11 +183,11 @@ def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, r
             rows = split(running, i + 1, tiles) - row
             at, weights = (p, a_row + row, begin_inner * width), (p, n_inputs, begin_inner * width)
             tile_add(a, at, rows, n_inner, u, (row, 0), packed, weights, n_units)
-            _step(cell, units, a, p, a_row, row, rows, panel(cell)[0], lengths, h, record, u, t, first)
+            _step(cell, units, a, p, a_row, row, rows, panel(cell)[0], lengths, h, record, u, mask, t, first)
 
 
 @inline
-def _project(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, t, first, n_inputs):
+def _project(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
     """Set `h = m P + b_P` of the units' outputs m, which stand in u."""
     n_units, n_outputs, width = u.shape[1], h.shape[2], lanes(h)
     tile = np.empty((TILE_ROWS, VECTORS * width), h.dtype)
@@ -203,7 +209,7 @@ def _project(cell, packed, projection, units, a, a_row, running, lengths, h, rec
 
 
 @inline
-def _nothing(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, t, first, n_inputs):
+def _nothing(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
     pass
 
 

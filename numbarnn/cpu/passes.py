@@ -17,6 +17,7 @@ from numbarnn.cpu import forward as _forward
 from numbarnn.cpu import tangent as _tangent
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
+from numbarnn.cpu.masks import Masks, recurrent_mask
 from numbarnn.cpu.packing import pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
@@ -30,7 +31,7 @@ CACHE_LINE = 64  # bytes
 class Tape(NamedTuple):
     """What the forward pass leaves for the tangent and the adjoint pass.
 
-    It holds `x` and the outputs themselves, not copies: changing those changes the derivatives.
+    It holds `x`, the masks and the outputs themselves, not copies: changing those changes the derivatives.
     """
 
     x: np.ndarray  # (T, B, I)
@@ -38,14 +39,15 @@ class Tape(NamedTuple):
     h: np.ndarray  # (T + 1, B, N): the initial state, then the outputs
     record: np.ndarray  # (T + 1, B, n_memory + n_saved, H): the rest of the state, what each step saved
     cell_type: type  # whose equations left it
+    masks: Masks | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the kernels take."""
+        """What the forward pass read and wrote, but for the masks."""
         return self[:4]
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True):
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
     Where a whole tape takes more than `tape_bytes`, checkpoints are left instead. Without `outputs`, None is returned
@@ -56,7 +58,8 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs)
     if plan is not None:
         weights, threads = (cell, pack(cell), unit_parameters(cell)), (n_threads, _work(cell, x))
-        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, outputs=outputs, keep_tape=keep_tape)
+        wanted = {"outputs": outputs, "keep_tape": keep_tape}
+        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, masks=masks, **wanted)
     h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), x.dtype)
     n_times, n_kept = (n_steps + 1, cell.n_saved) if keep_tape else (1, 0)
     record = np.empty((n_times, n_sequences, n_memory(type(cell)) + n_kept, n_units(cell)), x.dtype)
@@ -64,14 +67,14 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     packed, units = pack(cell), unit_parameters(cell)
     kernel = kernel_for(cell, _forward.forward)
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
-    bounds = slice_bounds(n_sequences)
+    bounds, mask = slice_bounds(n_sequences), recurrent_mask(masks)
 
     def run(first, last):
-        kernel(cell, packed, units, x, ends, h, record, bounds[first], bounds[last])
+        kernel(cell, packed, units, x, ends, h, record, mask, bounds[first], bounds[last])
 
     for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
     final = take_state(cell, _at_ends(h, lengths), _at_ends(record, lengths if keep_tape else None))
-    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell)) if keep_tape else None
+    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell), masks) if keep_tape else None
 
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
@@ -164,7 +167,7 @@ def _segments(cell, tape, of_checkpoints):
     """Return a function of a range of sequences that yields the steps and the tape of each segment."""
     if isinstance(tape, Checkpoints):
         return of_checkpoints(cell, pack(cell), unit_parameters(cell), tape)
-    return lambda first, last: ((0, tape.x.shape[0], tape.arrays),)
+    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, recurrent_mask(tape.masks))),)
 
 
 def _at_ends(values, lengths):

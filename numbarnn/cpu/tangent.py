@@ -9,6 +9,7 @@ from numbarnn.cells.equations import tangent as step_tangent
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
+from numbarnn.cpu.masks import masked, room_to_see, see
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -26,7 +27,22 @@ from numbarnn.cpu.units import (
 
 @kernel
 def tangent(
-    cell, cell_dot, packed, packed_dot, units, units_dot, x, lengths, h, record, x_dot, h_dot, memory_dot, first, last
+    cell,
+    cell_dot,
+    packed,
+    packed_dot,
+    units,
+    units_dot,
+    x,
+    lengths,
+    h,
+    record,
+    mask,
+    x_dot,
+    h_dot,
+    memory_dot,
+    first,
+    last,
 ):
     """Run the tangents of the sequences first .. last - 1 through all their steps.
 
@@ -38,7 +54,7 @@ def tangent(
         The weights and their tangents, from `pack_cell`.
     units, units_dot : ndarray of shape (n_unit_parameters, H)
         The parameters of the units and their tangents.
-    x, lengths, h, record : ndarray
+    x, lengths, h, record, mask : ndarray
         As the forward pass took and left them.
     x_dot : ndarray of shape (T, B, I)
     h_dot : ndarray of shape (T + 1, B, N)
@@ -52,15 +68,18 @@ def tangent(
     projection, projection_dot = pack_projection(cell, x), pack_projection(cell_dot, x)
     a_dot = np.empty((packed.shape[0], last - first, VECTORS * lanes(x)), x.dtype)
     u, u_dot = np.empty((1, last - first, n_units), x.dtype), np.empty((1, last - first, n_units), x.dtype)
+    seen, seen_dot = room_to_see(h, mask, last - first), room_to_see(h_dot, mask, last - first)
     mode = flush_denormals()
     for t in range(x.shape[0]):
         _start(cell, packed_dot, a_dot, n_units)
         # a = x_t W + h_(t-1) R + b
         _add(cell, a_dot, x, t, first, packed_dot, np.intp(0), n_inputs, n_units, input_span(cell))
         _add(cell, a_dot, x_dot, t, first, packed, np.intp(0), n_inputs, n_units, input_span(cell))
-        _add(cell, a_dot, h, t, first, packed_dot, n_inputs, n_outputs, n_units, outer_span(cell))
-        _add(cell, a_dot, h_dot, t, first, packed, n_inputs, n_outputs, n_units, outer_span(cell))
-        _add_inner(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first)
+        seen_t, seen_first = see(seen, h, mask, t, first)
+        _add(cell, a_dot, seen, seen_t, seen_first, packed_dot, n_inputs, n_outputs, n_units, outer_span(cell))
+        seen_t, seen_first = see(seen_dot, h_dot, mask, t, first)
+        _add(cell, a_dot, seen_dot, seen_t, seen_first, packed, n_inputs, n_outputs, n_units, outer_span(cell))
+        _add_inner(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first)
         _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, t, first)
         _project(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first)
     restore_mode(mode)
@@ -118,7 +137,7 @@ def _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, 
 
 @inline
 def _add_inner_product(
-    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first
+    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first
 ):
     """Add the tangent of the inner state's product."""
     n_units, width, n_memory = record.shape[3], lanes(h), memory_dot.shape[1]
@@ -132,17 +151,20 @@ def _add_inner_product(
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
             before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
             before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
-            store(u, (0, row, unit), count, inner_saved(cell, saved, before))
+            u_t = inner_saved(cell, saved, before)
+            store(u, (0, row, unit), count, masked(u_t, mask, (b, unit), count))
             gates_dot = load_gates(cell, a_dot, (p, row, 0))
-            store(u_dot, (0, row, unit), count, inner_tangent(cell, saved, before, gates_dot, before_dot))
+            u_t_dot = inner_tangent(cell, saved, before, gates_dot, before_dot)
+            store(u_dot, (0, row, unit), count, masked(u_t_dot, mask, (b, unit), count))
     # a = .. + u R
+    n_inputs = packed.shape[1] - h.shape[2] - 1
     zero = np.intp(0)
     _add(cell, a_dot, u, zero, zero, packed_dot, n_inputs, n_units, n_units, inner_span(cell))
     _add(cell, a_dot, u_dot, zero, zero, packed, n_inputs, n_units, n_units, inner_span(cell))
 
 
 @inline
-def _add_nothing(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, h_dot, memory_dot, n_inputs, t, first):
+def _add_nothing(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first):
     pass
 
 

@@ -1,0 +1,182 @@
+"""Masks within the recurrence: the three passes against the naive reference, and what holds of each mask by itself."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cached_property, lru_cache
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numbarnn
+from numbarnn.cpu.checkpoints import Checkpoints
+from numbarnn.testing import dot_test, taylor_test
+from tests import grid, reference
+from tests.grid import assert_same_bits
+from tests.test_recurrence_checkpoints import bounds
+
+VARIANTS = ["recurrent"]
+SPECS = ["one_of_everything", "small", "several_tiles", "wide", "long"]
+
+
+class Masked(grid.Case):
+    """A case of the grid whose recurrence is masked as the variant says."""
+
+    def __init__(self, name, spec_name, dtype, variant):
+        super().__init__(name, spec_name, dtype)
+        self.id = f"{self.id}-{variant}"
+        self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
+        self.masks = numbarnn.Masks(recurrent=self.recurrent)
+
+    def _drop(self, shape, p):
+        return (np.where(self._rng.random(shape) < p, 0, 1 / (1 - p))).astype("float32").astype(self.dtype)
+
+    def run(self, **options):
+        return super().run(masks=self.masks, **options)
+
+    def certify(self, test, **options):
+        return test(self.cell, self.x, self.state, self.lengths, masks=self.masks, random_state=1, **options)
+
+    @property
+    def given(self):
+        return grid.CELLS[self.name], self.cell, self.x, self.state, self.all_lengths
+
+    @cached_property
+    def reference_forward(self):
+        return reference.forward(*self.given, masks=self.masks)
+
+    @cached_property
+    def reference_tangent(self):
+        return reference.tangent(*self.given, self.cell_dot, self.x_dot, self.state_dot, masks=self.masks)
+
+    @cached_property
+    def reference_adjoint(self):
+        return reference.adjoint(*self.given, self.y_bar, self.state_bar, masks=self.masks)
+
+
+masked_case = lru_cache(None)(Masked)
+
+
+def over(cells=grid.CELLS, specs=SPECS, variants=VARIANTS):
+    """As `grid.over`, in float64; what compiles most of all kernels once more is slow."""
+    cases = [masked_case(name, spec, "float64", variant) for name in cells for spec in specs for variant in variants]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case)) for case in cases])
+
+
+def marks(case):
+    return () if case.name in ("elman", "lstm") and case.id.endswith(VARIANTS[-1]) else pytest.mark.slow
+
+
+@over()
+def test_forward(case):
+    case.assert_close(case.run()[:2], case.reference_forward)
+
+
+@over()
+def test_tangent(case):
+    case.assert_close(case.tangent(), case.reference_tangent)
+
+
+@over()
+def test_adjoint(case):
+    cell_bar, x_bar, state_bar = case.adjoint()
+    case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
+
+
+@over()
+def test_derivatives(case):
+    assert case.certify(dot_test, rtol=1e-12) <= 1e-12
+    assert case.certify(taylor_test, step=1e-5) >= 1.9
+
+
+@over(specs=["small", "several_tiles", "long"])
+def test_nothing_comes_from_past_a_length(case):
+    y, _, tape = case.run()
+    _, x_bar, state_bar = numbarnn.adjoint(case.cell, tape, case.y_bar, case.state_bar)
+    assert_array_equal(y[~case.valid], 0)
+    assert_array_equal(x_bar[~case.valid], 0)
+    for part, given in zip(state_bar, case.state_bar, strict=True):
+        assert_array_equal(part[case.lengths == 0], given[case.lengths == 0])
+
+
+@over(specs=["several_tiles", "long"])
+def test_the_same_bits_on_any_number_of_threads(case):
+    alone = case.run(n_jobs=1), case.adjoint(n_jobs=1), case.tangent(n_jobs=1)
+    shared = case.run(n_jobs=3), case.adjoint(n_jobs=3), case.tangent(n_jobs=3)
+    assert_same_bits(shared[0][:2], alone[0][:2])
+    assert_same_bits(shared[1:], alone[1:])
+
+
+@over(specs=["several_tiles", "long"])
+@pytest.mark.parametrize("share", [0, 0.1])
+def test_the_bits_of_a_whole_tape(case, share):
+    least, whole = bounds(case)
+    y, state, tape = case.run(tape_mb=(least + int(share * (whole - least))) / 1e6)
+    if case.cell.state_size + case.cell.n_saved > 1 or case.masks.zoneout:
+        assert isinstance(tape, Checkpoints)
+    assert_same_bits((y, state), case.run()[:2])
+    bars = numbarnn.adjoint(case.cell, tape, case.y_bar, case.state_bar)
+    moved = numbarnn.tangent(case.cell, tape, case.cell_dot, case.x_dot, case.state_dot)
+    assert_same_bits((bars, moved), (case.adjoint(), case.tangent()))
+
+
+@over(specs=["small"])
+def test_gradient_flow_ends_in_the_gradient(case):
+    norms = numbarnn.gradient_flow(case.cell, case.tape, case.y_bar, case.state_bar)
+    for part, of_steps in zip(case.adjoint().state, norms, strict=True):
+        assert_allclose(of_steps[0], np.linalg.norm(part, axis=1), rtol=1e-12, atol=1e-14)
+
+
+CASE = masked_case("lstm", "small", "float64", VARIANTS[-1])
+B, N = CASE.recurrent.shape
+
+
+def test_no_mask_is_the_plain_pass():
+    plain = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths)
+    without = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks())
+    assert without.tape.masks is None
+    assert_same_bits(without[:2], plain[:2])
+
+
+def test_masks_of_any_layout():
+    strided = np.repeat(CASE.recurrent, 2, axis=1)[:, ::2]
+    strided.flags.writeable = False
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks(strided))
+    packed = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks(CASE.recurrent))
+    assert_same_bits(run[:2], packed[:2])
+
+
+def test_a_pickled_tape():
+    buffers = []
+    apart = pickle.dumps(CASE.tape, 5, buffer_callback=buffers.append)
+    read_only = pickle.loads(apart, buffers=[bytes(buffer.raw()) for buffer in buffers])
+    for tape in (pickle.loads(pickle.dumps(CASE.tape)), read_only):
+        assert_same_bits(numbarnn.adjoint(CASE.cell, tape, CASE.y_bar, CASE.state_bar), CASE.adjoint())
+
+
+BAD_MASKS = {
+    "an array": np.ones((B, N)),
+    "a tuple": (np.ones((B, N)), None),
+    "recurrent: other batch": numbarnn.Masks(np.ones((B + 1, N))),
+    "recurrent: other units": numbarnn.Masks(np.ones((B, N + 1))),
+    "recurrent: rank 3": numbarnn.Masks(np.ones((1, B, N))),
+    "recurrent: float32": numbarnn.Masks(np.ones((B, N), "float32")),
+    "recurrent: booleans": numbarnn.Masks(np.ones((B, N), bool)),
+    "recurrent: a list": numbarnn.Masks([[1.0] * N] * B),
+    "recurrent: a NaN": numbarnn.Masks(np.full((B, N), np.nan)),
+    "recurrent: infinite": numbarnn.Masks(np.full((B, N), np.inf)),
+}
+
+
+@pytest.mark.parametrize(("what", "bad"), BAD_MASKS.items(), ids=BAD_MASKS)
+def test_what_is_no_mask(what, bad):
+    name = f"masks.{what.split(':')[0]}" if ":" in what else "masks"
+    with pytest.raises((TypeError, ValueError), match=rf"^{name}.* must .*"):
+        numbarnn.forward(CASE.cell, CASE.x, masks=bad)
+
+
+def test_tapes_that_forward_did_not_leave():
+    for function in (numbarnn.adjoint, numbarnn.tangent):
+        with pytest.raises(ValueError, match=r"tape.masks.recurrent must have shape"):
+            function(CASE.cell, CASE.tape._replace(masks=numbarnn.Masks(np.ones((B + 1, N)))))
