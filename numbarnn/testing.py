@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.cpu.masks import Masks
+    from numbarnn.network.masks import NetworkMasks
 
 __all__ = ["dot_test", "taylor_test"]
 
@@ -34,7 +35,7 @@ def dot_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | None = None,
+    masks: Masks | NetworkMasks | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
@@ -59,8 +60,8 @@ def dot_test(
         Valid steps of each sequence; all of them if missing.
     theta : ndarray of shape (P,), optional
         Parameters of a network; drawn by ``model.init`` if missing.
-    masks : Masks, optional
-        Dropout within a cell's recurrence, as in `numbarnn.forward`.
+    masks : Masks or NetworkMasks, optional
+        What the forward pass of the cell or of the network takes.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None
@@ -131,7 +132,7 @@ def taylor_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | None = None,
+    masks: Masks | NetworkMasks | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
     random_state: int | np.random.RandomState | None = None,
@@ -156,8 +157,8 @@ def taylor_test(
         Valid steps of each sequence.
     theta : ndarray of shape (P,), optional
         Parameters of a network.
-    masks : Masks, optional
-        Dropout within a cell's recurrence.
+    masks : Masks or NetworkMasks, optional
+        What the forward pass takes.
     step : float, optional
         The first :math:`s`; if missing the fourth root of the dtype's rounding error, which keeps clear of
         rounding and of third-order terms. Take a smaller one for large inputs, and for rectifiers, so that
@@ -270,6 +271,7 @@ class _NetworkPasses(NamedTuple):
     theta: NDArray
     x: NDArray
     lengths: ArrayLike | None
+    masks: NetworkMasks | None
     n_jobs: int | None
 
     @property
@@ -277,7 +279,8 @@ class _NetworkPasses(NamedTuple):
         return {"theta": self.theta, "x": self.x}
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
-        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, n_jobs=self.n_jobs)
+        options = {"masks": self.masks, "n_jobs": self.n_jobs}
+        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, **options)
         return {"z": z}, tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -296,7 +299,7 @@ def _passes(
     lengths: ArrayLike | None,
     *,
     theta: NDArray | None,
-    masks: Masks | None,
+    masks: Any,
     random: np.random.RandomState,
     n_jobs: int | None,
 ) -> _CellPasses | _NetworkPasses:
@@ -310,11 +313,9 @@ def _passes(
         return _CellPasses(model, x, state, lengths, masks, n_jobs)
     if state is not None:
         raise ValueError("state is for cells; a network starts from zero.")
-    if masks is not None:
-        raise ValueError("masks is for cells.")
     if theta is None:
         theta = model.init(x.dtype, random)
-    return _NetworkPasses(model, theta, x, lengths, n_jobs)
+    return _NetworkPasses(model, theta, x, lengths, masks, n_jobs)
 
 
 def _normal_like(arrays: dict[str, NDArray], random: np.random.RandomState) -> dict[str, NDArray]:

@@ -42,15 +42,11 @@ def forward(
     on its last state does not hold the outputs of all steps. `tape_bytes` is for each cell's tape.
     """
     halves, tapes = [], []
-    options: dict[str, Any] = {"tape_bytes": tape_bytes, "outputs": not last_state}
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = _for_each(initial, x.shape[1])
-        x_read = _times(_reordered(x, order), own.inputs)
-        if own.recurrence is not None:
-            options["masks"] = own.recurrence
-        y, final, tape = passes.forward(
-            _dropped(cell, own.weights), x_read, state, lengths, keep_tape, n_threads, **options
-        )
+        dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
+        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence}
+        y, final, tape = passes.forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)
     return _times(_joined(halves), masks.outputs), tuple(tapes), final
@@ -74,9 +70,9 @@ def tangent(
         cells, masks.cells, tapes, cells_dot, states_dot, (None, steps), strict=False
     ):
         state_dot = _for_each(initial_dot, tape.x.shape[1])
-        weights = _dropped(cell, own.weights), tape, _dropped(cell_dot, own.weights)
+        dropped, dropped_dot = _dropped(cell, own.weights), _dropped(cell_dot, own.weights)
         x_read_dot = _times(_reordered(x_dot, order), own.inputs)
-        y_dot, last_dot = recurrence.tangent(*weights, x_read_dot, state_dot, n_jobs=n_threads)
+        y_dot, last_dot = recurrence.tangent(dropped, tape, dropped_dot, x_read_dot, state_dot, n_jobs=n_threads)
         halves.append(last_dot[0] if last_state else _reordered(y_dot, order))
     return _times(_joined(halves), masks.outputs)
 
@@ -103,12 +99,11 @@ def adjoint(
             y_bar = np.ascontiguousarray(_reordered(half_bar, order))
         else:
             state_bar = (half_bar, *(None,) * (cell.state_size - 1))
-        cell_bar, x_read_bar, first_bar = passes.adjoint(
-            _dropped(cell, own.weights), tape, y_bar, state_bar, inputs, n_threads
-        )
-        # R_read = R * own.weights
-        cells_bar.append(_dropped(cell_bar, own.weights))
+        dropped = _dropped(cell, own.weights)
+        dropped_bar, x_read_bar, first_bar = passes.adjoint(dropped, tape, y_bar, state_bar, inputs, n_threads)
         states_bar.append(tuple(part.sum(axis=0) for part in first_bar))
+        # dropped.R = cell.R * own.weights
+        cells_bar.append(_dropped(dropped_bar, own.weights))
         # x_read = reordered(x, order) * own.inputs
         x_bars.append(_reordered(_times(x_read_bar, own.inputs), order))
     return tuple(cells_bar), sum(x_bars[1:], start=x_bars[0]) if inputs else None, tuple(states_bar)

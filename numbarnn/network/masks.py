@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from numbarnn.cpu.masks import Masks
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -18,14 +20,8 @@ _STEPS = 2**16
 """Probabilities are rounded to multiples of 2 ** -16, since 16 random bits decide; the means are exact for all that."""
 
 
-class Masks(NamedTuple):  # placeholder until reg1
-    recurrent: Any = None
-    zoneout: Any = None
-    clip: Any = None
-
-
 class CellMasks(NamedTuple):
-    """The masks of one layer in one direction; None is all ones.
+    """The masks of one layer in one direction; None is nothing masked.
 
     Attributes
     ----------
@@ -34,12 +30,12 @@ class CellMasks(NamedTuple):
     weights : ndarray of shape (N, G*H), or None
         Factors of R.
     recurrence : Masks or None
-        What acts within a step, see `numbarnn.forward`.
+        What acts within a step, see `numbarnn.Masks`.
     """
 
     inputs: Array | None = None
     weights: Array | None = None
-    recurrence: Any = None
+    recurrence: Masks | None = None
 
 
 class LayerMasks(NamedTuple):
@@ -98,11 +94,11 @@ def draw_masks(
     >>> from numbarnn import LSTM
     >>> from numbarnn.network import Network, Regularization, draw_masks
     >>> network = Network(LSTM, 2, (4,), 1, regularization=Regularization(input_dropout=0.5))
-    >>> masks = draw_masks(network, 7, 3, "float64", np.random.default_rng(0))
+    >>> masks = draw_masks(network, 7, 3, "float64", np.random.default_rng(3))
     >>> masks.layers[0].cells[0].inputs
-    array([[0., 2.],
-           [2., 0.],
-           [0., 2.]])
+    array([[2., 2.],
+           [0., 0.],
+           [2., 0.]])
     """
     settings, draw = network.regularization, _Draw(generator.bit_generator, np.dtype(dtype))
     layers = []
@@ -169,4 +165,4 @@ def _threshold(p: float) -> int:
 
 def _within_steps(recurrent: Array | None, zoneout: tuple[Array, ...] | None, clip: float | None) -> Masks | None:
     """Return what the recurrence takes; None if that is nothing."""
-    return None if recurrent is None and zoneout is None and clip is None else Masks(recurrent, zoneout, clip)
+    return None if recurrent is None and zoneout is None and clip is None else Masks(recurrent, zoneout)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X = ragged(40)
 Y = labels(X)
 QUICK = {"hidden_layer_sizes": 4, "max_iter": 4, "batch_size": 7, "random_state": 0}
-ALL = {"dropout": 0.2, "input_dropout": 0.2, "weight_dropout": 0.2}
+ALL = {"dropout": 0.2, "input_dropout": 0.2, "recurrent_dropout": 0.2, "weight_dropout": 0.2}
 
 
 def test_parameters_reach_the_network():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from numbarnn.testing import dot_test, taylor_test
 from tests import reference
 from tests.network.networks import LENGTHS, draw, over
 
-ALL = Regularization(dropout=0.4, input_dropout=0.3, weight_dropout=0.2)
-DROPOUTS = Regularization(dropout=0.4, input_dropout=0.3, weight_dropout=0.2)
+ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
+DROPOUTS = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
 
 
 def regularized(network, settings=ALL):
@@ -24,20 +24,6 @@ def regularized(network, settings=ALL):
 
 def masks_for(network, x, seed=0):
     return draw_masks(network, *x.shape[:2], x.dtype, np.random.default_rng(seed))
-
-
-@dataclass
-class WithMasks:
-    """A network with its masks, as the tests of derivatives take networks."""
-
-    network: Network
-    masks: object
-
-    def __post_init__(self):
-        self.tangent, self.adjoint = self.network.tangent, self.network.adjoint
-
-    def forward(self, theta, x, lengths, *, n_jobs):
-        return self.network.forward(theta, x, lengths, masks=self.masks, n_jobs=n_jobs)
 
 
 @over(cells=("elman", "lstm"), learn_state=(False, True))
@@ -59,8 +45,9 @@ def test_what_is_dropped(network):
                 weights = named["W"], named["R"] * own.weights, named["b"]
                 state = tuple(named.get(f"state{k}", np.zeros(len(weights[1]))) for k in range(network.cell.state_size))
                 half = np.zeros((length, len(weights[1])))
+                recurrent, zoneout = own.recurrence
                 for t, x_t in enumerate((y * own.inputs[n])[::order]):
-                    state = step(weights, x_t, state)
+                    state = reference.masked(step, (recurrent, zoneout), t, n)(weights, x_t, state)
                     half[t] = state[0]
                 halves.append(half[::order])
                 last.append(state[0])
@@ -77,9 +64,9 @@ def test_what_is_dropped(network):
 def test_derivatives_with_masks(network, lengths):
     network = regularized(network)
     theta, x = draw(network)
-    model = WithMasks(network, masks_for(network, x))
-    dot_test(model, x, lengths=lengths, theta=theta, rtol=1e-12, random_state=0)
-    taylor_test(model, x, lengths=lengths, theta=theta, min_rate=1.9, random_state=0)
+    given = {"lengths": lengths, "theta": theta, "masks": masks_for(network, x), "random_state": 0}
+    dot_test(network, x, **given, rtol=1e-12)
+    taylor_test(network, x, **given, min_rate=1.9)
 
 
 @over(cells=("lstm",))
@@ -152,6 +139,7 @@ def arrays(masks):
         named[f"{i}.outputs"] = layer.outputs
         for k, own in enumerate(layer.cells):
             named[f"{i}.{k}.inputs"], named[f"{i}.{k}.weights"] = own.inputs, own.weights
+            named[f"{i}.{k}.recurrent"] = own.recurrence.recurrent
     return named
 
 
@@ -176,7 +164,7 @@ def test_every_mask_is_drawn_for_itself():
     network = Network(LSTM, 16, (8, 8), 1, return_sequences=True, bidirectional=True, regularization=ALL)
     masks = arrays(masks_for(network, np.zeros((6, 5, 16))))
     again, other = (arrays(masks_for(network, np.zeros((6, 5, 16)), seed)) for seed in (0, 1))
-    assert len({mask.tobytes() for mask in masks.values()}) == len(masks) == 10
+    assert len({mask.tobytes() for mask in masks.values()}) == len(masks) == 14
     for name, mask in masks.items():
         assert_array_equal(again[name], mask)
         assert (other[name] != mask).any()
