@@ -15,8 +15,6 @@ from tests.training.problem import LOSS, NETWORK, examples_of, run, state_of
 
 SETTINGS = Regularization(dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1)
 DROPPING = replace(NETWORK, regularization=SETTINGS)
-    NETWORK, regularization=Regularization(dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1)
-)
 BATCHES = [np.array([0, 1, 2, 3]), np.array([4, 5])]
 
 
