@@ -279,8 +279,8 @@ class _NetworkPasses(NamedTuple):
         return {"theta": self.theta, "x": self.x}
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
-        options = {"masks": self.masks, "n_jobs": self.n_jobs}
-        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, **options)
+        given = {} if self.masks is None else {"masks": self.masks}
+        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, **given, n_jobs=self.n_jobs)
         return {"z": z}, tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
