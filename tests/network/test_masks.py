@@ -26,36 +26,43 @@ def masks_for(network, x, seed=0):
     return draw_masks(network, *x.shape[:2], x.dtype, np.random.default_rng(seed))
 
 
-@over(cells=("elman", "lstm"), learn_state=(False, True))
-def test_what_is_dropped(network):
-    """The same network, put together by hand for one sequence at a time."""
-    network = regularized(network)
-    theta, x = draw(network)
-    masks = masks_for(network, x)
-    z, _ = network.forward(theta, x, LENGTHS, masks=masks)
+def by_hand(network, theta, x, length, n, layers):
+    """The output of one sequence of the batch, put together from the reference's steps."""
     views = network.views(theta)
     step = {Elman: reference.elman, LSTM: reference.lstm}[network.cell]
+    y = x[:length, n]
+    for i, layer in enumerate(layers):
+        halves, last = [], []
+        for direction, order, own in zip(network.directions, (1, -1), layer.cells, strict=False):
+            prefix = f"layer{i}.{direction}."
+            named = {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
+            weights = named["W"], times(named["R"], own.weights), named["b"]
+            state = tuple(named.get(f"state{k}", np.zeros(len(weights[1]))) for k in range(network.cell.state_size))
+            half = np.zeros((length, len(weights[1])))
+            for t, x_t in enumerate(times(y, own.inputs, n)[::order]):
+                state = reference.masked(step, own.recurrence, t, n)(weights, x_t, state)
+                half[t] = state[0]
+            halves.append(half[::order])
+            last.append(state[0])
+        if network.hands_on_last_state(i):
+            y = times(np.concatenate(last), layer.outputs, n)
+        else:
+            y = times(np.concatenate(halves, axis=-1), layer.outputs, (slice(length), n))
+    return y @ views["readout.W"] + views["readout.b"]
+
+
+def times(array, mask, index=...):
+    return array if mask is None else array * mask[index]
+
+
+@pytest.mark.parametrize("drawn", [True, False], ids=["drawn", "at rest"])
+@over(cells=("elman", "lstm"), learn_state=(False, True))
+def test_values(network, drawn):
+    network = regularized(network)
+    theta, x = draw(network)
+    z, tape = network.forward(theta, x, LENGTHS, masks=masks_for(network, x) if drawn else None)
     for n, length in enumerate(LENGTHS):
-        y = x[:length, n]
-        for i, layer in enumerate(masks.layers):
-            halves, last = [], []
-            for direction, order, own in zip(network.directions, (1, -1), layer.cells, strict=False):
-                prefix = f"layer{i}.{direction}."
-                named = {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
-                weights = named["W"], named["R"] * own.weights, named["b"]
-                state = tuple(named.get(f"state{k}", np.zeros(len(weights[1]))) for k in range(network.cell.state_size))
-                half = np.zeros((length, len(weights[1])))
-                recurrent, zoneout = own.recurrence
-                for t, x_t in enumerate((y * own.inputs[n])[::order]):
-                    state = reference.masked(step, (recurrent, zoneout), t, n)(weights, x_t, state)
-                    half[t] = state[0]
-                halves.append(half[::order])
-                last.append(state[0])
-            if network.hands_on_last_state(i):
-                y = np.concatenate(last) * layer.outputs[n]
-            else:
-                y = np.concatenate(halves, axis=-1) * layer.outputs[:length, n]
-        expected = y @ views["readout.W"] + views["readout.b"]
+        expected = by_hand(network, theta, x, length, n, tape.masks)
         assert_allclose(z[:length, n] if network.return_sequences else z[n], expected, rtol=1e-12, atol=1e-12)
 
 
