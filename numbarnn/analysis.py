@@ -10,6 +10,7 @@ import numpy as np
 
 from numbarnn.arguments import check_finite, checked_array, checked_cell, checked_state, checked_tape
 from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
+from numbarnn.cpu.masks import of_steps
 from numbarnn.cpu.passes import Tape, pack, unit_parameters
 from numbarnn.cpu.tile import prepare
 from numbarnn.recurrence import adjoint, forward, tangent
@@ -244,7 +245,7 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)
             arrays = x[here], np.clip(lengths - t, 0, 1), h[around], record[around]
-            yield start + t, Tape(*arrays, type(cell), tape.masks)
+            yield start + t, Tape(*arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)))
 
 
 def _norms(bar: NDArray | None) -> NDArray | float:

@@ -15,7 +15,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cpu.checkpoints import Checkpoints, Plan
 from numbarnn.cpu.finite import all_finite
-from numbarnn.cpu.masks import Masks
+from numbarnn.cpu.masks import Masks, n_recorded
 from numbarnn.cpu.passes import Tape
 
 
@@ -122,18 +122,38 @@ def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> M
     masks = _fitting_masks(name, masks, shape, cell)
     if masks.recurrent is not None:
         check_finite(f"{name}.recurrent", masks.recurrent)
-    return None if masks.recurrent is None else masks
+    for i, part in enumerate(masks.zoneout or ()):
+        if part.size and not (part.min() >= 0 and part.max() <= 1):
+            raise ValueError(f"{name}.zoneout[{i}] must lie in [0, 1], got {part.min()} .. {part.max()}")
+    return None if masks.recurrent is None and masks.zoneout is None else masks
 
 
 def _fitting_masks(name, masks, shape, cell):
     """Return the masks in the one layout of the kernels, their numbers not looked at."""
     if not isinstance(masks, Masks):
         raise TypeError(f"{name} must be numbarnn.Masks or None, got {type(masks).__name__}")
-    _, n_sequences, _ = shape
-    recurrent = masks.recurrent
+    n_steps, n_sequences, _ = shape
+    recurrent, zoneout = masks
     if recurrent is not None:
         recurrent = checked_array(f"{name}.recurrent", recurrent, (n_sequences, cell.R.shape[0]), cell)
-    return Masks(recurrent)
+    if zoneout is None:
+        return Masks(recurrent)
+    if not isinstance(zoneout, tuple | list) or len(zoneout) != cell.state_size:
+        got = f"{len(zoneout)} parts" if isinstance(zoneout, tuple | list) else type(zoneout).__name__
+        raise ValueError(f"{name}.zoneout must be a tuple of {cell.state_size} arrays of shape (T, B, H), got {got}")
+    if all(part is None for part in zoneout):
+        return Masks(recurrent)
+    full = [(n_steps, n_sequences, width) for width in (cell.R.shape[0], *[n_units(cell)] * (len(zoneout) - 1))]
+    parts = (_fitting_zoneout(f"{name}.zoneout[{i}]", zoneout[i], full[i], cell) for i in range(len(zoneout)))
+    return Masks(recurrent, tuple(parts))
+
+
+def _fitting_zoneout(name, part, full, cell):
+    """Return the part, zero where it is None, with all its units; steps and sequences may have one row in common."""
+    part = np.zeros((1, 1, 1), cell.W.dtype) if part is None else checked_array(name, part, (None, None, None), cell)
+    if any(size not in (1, wanted) for size, wanted in zip(part.shape, full, strict=True)):
+        raise ValueError(f"{name} must have shape {full}, or 1 along an axis, got {part.shape}")
+    return _plain(np.broadcast_to(part, (*part.shape[:2], full[2])))
 
 
 def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
@@ -167,7 +187,7 @@ def checked_tape(tape: Any, cell: Any) -> Any:
     signatures = tuple(map(_signature, tape.arrays))
     plan = tape.plan if isinstance(tape, Checkpoints) else None
     sizes = cell.W.shape[0], cell.R.shape[0], n_units(cell)
-    if not _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan):
+    if not _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan, n_recorded(cell, tape.masks)):
         tape = tape._replace(**dict(zip(tape._fields, map(_plain, tape.arrays), strict=False)))
     if tape.masks is not None:
         tape = tape._replace(masks=_fitting_masks("tape.masks", tape.masks, tape.x.shape, cell))
@@ -182,6 +202,7 @@ def _check_tape(
     dtype: Any,
     signatures: tuple[tuple[Any, ...], ...],
     plan: Plan | None,
+    n_of_step: int,
 ) -> bool:
     """Check a tape's structure against a cell's; return whether kernels can take its arrays as they are."""
     (_, x, x_dtype, _), _, (_, h, _, _), _ = signatures
@@ -192,7 +213,7 @@ def _check_tape(
         got = what.format(left_by.__name__, x[2], h[2], x_dtype)
         raise ValueError(f"tape must come from a forward pass of {wanted}, got one of {got}")
     n_sequences = x[1]
-    rest, n_times, n_kept = "record", x[0] + 1, n_memory(kind) + kind.n_saved
+    rest, n_times, n_kept = "record", x[0] + 1, n_of_step
     if plan is not None:
         rest, n_times, n_kept = "memory", plan.n_states(x[0]), n_memory(kind)
     forms = {

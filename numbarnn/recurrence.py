@@ -78,7 +78,7 @@ def forward(
     keep_tape : bool, default=True
         Whether to keep what `adjoint` and `tangent` need.
     masks : Masks, default=None
-        Dropout within the recurrence. The tape carries the masks, so that the derivatives are exact for them.
+        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them.
     tape_mb : float, default=None
         How many MB (10^6 bytes) the tape may take, with all that the derivatives hold beside it while they are taken;
         `x`, `y`, the masks, and the derivatives themselves do not count. Where a whole tape would take more, only some

@@ -156,7 +156,7 @@ def _advance(stream, x_t):
     stream.h[0] = stream.h[1]
     n_sequences = np.intp(x_t.shape[0])
     cell, packed, units, x, lengths, h, memory = stream
-    _forward(cell, packed, units, x, lengths, h, memory, None, np.intp(0), n_sequences)
+    _forward(cell, packed, units, x, lengths, h, memory, None, None, np.intp(0), n_sequences)
 
 
 @overload(step)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import numbarnn
+from numbarnn.cells.form import n_memory
 from numbarnn.cpu import checkpoints, passes
 from numbarnn.cpu.checkpoints import Checkpoints
 from tests import grid
@@ -31,7 +32,7 @@ def bounds(case, *, outputs=True):
     """Bytes of a state and the tape of one step, and those of a whole tape."""
     tape, T = case.tape, case.spec.T
     lengths, h, record = tape.lengths.nbytes, tape.h[0].nbytes, tape.record[0].nbytes
-    memory = record - case.cell.n_saved * tape.record[0, :, :1].nbytes
+    memory = tape.record[0, :, : n_memory(type(case.cell))].nbytes
     whole = lengths + h + (T + 1) * record + (0 if outputs else T * h)
     least = lengths + (h + memory) + memory + 2 * (h + record) if T else whole
     return min(least, whole), whole

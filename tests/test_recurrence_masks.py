@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests import grid, reference
 from tests.grid import assert_same_bits
 from tests.test_recurrence_checkpoints import bounds
 
-VARIANTS = ["recurrent"]
+VARIANTS = ["recurrent", "zoneout", "everything"]
 SPECS = ["one_of_everything", "small", "several_tiles", "wide", "long"]
 
 
@@ -27,10 +28,19 @@ class Masked(grid.Case):
         super().__init__(name, spec_name, dtype)
         self.id = f"{self.id}-{variant}"
         self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
-        self.masks = numbarnn.Masks(recurrent=self.recurrent)
+        self.zoneout = self._draw_zoneout()
+        kept = {"recurrent": ["recurrent"], "zoneout": ["zoneout"], "everything": ["recurrent", "zoneout"]}[variant]
+        self.masks = numbarnn.Masks(**{field: getattr(self, field) for field in kept})
 
     def _drop(self, shape, p):
         return (np.where(self._rng.random(shape) < p, 0, 1 / (1 - p))).astype("float32").astype(self.dtype)
+
+    def _draw_zoneout(self):
+        """Zeros, ones, and what lies between, of h for each step; of the others one for all steps and sequences."""
+        T, B, _, H = self.spec[:4]
+        of_h = np.clip(self._rng.uniform(-0.5, 1.5, (T, B, len(self.cell.R))), 0, 1)
+        others = self._rng.random((self.cell.state_size - 1, 1, 1, H))
+        return tuple(part.astype("float32").astype(self.dtype) for part in (of_h, *others))
 
     def run(self, **options):
         return super().run(masks=self.masks, **options)
@@ -65,7 +75,8 @@ def over(cells=grid.CELLS, specs=SPECS, variants=VARIANTS):
 
 
 def marks(case):
-    return () if case.name in ("elman", "lstm") and case.id.endswith(VARIANTS[-1]) else pytest.mark.slow
+    quick = case.name in ("elman", "lstm") and case.id.endswith(VARIANTS[-1]) and case.spec_name in ("small", "long")
+    return () if quick else pytest.mark.slow
 
 
 @over()
@@ -129,7 +140,7 @@ def test_gradient_flow_ends_in_the_gradient(case):
 
 
 CASE = masked_case("lstm", "small", "float64", VARIANTS[-1])
-B, N = CASE.recurrent.shape
+T, B, N = CASE.zoneout[0].shape
 
 
 def test_no_mask_is_the_plain_pass():
@@ -137,6 +148,34 @@ def test_no_mask_is_the_plain_pass():
     without = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks())
     assert without.tape.masks is None
     assert_same_bits(without[:2], plain[:2])
+
+
+def run_with_zoneout(*zoneout):
+    masks = numbarnn.Masks(CASE.recurrent, zoneout)
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks)
+    return run[:2], numbarnn.adjoint(CASE.cell, run.tape, CASE.y_bar, CASE.state_bar)
+
+
+def test_zoneout_in_common_is_zoneout_of_each():
+    one = np.full((1, 1, 1), 0.3)
+    for shape in [(1, 1, N), (1, B, 1), (T, 1, 1), (T, B, N)]:
+        assert_same_bits(run_with_zoneout(np.full(shape, 0.3), one), run_with_zoneout(one, one))
+
+
+def test_a_part_without_zoneout():
+    zero = np.zeros((1, 1, 1))
+    assert_same_bits(run_with_zoneout(CASE.zoneout[0], None), run_with_zoneout(CASE.zoneout[0], zero))
+    plain = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.Masks(CASE.recurrent))
+    without = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.Masks(CASE.recurrent, (None, None)))
+    assert without.tape.masks.zoneout is None
+    assert_same_bits(without[:2], plain[:2])
+
+
+def test_what_stays_altogether():
+    ones = np.ones((1, 1, 1))
+    (y, state), _ = run_with_zoneout(ones, ones)
+    assert_same_bits(state, CASE.state)
+    assert_same_bits(y, np.where(CASE.valid[..., None], CASE.state[0], 0))
 
 
 def test_masks_of_any_layout():
@@ -166,17 +205,36 @@ BAD_MASKS = {
     "recurrent: a list": numbarnn.Masks([[1.0] * N] * B),
     "recurrent: a NaN": numbarnn.Masks(np.full((B, N), np.nan)),
     "recurrent: infinite": numbarnn.Masks(np.full((B, N), np.inf)),
+    "zoneout: an array": numbarnn.Masks(zoneout=np.ones((T, B, N))),
+    "zoneout: one part": numbarnn.Masks(zoneout=(np.ones((T, B, N)),)),
+    "zoneout[0]: other steps": numbarnn.Masks(zoneout=(np.ones((T + 1, B, N)), None)),
+    "zoneout[1]: other batch": numbarnn.Masks(zoneout=(None, np.ones((T, B + 1, N)))),
+    "zoneout[1]: other units": numbarnn.Masks(zoneout=(None, np.ones((T, B, N + 1)))),
+    "zoneout[0]: rank 2": numbarnn.Masks(zoneout=(np.ones((B, N)), None)),
+    "zoneout[0]: a number": numbarnn.Masks(zoneout=(0.1, 0.1)),
+    "zoneout[0]: float32": numbarnn.Masks(zoneout=(np.ones((T, B, N), "float32"), None)),
+    "zoneout[0]: a NaN": numbarnn.Masks(zoneout=(np.full((T, B, N), np.nan), None)),
+    "zoneout[0]: below 0": numbarnn.Masks(zoneout=(np.full((T, B, N), -0.1), None)),
+    "zoneout[1]: above 1": numbarnn.Masks(zoneout=(None, np.full((1, 1, 1), 1.1))),
 }
 
 
 @pytest.mark.parametrize(("what", "bad"), BAD_MASKS.items(), ids=BAD_MASKS)
 def test_what_is_no_mask(what, bad):
     name = f"masks.{what.split(':')[0]}" if ":" in what else "masks"
-    with pytest.raises((TypeError, ValueError), match=rf"^{name}.* must .*"):
+    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(name)} must "):
         numbarnn.forward(CASE.cell, CASE.x, masks=bad)
 
 
-def test_tapes_that_forward_did_not_leave():
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"recurrent": np.ones((B + 1, N))}, r"tape.masks.recurrent must have shape"),
+        ({"zoneout": (None, np.ones((T, B + 1, N)))}, r"tape.masks.zoneout\[1\] must have shape"),
+        ({"zoneout": None}, r"tape.record must be as forward left it"),
+    ],
+)
+def test_tapes_that_forward_did_not_leave(changed, message):
     for function in (numbarnn.adjoint, numbarnn.tangent):
-        with pytest.raises(ValueError, match=r"tape.masks.recurrent must have shape"):
-            function(CASE.cell, CASE.tape._replace(masks=numbarnn.Masks(np.ones((B + 1, N)))))
+        with pytest.raises(ValueError, match=message):
+            function(CASE.cell, CASE.tape._replace(masks=CASE.masks._replace(**changed)))

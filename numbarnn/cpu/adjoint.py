@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.equations import adjoint as step_adjoint
 from numbarnn.cells.equations import inner_adjoint, inner_saved
 from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
@@ -19,6 +18,8 @@ from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.gradient import add_to_gradient, add_to_projection_bar
 from numbarnn.cpu.masks import masked
+from numbarnn.cpu.modified import adjoint as step_adjoint
+from numbarnn.cpu.modified import project_adjoint
 from numbarnn.cpu.packing import ONE_BLOCK, PLAIN, pack_transposed, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -48,6 +49,7 @@ def adjoint(
     h,
     record,
     mask,
+    changes,
     y_bar,
     h_bar,
     memory_bar,
@@ -65,7 +67,7 @@ def adjoint(
     cell : NamedTuple
         The weights; its type names the equations.
     units : ndarray of shape (n_unit_parameters, H)
-    x, lengths, h, record, mask : ndarray
+    x, lengths, h, record, mask, changes : ndarray, tuple or None
         As the forward pass took and left them.
     y_bar : ndarray of shape (T, B, N) or (0, B, N)
         Adjoint of the outputs; without times it is zero.
@@ -104,8 +106,10 @@ def adjoint(
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
             end = _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, start)
-            _reverse_projection(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end)
-            _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, s, t, start, end)
+            _reverse_projection(
+                cell, P, record, changes, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end
+            )
+            _step(cell, units, units_bar, h, record, changes, h_bar, memory_bar, a_bar, origins, s, t, start, end)
             _reverse_inner(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end)
             _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
@@ -142,7 +146,7 @@ def _gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, 
 
 
 @inline
-def _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, s, t, start, end):
+def _step(cell, units, units_bar, h, record, changes, h_bar, memory_bar, a_bar, origins, s, t, start, end):
     """Reverse step t: `a_bar` into the block, the part of the state's adjoint that passes `a` by in place."""
     n_units, width, n_memory = record.shape[3], lanes(h), memory_bar.shape[1]
     n_gates = panel(cell)[0]
@@ -152,10 +156,10 @@ def _step(cell, units, units_bar, h, record, h_bar, memory_bar, a_bar, origins, 
             count = n_units - unit
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
             before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
-            after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
             bar = load_state(cell, h_bar, (b, unit), memory_bar, (b, 0, unit), count)
             parameters = load_parameters(cell, units, (0, unit), count)
-            gates_bar, before_bar, parameters_bar = step_adjoint(cell, saved, before, after, bar, parameters)
+            bars = step_adjoint(cell, changes, h, record, (t, b, unit), count, saved, before, bar, parameters)
+            gates_bar, before_bar, parameters_bar = bars
             p = unit // panel_units(h, panel(cell))
             column = (unit - p * panel_units(h, panel(cell))) * n_gates
             store_gates(cell, a_bar, (p, row, column), gates_bar)
@@ -203,7 +207,7 @@ def _reverse_nothing(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs,
 
 
 @inline
-def _reverse_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end):
+def _reverse_outputs(cell, P, record, changes, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end):
     """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`; `h_bar` goes into the block, and no further back."""
     n_outputs, n_units, width = h_bar.shape[1], record.shape[3], lanes(P)
     first_m = inputs.shape[1] - n_units
@@ -212,8 +216,9 @@ def _reverse_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, or
         for j in range(0, n_outputs, width):
             q = j // (VECTORS * width)
             bar = load(h_bar, (b, j), n_outputs - j)
-            store(outputs_bar, (q, row, j - q * VECTORS * width), width, bar)
-            store(h_bar, (b, j), n_outputs - j, zero(bar))
+            before_bar, projected_bar = project_adjoint(cell, changes, (t, b, j), n_outputs - j, bar)
+            store(outputs_bar, (q, row, j - q * VECTORS * width), width, projected_bar)
+            store(h_bar, (b, j), n_outputs - j, before_bar)
         for unit in range(0, n_units, width):
             count = n_units - unit
             store(inputs, (row, first_m + unit), count, load(record, (t + 1, b, 0, unit), count))
@@ -233,7 +238,7 @@ def _reverse_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, or
 
 
 @inline
-def _reverse_no_outputs(cell, P, record, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end):
+def _reverse_no_outputs(cell, P, record, changes, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end):
     pass
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu import forward as _forward
 from numbarnn.cpu.compile import kernel_for
-from numbarnn.cpu.masks import Masks, recurrent_mask
+from numbarnn.cpu.masks import Masks, for_kernels, n_recorded, of_steps
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
 
@@ -84,19 +84,19 @@ class Sizes(NamedTuple):
         return self.lengths + working + n_states * self.state + (plan.segment + 1) * self.step
 
 
-def _sizes(cell, n_sequences):
+def _sizes(cell, n_sequences, masks):
     """Return the sizes for a cell and a batch."""
     h = n_sequences * cell.R.shape[0] * cell.R.dtype.itemsize
     of_units = n_sequences * n_units(cell) * cell.R.dtype.itemsize
     state = h + n_memory(type(cell)) * of_units
-    return Sizes(h, state, state + cell.n_saved * of_units, n_sequences * np.dtype(np.intp).itemsize)
+    return Sizes(h, state, h + n_recorded(cell, masks) * of_units, n_sequences * np.dtype(np.intp).itemsize)
 
 
-def plan_for(cell, x, keep_tape, tape_bytes, outputs):
+def plan_for(cell, x, keep_tape, tape_bytes, outputs, masks):
     """Return how the forward pass is to be cut; None if it is not."""
     if tape_bytes is None if keep_tape else outputs:
         return None
-    sizes = _sizes(cell, x.shape[1])
+    sizes = _sizes(cell, x.shape[1], masks)
     if not keep_tape:
         return Plan(max(SEGMENT_STEPS, SEGMENT_BYTES // max(1, sizes.h)), 1, 0)
     return plan(x.shape[0], sizes, tape_bytes, outputs=outputs)
@@ -181,7 +181,7 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
     kept_h, kept_memory = _room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences)
     tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks)
     kernel = kernel_for(cell, _forward.forward)
-    bounds, mask = slice_bounds(n_sequences), recurrent_mask(masks)
+    bounds = slice_bounds(n_sequences)
 
     def run(first, last):
         own = slice(bounds[first], bounds[last])
@@ -190,7 +190,8 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
             part_h = h[start : stop + 1] if outputs else h[: stop - start + 1]
             if keep_tape and k % plan.piece == 0:
                 tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
-            kernel(cell, packed, units, part, part_ends, part_h, memory, mask, own.start, own.stop)
+            given = for_kernels(of_steps(masks, slice(start, stop)))
+            kernel(cell, packed, units, part, part_ends, part_h, memory, *given, own.start, own.stop)
             if not outputs:
                 h[0, own] = _at(part_h, part_ends, own)
 
@@ -250,7 +251,7 @@ def _replays(cell, packed, units, tape):
     n_sequences, n_times, size = tape.x.shape[1], tape.plan.segment + 1, n_memory(type(cell))
     h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
     memory = np.empty((1, n_sequences, size, n_units(cell)), tape.x.dtype)
-    record = np.empty((n_times, n_sequences, size + cell.n_saved, n_units(cell)), tape.x.dtype)
+    record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
     return lambda first, last: _Replay((cell, packed, units), tape, h, memory, record, slice(first, last))
 
 
@@ -294,7 +295,8 @@ class _Replay:
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
-        arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1], recurrent_mask(self.tape_left.masks)
+        masks = for_kernels(of_steps(self.tape_left.masks, slice(start, stop)))
+        arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1], *masks
         self.kernel(*self.weights, *arrays, self.own.start, self.own.stop)
         return start, stop, arrays
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.equations import inner, step
+from numbarnn.cells.equations import inner
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
+from numbarnn.cpu.modified import project, step
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -31,7 +32,7 @@ BLOCK_ROWS = 48
 
 
 @kernel
-def forward(cell, packed, units, x, lengths, h, record, mask, first, last):
+def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, last):
     """Run the sequences first .. last - 1 through all their steps.
 
     Parameters
@@ -48,9 +49,12 @@ def forward(cell, packed, units, x, lengths, h, record, mask, first, last):
         `h[0]` is the initial h; `h[t + 1]` becomes the output of step t, zero past a sequence's end.
     record : ndarray of shape (T + 1, B, n_memory + n_saved, H) or (1, B, n_memory, H)
         `record[0]` begins with the rest of the initial state. At t becomes the rest of the state before step t, then
-        what step t - 1 saved. With one time, the state is updated in place and nothing is saved.
+        what step t - 1 saved. With one time, the state is updated in place and nothing is saved. With zoneout there
+        are `state_size` more, for the state as it would be without.
     mask : ndarray of shape (B, N) or None
         Multiplies what the recurrent weights see.
+    changes : tuple or None
+        `(zoneout,)`: an array (T or 1, B or 1, H) for each part of the state, which says how much of it stays.
     first, last : int
         The slice of the batch.
     """
@@ -88,8 +92,12 @@ def forward(cell, packed, units, x, lengths, h, record, mask, first, last):
                     # a = x_t W + b + h_(t-1) R
                     at, weights = (p, a_row + row, begin_outer * lanes(x)), (p, n_inputs, begin_outer * lanes(x))
                     tile_add(a, at, rows, n, seen, (seen_t, seen_first + row, 0), packed, weights, n_outputs)
-                    _after_h(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first)
-            _after_all_h(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first)
+                    _after_h(
+                        cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first
+                    )
+            _after_all_h(
+                cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first
+            )
         t = end
     restore_mode(mode)
 
@@ -129,7 +137,7 @@ def _multiply_inputs(cell, a, x, packed, n_units, begin, end, first, n_rows):
 
 
 @inline
-def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first):
+def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first):
     """Step the units of panel p, for `rows` sequences from `first + row` on, from their pre-activations."""
     n_units, width = record.shape[3], lanes(h)
     n_gates = panel(cell)[0]
@@ -144,7 +152,7 @@ def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, m
             pre_activations = load_gates(cell, a, (p, a_row + r, block * n_gates * width))
             before = load_state(cell, h, (t, b, unit), record, (t if keep else 0, b, 0, unit), count)
             parameters = load_parameters(cell, units, (0, unit), count)
-            state, saved = step(cell, pre_activations, before, parameters)
+            state, saved = step(cell, changes, (t, b, unit), count, pre_activations, before, parameters)
             if keep:
                 store_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count, state, saved)
             else:
@@ -153,7 +161,7 @@ def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, m
 
 
 @inline
-def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, t, first):
+def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first):
     """Take the inner state of the units of panel p from their pre-activations, as `_step` takes the state."""
     n_units, width = record.shape[3], lanes(h)
     keep = record.shape[0] > 1
@@ -171,7 +179,7 @@ def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, 
 
 
 @inline
-def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
+def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
     """Add the inner state's product to the pre-activations, and step."""
     n_units, width = record.shape[3], lanes(h)
     n_inputs = packed.shape[1] - h.shape[2] - 1
@@ -183,11 +191,11 @@ def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, r
             rows = split(running, i + 1, tiles) - row
             at, weights = (p, a_row + row, begin_inner * width), (p, n_inputs, begin_inner * width)
             tile_add(a, at, rows, n_inner, u, (row, 0), packed, weights, n_units)
-            _step(cell, units, a, p, a_row, row, rows, panel(cell)[0], lengths, h, record, u, mask, t, first)
+            _step(cell, units, a, p, a_row, row, rows, panel(cell)[0], lengths, h, record, u, mask, changes, t, first)
 
 
 @inline
-def _project(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
+def _project(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
     """Set `h = m P + b_P` of the units' outputs m, which stand in u."""
     n_units, n_outputs, width = u.shape[1], h.shape[2], lanes(h)
     tile = np.empty((TILE_ROWS, VECTORS * width), h.dtype)
@@ -205,11 +213,14 @@ def _project(cell, packed, projection, units, a, a_row, running, lengths, h, rec
                     continue
                 for v in range(vectors):
                     column = (q * VECTORS + v) * width
-                    store(h, (t + 1, b, column), n_outputs - column, load(tile, (r, v * width), width))
+                    count = n_outputs - column
+                    value = load(tile, (r, v * width), width)
+                    value = project(cell, changes, (t, b, column), count, load(h, (t, b, column), count), value)
+                    store(h, (t + 1, b, column), count, value)
 
 
 @inline
-def _nothing(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, t, first):
+def _nothing(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
     pass
 
 

@@ -17,7 +17,7 @@ from numbarnn.cpu import forward as _forward
 from numbarnn.cpu import tangent as _tangent
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
-from numbarnn.cpu.masks import Masks, recurrent_mask
+from numbarnn.cpu.masks import Masks, for_kernels, n_recorded
 from numbarnn.cpu.packing import pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
@@ -37,7 +37,7 @@ class Tape(NamedTuple):
     x: np.ndarray  # (T, B, I)
     lengths: np.ndarray  # (B,)
     h: np.ndarray  # (T + 1, B, N): the initial state, then the outputs
-    record: np.ndarray  # (T + 1, B, n_memory + n_saved, H): the rest of the state, what each step saved
+    record: np.ndarray  # (T + 1, B, n_recorded, H): the rest of the state, what each step saved
     cell_type: type  # whose equations left it
     masks: Masks | None = None
 
@@ -55,22 +55,22 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     """
     prepare(x.dtype)
     n_steps, n_sequences, _ = x.shape
-    plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs)
+    plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs, masks)
     if plan is not None:
         weights, threads = (cell, pack(cell), unit_parameters(cell)), (n_threads, _work(cell, x))
         wanted = {"outputs": outputs, "keep_tape": keep_tape}
         return checkpoints.forward(*weights, x, state, lengths, plan, *threads, masks=masks, **wanted)
     h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), x.dtype)
-    n_times, n_kept = (n_steps + 1, cell.n_saved) if keep_tape else (1, 0)
-    record = np.empty((n_times, n_sequences, n_memory(type(cell)) + n_kept, n_units(cell)), x.dtype)
+    n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
+    record = np.empty((n_times, n_sequences, n_kept, n_units(cell)), x.dtype)
     put_state(cell, state, h[0], record[0])
     packed, units = pack(cell), unit_parameters(cell)
     kernel = kernel_for(cell, _forward.forward)
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
-    bounds, mask = slice_bounds(n_sequences), recurrent_mask(masks)
+    bounds, given = slice_bounds(n_sequences), for_kernels(masks)
 
     def run(first, last):
-        kernel(cell, packed, units, x, ends, h, record, mask, bounds[first], bounds[last])
+        kernel(cell, packed, units, x, ends, h, record, *given, bounds[first], bounds[last])
 
     for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
     final = take_state(cell, _at_ends(h, lengths), _at_ends(record, lengths if keep_tape else None))
@@ -167,7 +167,7 @@ def _segments(cell, tape, of_checkpoints):
     """Return a function of a range of sequences that yields the steps and the tape of each segment."""
     if isinstance(tape, Checkpoints):
         return of_checkpoints(cell, pack(cell), unit_parameters(cell), tape)
-    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, recurrent_mask(tape.masks))),)
+    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, *for_kernels(tape.masks))),)
 
 
 def _at_ends(values, lengths):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from numbarnn.cells.equations import inner_saved, inner_tangent
-from numbarnn.cells.equations import tangent as step_tangent
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
+from numbarnn.cpu.modified import project
+from numbarnn.cpu.modified import tangent as step_tangent
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -38,6 +39,7 @@ def tangent(
     h,
     record,
     mask,
+    changes,
     x_dot,
     h_dot,
     memory_dot,
@@ -54,7 +56,7 @@ def tangent(
         The weights and their tangents, from `pack_cell`.
     units, units_dot : ndarray of shape (n_unit_parameters, H)
         The parameters of the units and their tangents.
-    x, lengths, h, record, mask : ndarray
+    x, lengths, h, record, mask, changes : ndarray, tuple or None
         As the forward pass took and left them.
     x_dot : ndarray of shape (T, B, I)
     h_dot : ndarray of shape (T + 1, B, N)
@@ -80,8 +82,8 @@ def tangent(
         seen_t, seen_first = see(seen_dot, h_dot, mask, t, first)
         _add(cell, a_dot, seen_dot, seen_t, seen_first, packed, n_inputs, n_outputs, n_units, outer_span(cell))
         _add_inner(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first)
-        _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, t, first)
-        _project(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first)
+        _step(cell, units, units_dot, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first)
+        _project(cell, projection, projection_dot, u, u_dot, lengths, record, changes, h_dot, memory_dot, t, first)
     restore_mode(mode)
 
 
@@ -112,7 +114,7 @@ def _add(cell, a_dot, inputs, t, first, weights, first_row, depth, n_units, span
 
 
 @inline
-def _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, t, first):
+def _step(cell, units, units_dot, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first):
     """Step the tangents from `a_dot`."""
     n_units, width, n_memory = record.shape[3], lanes(h), memory_dot.shape[1]
     n_gates = panel(cell)[0]
@@ -127,11 +129,13 @@ def _step(cell, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, 
             gates_dot = load_gates(cell, a_dot, (p, row, column))
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit), count)
             before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
-            after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
             before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
             parameters = load_parameters(cell, units, (0, unit), count)
             parameters_dot = load_parameters(cell, units_dot, (0, unit), count)
-            after_dot = step_tangent(cell, saved, before, after, gates_dot, before_dot, parameters, parameters_dot)
+            at, p, p_dot = (t, b, unit), parameters, parameters_dot
+            after_dot = step_tangent(
+                cell, changes, h, record, at, count, saved, before, gates_dot, before_dot, p, p_dot
+            )
             store_state(cell, h_dot, (t + 1, b, unit), memory_dot, (b, 0, unit), count, after_dot, ())
 
 
@@ -169,7 +173,7 @@ def _add_nothing(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, 
 
 
 @inline
-def _project_outputs(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first):
+def _project_outputs(cell, projection, projection_dot, u, u_dot, lengths, record, changes, h_dot, memory_dot, t, first):
     """Set the tangent of `h = m P + b_P`."""
     n_units, n_outputs, width = record.shape[3], h_dot.shape[2], lanes(h_dot)
     for row in range(u.shape[1]):
@@ -193,11 +197,15 @@ def _project_outputs(cell, projection, projection_dot, u, u_dot, lengths, record
                     continue
                 for v in range(vectors):
                     column = (q * VECTORS + v) * width
-                    store(h_dot, (t + 1, b, column), n_outputs - column, load(tile, (r, v * width), width))
+                    count = n_outputs - column
+                    value = load(tile, (r, v * width), width)
+                    before_dot = load(h_dot, (t, b, column), count)
+                    value = project(cell, changes, (t, b, column), count, before_dot, value)
+                    store(h_dot, (t + 1, b, column), count, value)
 
 
 @inline
-def _project_nothing(cell, projection, projection_dot, u, u_dot, lengths, record, h_dot, memory_dot, t, first):
+def _project_nothing(cell, projection, projection_dot, u, u_dot, lengths, record, changes, h_dot, memory_dot, t, first):
     pass
 
 

@@ -105,6 +105,11 @@ def load_saved(cell, array, at, count):
     return _load(cell.n_saved, array, at)
 
 
+def load_recorded(cell, array, at, count):
+    """As `load_memory`, of all parts of the units' state, as a step that was changed records them."""
+    return _load(cell.state_size, array, at)
+
+
 def load_parameters(cell, array, at, count):
     """As `load_memory`, of the unit parameters."""
     return _load(len(form_of(type(cell)).unit_parameters), array, at)
@@ -222,6 +227,7 @@ def _define_load(function, size_of) -> None:
 
 _define_load(load_memory, n_memory)
 _define_load(load_saved, lambda cell_class: cell_class.n_saved)
+_define_load(load_recorded, lambda cell_class: cell_class.state_size)
 _define_load(load_parameters, lambda cell_class: len(form_of(cell_class).unit_parameters))
 
 

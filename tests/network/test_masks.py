@@ -14,7 +14,7 @@ from numbarnn.testing import dot_test, taylor_test
 from tests import reference
 from tests.network.networks import LENGTHS, draw, over
 
-ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
+ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3)
 DROPOUTS = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
 
 
@@ -147,6 +147,7 @@ def arrays(masks):
         for k, own in enumerate(layer.cells):
             named[f"{i}.{k}.inputs"], named[f"{i}.{k}.weights"] = own.inputs, own.weights
             named[f"{i}.{k}.recurrent"] = own.recurrence.recurrent
+            named |= {f"{i}.{k}.zoneout.{part}": z for part, z in zip("hc", own.recurrence.zoneout, strict=True)}
     return named
 
 
@@ -156,7 +157,13 @@ def test_rates_and_means(p, dtype):
     settings = Regularization(dropout=p, input_dropout=p, recurrent_dropout=p, weight_dropout=p, zoneout=(p, p / 2))
     network = Network(LSTM, 60, (50,), 1, return_sequences=True, bidirectional=True, regularization=settings)
     masks = draw_masks(network, 40, 100, dtype, np.random.default_rng(0))
-    for name, mask in arrays(masks).items():
+    named = arrays(masks)
+    for name, mask in {name: named.pop(name) for name in [*named] if "zoneout" in name}.items():
+        q = p if name.endswith("h") else p / 2
+        assert mask.dtype == dtype
+        assert_array_equal(np.unique(mask), [0, 1])
+        assert_allclose(np.mean(mask, dtype=float), q, rtol=0, atol=4 * np.sqrt(q * (1 - q) / mask.size), err_msg=name)
+    for name, mask in named.items():
         deviation = 4 * np.sqrt(p * (1 - p) / mask.size)  # four standard errors of the rate
         assert mask.dtype == dtype
         assert_allclose(np.unique(mask), [0, 1 / (1 - p)], rtol=1e-4, atol=0, err_msg=name)
@@ -171,7 +178,7 @@ def test_every_mask_is_drawn_for_itself():
     network = Network(LSTM, 16, (8, 8), 1, return_sequences=True, bidirectional=True, regularization=ALL)
     masks = arrays(masks_for(network, np.zeros((6, 5, 16))))
     again, other = (arrays(masks_for(network, np.zeros((6, 5, 16)), seed)) for seed in (0, 1))
-    assert len({mask.tobytes() for mask in masks.values()}) == len(masks) == 14
+    assert len({mask.tobytes() for mask in masks.values()}) == len(masks) == 22
     for name, mask in masks.items():
         assert_array_equal(again[name], mask)
         assert (other[name] != mask).any()
