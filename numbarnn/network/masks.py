@@ -6,7 +6,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
+from numbarnn.cpu.compile import kernel
 from numbarnn.cpu.masks import Masks
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from numbarnn.network.network import Network
 
     Array = NDArray[Any]
+
+_GAMMA = 0x9E3779B97F4A7C15
+"""By how much the state of SplitMix64 (Steele, Lea and Flood 2014) moves on."""
 
 _STEPS = 2**16
 """Probabilities are rounded to multiples of 2 ** -16, since 16 random bits decide; the means are exact for all that."""
@@ -68,7 +73,11 @@ class NetworkMasks(NamedTuple):
 
 
 def draw_masks(
-    network: Network, n_steps: int, n_sequences: int, dtype: DTypeLike, generator: np.random.Generator
+    network: Network,
+    n_steps: int,
+    n_sequences: int,
+    dtype: DTypeLike = "float32",
+    random_state: int | np.random.RandomState | None = None,
 ) -> NetworkMasks:
     """Draw what a network drops of a batch while it is trained.
 
@@ -80,27 +89,30 @@ def draw_masks(
         Its `regularization` says what to draw.
     n_steps, n_sequences : int
         T and B of the batch.
-    dtype : {"float32", "float64"} or dtype
-    generator : Generator
+    dtype : {"float32", "float64"} or dtype, default="float32"
+    random_state : int, RandomState or None, default=None
 
     Returns
     -------
     NetworkMasks
         For `Network.forward`, or a Batch.
 
+    References
+    ----------
+    .. [1] G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+
     Examples
     --------
-    >>> import numpy as np
     >>> from numbarnn import LSTM
     >>> from numbarnn.network import Network, Regularization, draw_masks
     >>> network = Network(LSTM, 2, (4,), 1, regularization=Regularization(input_dropout=0.5))
-    >>> masks = draw_masks(network, 7, 3, "float64", np.random.default_rng(3))
+    >>> masks = draw_masks(network, 7, 3, random_state=0)
     >>> masks.layers[0].cells[0].inputs
-    array([[2., 2.],
-           [0., 0.],
-           [2., 0.]])
+    array([[0., 0.],
+           [2., 0.],
+           [0., 2.]], dtype=float32)
     """
-    settings, draw = network.regularization, _Draw(generator.bit_generator, np.dtype(dtype))
+    settings, draw = network.regularization, _Draw(check_random_state(random_state), dtype)
     layers = []
     for i, (n_inputs, n_units) in enumerate(network.layer_shapes):
         cells = []
@@ -128,34 +140,51 @@ def masks_at_rest(network: Network, dtype: DTypeLike) -> tuple[LayerMasks, ...]:
     return tuple(layers)
 
 
-class _Draw(NamedTuple):
-    """Draws masks of a dtype; with a probability of zero it draws nothing."""
+class _Draw:
+    """Draws masks of a dtype, all from one stream of bits; with a probability of zero it draws nothing."""
 
-    bits: np.random.BitGenerator
-    dtype: np.dtype
+    def __init__(self, random_state: np.random.RandomState, dtype: DTypeLike) -> None:
+        self.dtype = np.dtype(dtype)
+        self._bits = int.from_bytes(random_state.bytes(8), "little")
 
     def dropout(self, p: float, *shape: int) -> Array | None:
         """Return numbers that are zero with the probability p, and else what makes their mean one."""
         if not p:
             return None
-        threshold = _threshold(p)
-        mask = (self._numbers(shape) >= threshold).astype(self.dtype)
-        mask *= _STEPS / (_STEPS - threshold)
-        return mask
+        return self._numbers(p, 0, _STEPS / (_STEPS - _threshold(p)), shape)
 
     def zoneout(self, probabilities: tuple[float, ...], *shape: int) -> tuple[Array, ...] | None:
         """Return for each part of a state numbers that are one with its probability, and else zero."""
         if not any(probabilities):
             return None
-        return tuple(
-            (self._numbers(shape) < _threshold(p)).astype(self.dtype) if p else np.zeros((1, 1, shape[-1]), self.dtype)
-            for p in probabilities
-        )
+        none = np.zeros((1, 1, shape[-1]), self.dtype)
+        return tuple(self._numbers(p, 1, 0, shape) if p else none for p in probabilities)
 
-    def _numbers(self, shape: tuple[int, ...]) -> NDArray[np.uint16]:
-        """Return uniform numbers below 2 ** 16, four of each 64 bits."""
+    def _numbers(self, p: float, drawn: float, other: float, shape: tuple[int, ...]) -> Array:
+        """Return an array that is `drawn` with the probability p, `other` else."""
         size = prod(shape)
-        return self.bits.random_raw(-(-size // 4)).view(np.uint16)[:size].reshape(shape)
+        number: Any = self.dtype.type
+        mask = np.empty(size + -size % 4, number)
+        _fill(np.uint64(self._bits), np.uint64(_threshold(p)), number(drawn), number(other), mask)
+        self._bits = (self._bits + mask.size // 4 * _GAMMA) % 2**64
+        return mask[:size].reshape(shape)
+
+
+@kernel
+def _fill(state: np.uint64, threshold: np.uint64, drawn: float, other: float, mask: Array) -> None:
+    """Draw four numbers of each 64 bits of SplitMix64.
+
+    Where there is a number for each step and unit, drawing counts beside the passes of a small network. This kernel is
+    vectorized and takes a third of the time of NumPy's fastest generator.
+    """
+    for i in range(mask.size // 4):
+        bits = state + np.uint64(i) * np.uint64(_GAMMA)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+        for k in range(4):
+            own = (bits >> np.uint64(16 * k)) & np.uint64(_STEPS - 1)
+            mask[4 * i + k] = drawn if own < threshold else other
 
 
 def _threshold(p: float) -> int:

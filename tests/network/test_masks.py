@@ -23,7 +23,7 @@ def regularized(network, settings=ALL):
 
 
 def masks_for(network, x, seed=0):
-    return draw_masks(network, *x.shape[:2], x.dtype, np.random.default_rng(seed))
+    return draw_masks(network, *x.shape[:2], x.dtype, seed)
 
 
 def by_hand(network, theta, x, length, n, layers):
@@ -156,7 +156,7 @@ def arrays(masks):
 def test_rates_and_means(p, dtype):
     settings = Regularization(dropout=p, input_dropout=p, recurrent_dropout=p, weight_dropout=p, zoneout=(p, p / 2))
     network = Network(LSTM, 60, (50,), 1, return_sequences=True, bidirectional=True, regularization=settings)
-    masks = draw_masks(network, 40, 100, dtype, np.random.default_rng(0))
+    masks = draw_masks(network, 40, 100, dtype, random_state=0)
     named = arrays(masks)
     for name, mask in {name: named.pop(name) for name in [*named] if "zoneout" in name}.items():
         q = p if name.endswith("h") else p / 2

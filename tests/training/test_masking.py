@@ -13,7 +13,7 @@ from numbarnn.training import SGD, Validation
 from numbarnn.training.masking import with_masks
 from tests.training.problem import LOSS, NETWORK, examples_of, run, state_of
 
-SETTINGS = Regularization(dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1)
+SETTINGS = Regularization(dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1, zoneout=0.2)
 DROPPING = replace(NETWORK, regularization=SETTINGS)
 BATCHES = [np.array([0, 1, 2, 3]), np.array([4, 5])]
 
@@ -77,4 +77,4 @@ def test_validation_drops_nothing():
     seen = []
     validation = Validation(examples.sequences, lambda z: seen.append(z) or 1.0)
     state = run(examples, network=DROPPING, max_iter=1, validation=validation)
-    assert_array_equal(seen[0], predict(NETWORK, state.theta, examples.sequences))
+    assert_array_equal(seen[0], predict(DROPPING, state.theta, examples.sequences))
