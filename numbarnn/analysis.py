@@ -245,7 +245,7 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)
             arrays = x[here], np.clip(lengths - t, 0, 1), h[around], record[around]
-            yield start + t, Tape(*arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)))
+            yield start + t, Tape(*arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)), tape.clip)
 
 
 def _norms(bar: NDArray | None) -> NDArray | float:

@@ -156,6 +156,19 @@ def _fitting_zoneout(name, part, full, cell):
     return _plain(np.broadcast_to(part, (*part.shape[:2], full[2])))
 
 
+def checked_clip(clip: Any, cell: Any) -> Any:
+    """Return the bound of pre-activations in the weights' dtype; None is no bound."""
+    if clip is None:
+        return None
+    if isinstance(clip, bool) or not isinstance(clip, Real):
+        raise TypeError(f"clip must be a number or None, got {clip!r}")
+    with np.errstate(over="ignore"):
+        bound = cell.W.dtype.type(float(clip))
+    if not 0 < bound < np.inf:
+        raise ValueError(f"clip must be above 0 and finite in {cell.W.dtype}, got {clip!r}")
+    return bound
+
+
 def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
     """Return a copy of the lengths, integers within the steps."""
     lengths = np.asarray(lengths)

@@ -12,6 +12,7 @@ from numbarnn.arguments import (
     check_finite,
     checked_array,
     checked_cell,
+    checked_clip,
     checked_direction,
     checked_lengths,
     checked_masks,
@@ -59,6 +60,7 @@ def forward(
     keep_tape: bool = True,
     *,
     masks: Masks | None = None,
+    clip: float | None = None,
     tape_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> ForwardResult:
@@ -79,6 +81,10 @@ def forward(
         Whether to keep what `adjoint` and `tangent` need.
     masks : Masks, default=None
         Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them.
+    clip : float, default=None
+        Bound of what the gates' activations are taken of, peepholes and the like included: ONNX's `clip`, as ONNX
+        Runtime has it. An LSTM's tanh(c) and an initial state are not bounded. The derivative through what is at the
+        bound or beyond is zero. None is no bound.
     tape_mb : float, default=None
         How many MB (10^6 bytes) the tape may take, with all that the derivatives hold beside it while they are taken;
         `x`, `y`, the masks, and the derivatives themselves do not count. Where a whole tape would take more, only some
@@ -123,9 +129,11 @@ def forward(
     if state is not None:
         state = checked_state("state", state, n_sequences, cell)
     masks = checked_masks("masks", masks, x.shape, cell)
+    clip = checked_clip(clip, cell)
     check_finite("x", x, lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
-    y, final, tape = passes.forward(cell, x, state, lengths, keep_tape, n_threads, tape_bytes=tape_bytes, masks=masks)
+    options = {"tape_bytes": tape_bytes, "masks": masks, "clip": clip}
+    y, final, tape = passes.forward(cell, x, state, lengths, keep_tape, n_threads, **options)
     return ForwardResult(y, final, tape)
 
 

@@ -9,11 +9,12 @@ from numba.core import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import overload
 
-from numbarnn.arguments import checked_cell, checked_state
+from numbarnn.arguments import checked_cell, checked_clip, checked_masks, checked_state
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu import passes
 from numbarnn.cpu.compile import inline, kernel, kernel_for, kernel_for_class
 from numbarnn.cpu.forward import forward
+from numbarnn.cpu.masks import Masks, for_kernels
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.tile import prepare
 
@@ -35,6 +36,8 @@ class Stream(NamedTuple):
     lengths: np.ndarray  # (B,): ones
     h: np.ndarray  # (2, B, N): h before and after the last step
     memory: np.ndarray  # (1, B, n_memory, H): the rest of the state
+    mask: np.ndarray | None = None  # (B, N): what of h the recurrent weights see
+    changes: tuple[Any, Any] | None = None  # zoneout of every step, and clip
 
     @property
     def state(self) -> tuple[np.ndarray, ...]:
@@ -42,7 +45,14 @@ class Stream(NamedTuple):
         return take_state(self.cell, self.h[1].copy(), self.memory[0])
 
 
-def stream(cell: Any, n_sequences: int = 1, state: tuple[np.ndarray, ...] | None = None) -> Stream:
+def stream(
+    cell: Any,
+    n_sequences: int = 1,
+    state: tuple[np.ndarray, ...] | None = None,
+    *,
+    masks: Masks | None = None,
+    clip: float | None = None,
+) -> Stream:
     """Return a stream at the beginning of its sequences, or wherever `state` is.
 
     Parameters
@@ -53,6 +63,10 @@ def stream(cell: Any, n_sequences: int = 1, state: tuple[np.ndarray, ...] | None
         Sequences side by side, B.
     state : tuple of ndarrays of shape (B, H), default=None
         The state to go on from, as `forward` or another stream left it; None is zero.
+    masks : Masks, default=None
+        As in `forward`, the same at every step; so zoneout has one step, that is the expected one.
+    clip : float, default=None
+        As in `forward`.
 
     Returns
     -------
@@ -63,7 +77,7 @@ def stream(cell: Any, n_sequences: int = 1, state: tuple[np.ndarray, ...] | None
     TypeError
         If `cell` is no cell, `n_sequences` no integer, or an array is not of the weights' dtype.
     ValueError
-        If `n_sequences` is negative, a shape does not fit, or a number is NaN or infinite.
+        If `n_sequences` is negative, a shape does not fit, or a number is NaN, infinite, or out of its range.
 
     See Also
     --------
@@ -92,7 +106,9 @@ def stream(cell: Any, n_sequences: int = 1, state: tuple[np.ndarray, ...] | None
         state = checked_state("state", state, n_sequences, cell)
     put_state(cell, state, h[1], memory[0])
     x = np.empty((1, n_sequences, cell.W.shape[0]), dtype)
-    return Stream(cell, passes.pack(cell), passes.unit_parameters(cell), x, np.ones(n_sequences, np.intp), h, memory)
+    mask, changes = for_kernels(checked_masks("masks", masks, x.shape, cell), checked_clip(clip, cell))
+    weights = cell, passes.pack(cell), passes.unit_parameters(cell)
+    return Stream(*weights, x, np.ones(n_sequences, np.intp), h, memory, mask, changes)
 
 
 def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
@@ -155,8 +171,8 @@ def _advance(stream, x_t):
     stream.x[0] = x_t
     stream.h[0] = stream.h[1]
     n_sequences = np.intp(x_t.shape[0])
-    cell, packed, units, x, lengths, h, memory = stream
-    _forward(cell, packed, units, x, lengths, h, memory, None, None, np.intp(0), n_sequences)
+    cell, packed, units, x, lengths, h, memory, mask, changes = stream
+    _forward(cell, packed, units, x, lengths, h, memory, mask, changes, np.intp(0), n_sequences)
 
 
 @overload(step)

@@ -36,6 +36,7 @@ def dot_test(
     *,
     theta: NDArray | None = None,
     masks: Masks | NetworkMasks | None = None,
+    clip: float | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
@@ -62,6 +63,8 @@ def dot_test(
         Parameters of a network; drawn by ``model.init`` if missing.
     masks : Masks or NetworkMasks, optional
         What the forward pass of the cell or of the network takes.
+    clip : float, optional
+        Bound of a cell's pre-activations, as in `numbarnn.forward`.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None
@@ -98,7 +101,7 @@ def dot_test(
     True
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, random=random, n_jobs=n_jobs)
+    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, clip=clip, random=random, n_jobs=n_jobs)
     outputs, tape = passes.forward(passes.point)
     if rtol is None:
         rtol = _DOT_TOLERANCE[passes.x.dtype]
@@ -133,6 +136,7 @@ def taylor_test(
     *,
     theta: NDArray | None = None,
     masks: Masks | NetworkMasks | None = None,
+    clip: float | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
     random_state: int | np.random.RandomState | None = None,
@@ -159,6 +163,8 @@ def taylor_test(
         Parameters of a network.
     masks : Masks or NetworkMasks, optional
         What the forward pass takes.
+    clip : float, optional
+        Bound of a cell's pre-activations; none should lie so near to it that the step brings it across.
     step : float, optional
         The first :math:`s`; if missing the fourth root of the dtype's rounding error, which keeps clear of
         rounding and of third-order terms. Take a smaller one for large inputs, and for rectifiers, so that
@@ -200,7 +206,7 @@ def taylor_test(
     2.0
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, random=random, n_jobs=n_jobs)
+    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, clip=clip, random=random, n_jobs=n_jobs)
     base, tape = passes.forward(passes.point)
     eps = float(np.finfo(passes.x.dtype).eps)
     if step is None:
@@ -232,6 +238,7 @@ class _CellPasses(NamedTuple):
     state: Sequence[NDArray]
     lengths: ArrayLike | None
     masks: Masks | None
+    clip: float | None
     n_jobs: int | None
 
     @property
@@ -240,7 +247,7 @@ class _CellPasses(NamedTuple):
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
         cell, x, state = self._split(point)
-        y, last, tape = forward(cell, x, state, self.lengths, masks=self.masks, n_jobs=self.n_jobs)
+        y, last, tape = forward(cell, x, state, self.lengths, masks=self.masks, clip=self.clip, n_jobs=self.n_jobs)
         return self._outputs(y, last), tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -300,6 +307,7 @@ def _passes(
     *,
     theta: NDArray | None,
     masks: Any,
+    clip: float | None,
     random: np.random.RandomState,
     n_jobs: int | None,
 ) -> _CellPasses | _NetworkPasses:
@@ -310,9 +318,11 @@ def _passes(
         if state is None:
             last = forward(model, x, None, lengths, keep_tape=False, n_jobs=n_jobs)[1]
             state = [np.zeros_like(part) for part in last]
-        return _CellPasses(model, x, state, lengths, masks, n_jobs)
+        return _CellPasses(model, x, state, lengths, masks, clip, n_jobs)
     if state is not None:
         raise ValueError("state is for cells; a network starts from zero.")
+    if clip is not None:
+        raise ValueError("clip is for cells; a network has its own.")
     if theta is None:
         theta = model.init(x.dtype, random)
     return _NetworkPasses(model, theta, x, lengths, masks, n_jobs)

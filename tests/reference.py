@@ -22,118 +22,128 @@ def sigmoid(z):
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
+def unbounded(a):
+    """What a gate's activation is taken of, as it is."""
+    return a
+
+
+def bounded(clip):
+    """ONNX's `clip`: bounds what a gate's activation is taken of."""
+    return lambda a: np.where(np.abs(a.real) < clip, a, np.sign(a.real) * clip)
+
+
 def cut(array, count):
     """The array's columns in `count` blocks of the same width."""
     width = array.shape[-1] // count
     return [array[..., k * width : (k + 1) * width] for k in range(count)]
 
 
-def elman(weights, x, state):
+def elman(weights, x, state, bound=unbounded):
     """Elman (1990), with tanh."""
     W, R, b = weights
     (h,) = state
-    return (np.tanh(x @ W + h @ R + b),)
+    return (np.tanh(bound(x @ W + h @ R + b)),)
 
 
-def elman_relu(weights, x, state):
+def elman_relu(weights, x, state, bound=unbounded):
     """Elman (1990), with the rectifier of Le, Jaitly & Hinton (2015)."""
     W, R, b = weights
     (h,) = state
-    a = x @ W + h @ R + b
+    a = bound(x @ W + h @ R + b)
     return (np.where(a.real > 0, a, 0),)
 
 
-def leaky_elman(weights, x, state):
+def leaky_elman(weights, x, state, bound=unbounded):
     """Lukosevicius (2012), eqs. 2 and 3, with a leaking rate for each unit, given by its logit."""
     W, R, b, p_k = weights
     (h,) = state
     k = sigmoid(p_k)
-    return ((1 - k) * h + k * np.tanh(x @ W + h @ R + b),)
+    return ((1 - k) * h + k * np.tanh(bound(x @ W + h @ R + b)),)
 
 
-def jordan(weights, x, state):
+def jordan(weights, x, state, bound=unbounded):
     """Jordan (1986), with linear outputs that are fed back as they are."""
     W, R, b, P, b_P = weights
     (y,) = state
-    return (np.tanh(x @ W + y @ R + b) @ P + b_P,)
+    return (np.tanh(bound(x @ W + y @ R + b)) @ P + b_P,)
 
 
-def lstm(weights, x, state):
+def lstm(weights, x, state, bound=unbounded):
     """Hochreiter & Schmidhuber (1997), with the forget gate of Gers, Schmidhuber & Cummins (2000)."""
     W, R, b = weights
     h, c = state
     a_i, a_f, a_g, a_o = cut(x @ W + h @ R + b, 4)
-    c = sigmoid(a_f) * c + sigmoid(a_i) * np.tanh(a_g)
-    h = sigmoid(a_o) * np.tanh(c)
+    c = sigmoid(bound(a_f)) * c + sigmoid(bound(a_i)) * np.tanh(bound(a_g))
+    h = sigmoid(bound(a_o)) * np.tanh(c)
     return h, c
 
 
-def peephole_lstm(weights, x, state):
+def peephole_lstm(weights, x, state, bound=unbounded):
     """Gers & Schmidhuber (2000): the output gate sees the new cell, the others the old one."""
     W, R, b, p_i, p_f, p_o = weights
     h, c = state
     a_i, a_f, a_g, a_o = cut(x @ W + h @ R + b, 4)
-    i = sigmoid(a_i + p_i * c)
-    f = sigmoid(a_f + p_f * c)
-    c = f * c + i * np.tanh(a_g)
-    o = sigmoid(a_o + p_o * c)
+    i = sigmoid(bound(a_i + p_i * c))
+    f = sigmoid(bound(a_f + p_f * c))
+    c = f * c + i * np.tanh(bound(a_g))
+    o = sigmoid(bound(a_o + p_o * c))
     return o * np.tanh(c), c
 
 
-def coupled_lstm(weights, x, state):
+def coupled_lstm(weights, x, state, bound=unbounded):
     """Greff et al. (2017), CIFG, without peepholes."""
     W, R, b = weights
     h, c = state
     a_i, a_g, a_o = cut(x @ W + h @ R + b, 3)
-    i = sigmoid(a_i)
+    i = sigmoid(bound(a_i))
     f = 1 - i
-    c = f * c + i * np.tanh(a_g)
-    h = sigmoid(a_o) * np.tanh(c)
+    c = f * c + i * np.tanh(bound(a_g))
+    h = sigmoid(bound(a_o)) * np.tanh(c)
     return h, c
 
 
-def coupled_peephole_lstm(weights, x, state):
+def coupled_peephole_lstm(weights, x, state, bound=unbounded):
     """Greff et al. (2017), CIFG."""
     W, R, b, p_i, p_o = weights
     h, c = state
     a_i, a_g, a_o = cut(x @ W + h @ R + b, 3)
-    i = sigmoid(a_i + p_i * c)
+    i = sigmoid(bound(a_i + p_i * c))
     f = 1 - i
-    c = f * c + i * np.tanh(a_g)
-    o = sigmoid(a_o + p_o * c)
+    c = f * c + i * np.tanh(bound(a_g))
+    o = sigmoid(bound(a_o + p_o * c))
     return o * np.tanh(c), c
 
 
-def projected_lstm(weights, x, state):
+def projected_lstm(weights, x, state, bound=unbounded):
     """Sak, Senior & Beaufays (2014), without peepholes."""
     W, R, b, P = weights
-    m, c = lstm((W, R, b), x, state)
+    m, c = lstm((W, R, b), x, state, bound)
     return m @ P, c
 
 
-def gru(weights, x, state):
+def gru(weights, x, state, bound=unbounded):
     """PyTorch's `torch.nn.GRU`, as its documentation states it."""
     W, R, b = weights
     (h,) = state
     b_r, b_z, b_in, b_hn = cut(b, 4)
     x_r, x_z, x_n = cut(x @ W, 3)
     h_r, h_z, h_n = cut(h @ R, 3)
-    r = sigmoid(x_r + h_r + b_r)
-    z = sigmoid(x_z + h_z + b_z)
-    n = np.tanh(x_n + b_in + r * (h_n + b_hn))
+    r = sigmoid(bound(x_r + h_r + b_r))
+    z = sigmoid(bound(x_z + h_z + b_z))
+    n = np.tanh(bound(x_n + b_in + r * (h_n + b_hn)))
     return ((1 - z) * n + z * h,)
 
 
-def gru_reset_before(weights, x, state):
+def gru_reset_before(weights, x, state, bound=unbounded):
     """Cho et al. (2014), eqs. 5 to 8."""
     W, R, b = weights
     (h,) = state
     W_r, W_z, W_n = cut(W, 3)
     R_r, R_z, R_n = cut(R, 3)
     b_r, b_z, b_n = cut(b, 3)
-    r = sigmoid(x @ W_r + h @ R_r + b_r)
-    z = sigmoid(x @ W_z + h @ R_z + b_z)
-    n = np.tanh(x @ W_n + (r * h) @ R_n + b_n)
+    r = sigmoid(bound(x @ W_r + h @ R_r + b_r))
+    z = sigmoid(bound(x @ W_z + h @ R_z + b_z))
+    n = np.tanh(bound(x @ W_n + (r * h) @ R_n + b_n))
     return (z * h + (1 - z) * n,)
 
 

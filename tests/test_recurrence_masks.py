@@ -1,10 +1,10 @@
-"""Masks within the recurrence: the three passes against the naive reference, and what holds of each mask by itself."""
+"""Masks and clipping within the recurrence: the three passes against the naive reference, and what each does alone."""
 
 from __future__ import annotations
 
 import pickle
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import pytest
@@ -17,7 +17,13 @@ from tests import grid, reference
 from tests.grid import assert_same_bits
 from tests.test_recurrence_checkpoints import bounds
 
-VARIANTS = ["recurrent", "zoneout", "everything"]
+VARIANTS = {  # masks, and ONNX's clip, which about a third of all pre-activations reach
+    "recurrent": (["recurrent"], None),
+    "zoneout": (["zoneout"], None),
+    "clip": ([], 0.8),
+    "masks": (["recurrent", "zoneout"], None),
+    "everything": (["recurrent", "zoneout"], 0.8),
+}
 SPECS = ["one_of_everything", "small", "several_tiles", "wide", "long"]
 
 
@@ -29,7 +35,7 @@ class Masked(grid.Case):
         self.id = f"{self.id}-{variant}"
         self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
         self.zoneout = self._draw_zoneout()
-        kept = {"recurrent": ["recurrent"], "zoneout": ["zoneout"], "everything": ["recurrent", "zoneout"]}[variant]
+        self.variant, (kept, self.clip) = variant, VARIANTS[variant]
         self.masks = numbarnn.Masks(**{field: getattr(self, field) for field in kept})
 
     def _drop(self, shape, p):
@@ -43,14 +49,18 @@ class Masked(grid.Case):
         return tuple(part.astype("float32").astype(self.dtype) for part in (of_h, *others))
 
     def run(self, **options):
-        return super().run(masks=self.masks, **options)
+        return super().run(masks=self.masks, clip=self.clip, **options)
 
     def certify(self, test, **options):
-        return test(self.cell, self.x, self.state, self.lengths, masks=self.masks, random_state=1, **options)
+        options |= {"masks": self.masks, "clip": self.clip, "random_state": 1}
+        return test(self.cell, self.x, self.state, self.lengths, **options)
 
     @property
     def given(self):
-        return grid.CELLS[self.name], self.cell, self.x, self.state, self.all_lengths
+        step = grid.CELLS[self.name]
+        if self.clip is not None:
+            step = partial(step, bound=reference.bounded(self.clip))
+        return step, self.cell, self.x, self.state, self.all_lengths
 
     @cached_property
     def reference_forward(self):
@@ -75,7 +85,7 @@ def over(cells=grid.CELLS, specs=SPECS, variants=VARIANTS):
 
 
 def marks(case):
-    quick = case.name in ("elman", "lstm") and case.id.endswith(VARIANTS[-1]) and case.spec_name in ("small", "long")
+    quick = case.name in ("elman", "lstm") and case.variant == "everything" and case.spec_name in ("small", "long")
     return () if quick else pytest.mark.slow
 
 
@@ -139,7 +149,7 @@ def test_gradient_flow_ends_in_the_gradient(case):
         assert_allclose(of_steps[0], np.linalg.norm(part, axis=1), rtol=1e-12, atol=1e-14)
 
 
-CASE = masked_case("lstm", "small", "float64", VARIANTS[-1])
+CASE = masked_case("lstm", "small", "float64", "everything")
 T, B, N = CASE.zoneout[0].shape
 
 
@@ -152,7 +162,7 @@ def test_no_mask_is_the_plain_pass():
 
 def run_with_zoneout(*zoneout):
     masks = numbarnn.Masks(CASE.recurrent, zoneout)
-    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks)
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks, clip=CASE.clip)
     return run[:2], numbarnn.adjoint(CASE.cell, run.tape, CASE.y_bar, CASE.state_bar)
 
 
@@ -192,6 +202,26 @@ def test_a_pickled_tape():
     read_only = pickle.loads(apart, buffers=[bytes(buffer.raw()) for buffer in buffers])
     for tape in (pickle.loads(pickle.dumps(CASE.tape)), read_only):
         assert_same_bits(numbarnn.adjoint(CASE.cell, tape, CASE.y_bar, CASE.state_bar), CASE.adjoint())
+
+
+@pytest.mark.parametrize("clip", [0.8, np.float32(0.8), 1])
+def test_a_bound_of_any_kind_of_number(clip):
+    clipped = numbarnn.forward(CASE.cell, CASE.x, masks=CASE.masks, clip=clip)
+    assert clipped.tape.clip == clip
+    assert clipped.tape.clip.dtype == CASE.dtype
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, np.inf, np.nan, 1e-400, "1", True, 1j, [1.0]])
+def test_what_is_no_bound(bad):
+    with pytest.raises((TypeError, ValueError), match=r"^clip must be "):
+        numbarnn.forward(CASE.cell, CASE.x, clip=bad)
+
+
+def test_a_bound_that_float32_has_no_number_for():
+    case = grid.case("lstm", "small", "float32")
+    for bad in (1e39, 1e-60):
+        with pytest.raises(ValueError, match=r"^clip must be above 0 and finite in float32, got "):
+            numbarnn.forward(case.cell, case.x, clip=bad)
 
 
 BAD_MASKS = {

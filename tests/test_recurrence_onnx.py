@@ -46,10 +46,10 @@ def weights_of(name, cell):
     return weights
 
 
-def one_node_model(name, cells):
+def one_node_model(name, cells, **attributes):
     """An ONNX model with one recurrent operator that holds the weights of one cell, or of one for each direction."""
-    operator, attributes, _ = OPERATORS[name]
-    attributes = {key: value if isinstance(value, int) else len(cells) * value for key, value in attributes.items()}
+    operator, of_cell, _ = OPERATORS[name]
+    attributes |= {key: value if isinstance(value, int) else len(cells) * value for key, value in of_cell.items()}
     (I, _), H, directions = cells[0].W.shape, cells[0].R.shape[0], len(cells)
     weights = [weights_of(name, cell) for cell in cells]
     weights = {field: np.stack([one[field] for one in weights]) for field in weights[0]}
@@ -79,17 +79,30 @@ def one_node_model(name, cells):
 @grid.over(OPERATORS, specs=SPECS, dtypes=["float32"])
 @pytest.mark.parametrize("directions", [1, 2])
 def test_forward_parity(case, directions):
+    assert_parity(case, directions)
+
+
+@pytest.mark.slow
+@grid.over(OPERATORS, specs=["small", "several_tiles"], dtypes=["float32"])
+@pytest.mark.parametrize("clip", [0.5, 1.5, 100.0])
+def test_clip_parity(case, clip):
+    """It bounds what the gates' activations are taken of, the sums within them too, but not the cell."""
+    assert_parity(case, 1, clip=clip)
+
+
+def assert_parity(case, directions, **options):
     lengths = np.maximum(case.all_lengths, 1)  # to ONNX Runtime an empty sequence has no initial state
     cells = [case.cell, type(case.cell)(*(array[..., ::-1].copy() for array in case.cell))][:directions]
     states = [case.state, tuple(-part for part in case.state)][:directions]
 
     feeds = {"x": case.x, "lengths": lengths.astype(np.int32)}
     feeds |= {part: np.stack(both) for part, both in zip("hc", zip(*states, strict=True), strict=False)}
-    their_y, *their_state = one_node_model(case.name, cells).run(None, feeds)
+    their_y, *their_state = one_node_model(case.name, cells, **options).run(None, feeds)
 
     orders = [np.arange(case.spec.T)[:, None], reversed_steps(case.spec.T, lengths)]
     for k, order in enumerate(orders[:directions]):
-        y, state, _ = numbarnn.forward(cells[k], reverse(case.x, order), states[k], lengths, keep_tape=False)
+        x = reverse(case.x, order)
+        y, state, _ = numbarnn.forward(cells[k], x, states[k], lengths, keep_tape=False, **options)
         assert_allclose(reverse(y, order), their_y[:, k], rtol=1e-5, atol=1e-5)
         for our, their in zip(state, their_state, strict=True):
             assert_allclose(our, their[k], rtol=1e-5, atol=1e-5)

@@ -48,6 +48,21 @@ def test_a_stream_goes_on_from_another_call(case):
     assert_same_bits((np.array(y), stream.state), (whole(case).y[2:], whole(case).state))
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("lstm", "float64"), *(pytest.param(name, "float32", marks=pytest.mark.slow) for name in grid.CELLS)],
+)
+def test_masks_and_clip(name, dtype):
+    case = grid.case(name, "small", dtype)
+    recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype(dtype).reshape(case.y_bar[0].shape)
+    given = {"masks": numbarnn.Masks(recurrent, (np.full((1, 1, 1), 0.2, dtype), *[None] * (len(case.state) - 1)))}
+    given |= {"clip": 0.8}
+    stream = numbarnn.stream(case.cell, case.spec.B, case.state, **given)
+    first, second = np.array([numbarnn.step(stream, x_t) for x_t in case.x[:2]]), np.empty_like(case.y_bar[2:])
+    run_compiled(pickle.loads(pickle.dumps(stream)), case.x[2:], second)
+    assert_same_bits(np.concatenate([first, second]), numbarnn.forward(case.cell, case.x, case.state, **given).y)
+
+
 CASE = grid.case("lstm", "small", "float32")
 
 
@@ -121,3 +136,8 @@ def test_wrong_streams():
         numbarnn.stream(CASE.cell, -1)
     with pytest.raises(ValueError, match="state"):
         numbarnn.stream(CASE.cell, 1, CASE.state)
+    with pytest.raises(ValueError, match="clip must be above 0"):
+        numbarnn.stream(CASE.cell, clip=0)
+    drawn = np.zeros((5, 1, CASE.spec.H), np.float32)
+    with pytest.raises(ValueError, match=r"masks.zoneout\[0\] must have shape \(1, 1, 5\)"):
+        numbarnn.stream(CASE.cell, masks=numbarnn.Masks(zoneout=(drawn, None)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.equations import inner_adjoint, inner_saved
+from numbarnn.cells.equations import inner_saved
 from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
 from numbarnn.cpu.compile import by_cell, inline, kernel
@@ -19,7 +19,7 @@ from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.gradient import add_to_gradient, add_to_projection_bar
 from numbarnn.cpu.masks import masked
 from numbarnn.cpu.modified import adjoint as step_adjoint
-from numbarnn.cpu.modified import project_adjoint
+from numbarnn.cpu.modified import inner_adjoint, project_adjoint
 from numbarnn.cpu.packing import ONE_BLOCK, PLAIN, pack_transposed, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -110,7 +110,9 @@ def adjoint(
                 cell, P, record, changes, h_bar, memory_bar, outputs_bar, inputs, origins, tile, t, start, end
             )
             _step(cell, units, units_bar, h, record, changes, h_bar, memory_bar, a_bar, origins, s, t, start, end)
-            _reverse_inner(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end)
+            _reverse_inner(
+                cell, R, h, record, mask, changes, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end
+            )
             _add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
                 add_to_gradient(cell, gradients[s], inputs, a_bar, x.shape[2], h.shape[2], n_units, end)
@@ -169,7 +171,7 @@ def _step(cell, units, units_bar, h, record, changes, h_bar, memory_bar, a_bar, 
 
 
 @inline
-def _reverse_product(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
+def _reverse_product(cell, R, h, record, mask, changes, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
     """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is made of."""
     n_units, width, n_memory = record.shape[3], lanes(R), memory_bar.shape[1]
     first_inner = inputs.shape[1] - n_units
@@ -193,7 +195,7 @@ def _reverse_product(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs,
                     # a = .. + (u * mask) R
                     u_bar = masked(u_bar, mask, (b, unit), count)
                     u = masked(inner_saved(cell, saved, before), mask, (b, unit), count)
-                    gates_bar, before_bar = inner_adjoint(cell, saved, before, u_bar)
+                    gates_bar, before_bar = inner_adjoint(cell, changes, saved, before, u_bar)
                     store(inputs, (row, first_inner + unit), count, u)
                     at = (p, row, 0)
                     store_gates(cell, a_bar, at, add(load_gates(cell, a_bar, at), gates_bar))
@@ -202,7 +204,7 @@ def _reverse_product(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs,
 
 
 @inline
-def _reverse_nothing(cell, R, h, record, mask, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
+def _reverse_nothing(cell, R, h, record, mask, changes, h_bar, memory_bar, a_bar, inputs, origins, tile, t, start, end):
     pass
 
 

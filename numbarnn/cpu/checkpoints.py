@@ -58,6 +58,7 @@ class Checkpoints(NamedTuple):
     plan: Plan
     cell_type: type  # whose equations left it
     masks: Masks | None = None
+    clip: np.floating | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -170,7 +171,7 @@ def split(n: int, n_states: int) -> int:
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))
 
 
-def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, outputs, keep_tape, masks):
+def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, outputs, keep_tape, masks, clip):
     """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted)."""
     n_steps, n_sequences, _ = x.shape
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
@@ -179,7 +180,7 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
     put_state(cell, state, h[0], memory[0])
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
     kept_h, kept_memory = _room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences)
-    tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks)
+    tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, clip)
     kernel = kernel_for(cell, _forward.forward)
     bounds = slice_bounds(n_sequences)
 
@@ -190,7 +191,7 @@ def forward(cell, packed, units, x, state, lengths, plan, n_threads, work, *, ou
             part_h = h[start : stop + 1] if outputs else h[: stop - start + 1]
             if keep_tape and k % plan.piece == 0:
                 tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
-            given = for_kernels(of_steps(masks, slice(start, stop)))
+            given = for_kernels(of_steps(masks, slice(start, stop)), clip)
             kernel(cell, packed, units, part, part_ends, part_h, memory, *given, own.start, own.stop)
             if not outputs:
                 h[0, own] = _at(part_h, part_ends, own)
@@ -295,7 +296,7 @@ class _Replay:
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
-        masks = for_kernels(of_steps(self.tape_left.masks, slice(start, stop)))
+        masks = for_kernels(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.clip)
         arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1], *masks
         self.kernel(*self.weights, *arrays, self.own.start, self.own.stop)
         return start, stop, arrays

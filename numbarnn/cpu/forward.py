@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.equations import inner
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
-from numbarnn.cpu.modified import project, step
+from numbarnn.cpu.modified import inner, project, step
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.cpu.state import load_state, store_state
@@ -54,7 +53,8 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
     mask : ndarray of shape (B, N) or None
         Multiplies what the recurrent weights see.
     changes : tuple or None
-        `(zoneout,)`: an array (T or 1, B or 1, H) for each part of the state, which says how much of it stays.
+        `(zoneout, clip)`, None where there is none: an array (T or 1, B or 1, H) for each part of the state, which
+        says how much of it stays; the bound of what activations are taken of.
     first, last : int
         The slice of the batch.
     """
@@ -173,7 +173,7 @@ def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, 
         count = n_units - unit
         before = load_state(cell, h, (t, b, unit), record, (t if keep else 0, b, 0, unit), count)
         at = (p, a_row + r, 0)
-        value, gates = inner(cell, load_gates(cell, a, at), before)
+        value, gates = inner(cell, changes, load_gates(cell, a, at), before)
         store(u, (r, unit), count, masked(value, mask, (b, unit), count))
         store_gates(cell, a, at, gates)
 

@@ -60,10 +60,10 @@ def of_steps(masks, steps):
     return masks._replace(zoneout=tuple(z[steps] if len(z) > 1 else z for z in masks.zoneout))
 
 
-def for_kernels(masks):
+def for_kernels(masks, clip):
     """Return what the kernels take: the recurrent mask, and what changes their steps; None where there is none."""
     recurrent, zoneout = masks or Masks()
-    return recurrent, None if zoneout is None else (zoneout,)
+    return recurrent, None if zoneout is None and clip is None else (zoneout, clip)
 
 
 def n_recorded(cell, masks):

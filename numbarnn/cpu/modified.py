@@ -1,7 +1,7 @@
-"""A step that is not quite the cell's own: some of the state stays as it was (zoneout).
+"""A step that is not quite the cell's own: some of the state stays as it was (zoneout), or pre-activations are clipped.
 
-A kernel takes `changes`: None, and it compiles the plain step alone into itself, or the tuple of what changes it. As in
-`numbarnn.cpu.simd`, the Python bodies are the definitions, and run when the JIT is off.
+A kernel takes `changes`: None, and it compiles the plain step alone into itself, or what changes it, `(zoneout, clip)`.
+As in `numbarnn.cpu.simd`, the Python bodies are the definitions, and run when the JIT is off.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numba.extending import lower_builtin, overload, type_callable
 from numbarnn.cells import equations
 from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
+from numbarnn.cpu.bounded import inputs, outputs, plain
 from numbarnn.cpu.compile import inline
 from numbarnn.cpu.simd import address, emit_load, vector_of
 from numbarnn.cpu.state import load_state
@@ -38,7 +39,7 @@ def _plain_step(cell, changes, at, count, a, before, p):
 
 
 def _changed_step(cell, changes, at, count, a, before, p):
-    candidate, saved = equations.step(cell, a, before, p)
+    candidate, saved = plain(equations.step(cell, inputs(a, changes[1]), before, p))
     z = load_zoneout(cell, changes, at, count)
     return mix(z, before, candidate), saved + candidate_to_record(z, candidate)
 
@@ -51,7 +52,9 @@ def _plain_tangent(cell, changes, h, record, at, count, saved, before, a_dot, be
 def _changed_tangent(cell, changes, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
     candidate = load_candidate(cell, changes, h, record, at, count)
     z = load_zoneout(cell, changes, at, count)
-    return mix(z, before_dot, equations.tangent(cell, saved, before, candidate, a_dot, before_dot, p, p_dot))
+    saved, candidate = outputs(saved, changes[1]), outputs(candidate, changes[1])
+    candidate_dot = plain(equations.tangent(cell, saved, before, candidate, a_dot, before_dot, p, p_dot))
+    return mix(z, before_dot, candidate_dot)
 
 
 def _plain_adjoint(cell, changes, h, record, at, count, saved, before, bar, p):
@@ -64,8 +67,33 @@ def _changed_adjoint(cell, changes, h, record, at, count, saved, before, bar, p)
     z = load_zoneout(cell, changes, at, count)
     # state = z * before + (1 - z) * candidate
     candidate_bar = from_candidate(z, bar)
-    a_bar, before_bar, p_bar = equations.adjoint(cell, saved, before, candidate, candidate_bar, p)
+    saved, candidate = outputs(saved, changes[1]), outputs(candidate, changes[1])
+    a_bar, before_bar, p_bar = plain(equations.adjoint(cell, saved, before, candidate, candidate_bar, p))
     return a_bar, add_from_before(z, bar, before_bar), p_bar
+
+
+def _plain_inner(cell, changes, a, before):
+    return equations.inner(cell, a, before)
+
+
+def _changed_inner(cell, changes, a, before):
+    return plain(equations.inner(cell, inputs(a, changes[1]), before))
+
+
+def _plain_inner_tangent(cell, changes, saved, before, a_dot, before_dot):
+    return equations.inner_tangent(cell, saved, before, a_dot, before_dot)
+
+
+def _changed_inner_tangent(cell, changes, saved, before, a_dot, before_dot):
+    return plain((equations.inner_tangent(cell, outputs(saved, changes[1]), before, a_dot, before_dot),))[0]
+
+
+def _plain_inner_adjoint(cell, changes, saved, before, u_bar):
+    return equations.inner_adjoint(cell, saved, before, u_bar)
+
+
+def _changed_inner_adjoint(cell, changes, saved, before, u_bar):
+    return plain(equations.inner_adjoint(cell, outputs(saved, changes[1]), before, u_bar))
 
 
 def _project(cell, changes, at, count, before, candidate):
@@ -93,6 +121,11 @@ step = by_changes(_plain_step, _changed_step)
 tangent = by_changes(_plain_tangent, _changed_tangent)
 adjoint = by_changes(_plain_adjoint, _changed_adjoint)
 
+# The equations of an inner state, as in `numbarnn.cells.equations`.
+inner = by_changes(_plain_inner, _changed_inner)
+inner_tangent = by_changes(_plain_inner_tangent, _changed_inner_tangent)
+inner_adjoint = by_changes(_plain_inner_adjoint, _changed_inner_adjoint)
+
 # Of projected outputs: (cell, changes, at, count, before, candidate), the outputs, or in the same way their tangent;
 # and (cell, changes, at, count, bar), the adjoints of those before and of the candidate.
 project = by_changes(_project, _project_changed)
@@ -108,7 +141,7 @@ def load_after(cell, h, record, at, count):
 
 def load_candidate(cell, changes, h, record, at, count):
     """Return what the cell's own step returned, before any of it was mixed with the state before."""
-    (t, b, unit), (zoneout,) = at, changes
+    (t, b, unit), (zoneout, _) = at, changes
     if zoneout is None:
         return load_after(cell, h, record, at, count)
     return load_recorded(cell, record, (t + 1, b, record.shape[2] - cell.state_size, unit), count)
@@ -119,7 +152,7 @@ def load_zoneout(cell, changes, at, count):
 
     What a cell projects to its outputs is no part of the state, and does not stay.
     """
-    (zoneout,) = changes
+    zoneout, _ = changes
     if zoneout is None:
         return ()
     projected = 1 if form_of(type(cell)).projection else 0
@@ -128,7 +161,7 @@ def load_zoneout(cell, changes, at, count):
 
 def load_zoneout_of_h(changes, at, count):
     """As `load_zoneout`, of the outputs alone, from output `at[2]` on."""
-    (zoneout,) = changes
+    zoneout, _ = changes
     return () if zoneout is None else (_fraction(zoneout[0], at),)
 
 

@@ -40,6 +40,7 @@ class Tape(NamedTuple):
     record: np.ndarray  # (T + 1, B, n_recorded, H): the rest of the state, what each step saved
     cell_type: type  # whose equations left it
     masks: Masks | None = None
+    clip: np.floating | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -47,7 +48,7 @@ class Tape(NamedTuple):
         return self[:4]
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None):
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None, clip=None):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
     Where a whole tape takes more than `tape_bytes`, checkpoints are left instead. Without `outputs`, None is returned
@@ -58,8 +59,8 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs, masks)
     if plan is not None:
         weights, threads = (cell, pack(cell), unit_parameters(cell)), (n_threads, _work(cell, x))
-        wanted = {"outputs": outputs, "keep_tape": keep_tape}
-        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, masks=masks, **wanted)
+        options = {"outputs": outputs, "keep_tape": keep_tape, "masks": masks, "clip": clip}
+        return checkpoints.forward(*weights, x, state, lengths, plan, *threads, **options)
     h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), x.dtype)
     n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
     record = np.empty((n_times, n_sequences, n_kept, n_units(cell)), x.dtype)
@@ -67,14 +68,14 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
     packed, units = pack(cell), unit_parameters(cell)
     kernel = kernel_for(cell, _forward.forward)
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
-    bounds, given = slice_bounds(n_sequences), for_kernels(masks)
+    bounds, given = slice_bounds(n_sequences), for_kernels(masks, clip)
 
     def run(first, last):
         kernel(cell, packed, units, x, ends, h, record, *given, bounds[first], bounds[last])
 
     for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
     final = take_state(cell, _at_ends(h, lengths), _at_ends(record, lengths if keep_tape else None))
-    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell), masks) if keep_tape else None
+    return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell), masks, clip) if keep_tape else None
 
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
@@ -167,7 +168,7 @@ def _segments(cell, tape, of_checkpoints):
     """Return a function of a range of sequences that yields the steps and the tape of each segment."""
     if isinstance(tape, Checkpoints):
         return of_checkpoints(cell, pack(cell), unit_parameters(cell), tape)
-    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, *for_kernels(tape.masks))),)
+    return lambda first, last: ((0, tape.x.shape[0], (*tape.arrays, *for_kernels(tape.masks, tape.clip))),)
 
 
 def _at_ends(values, lengths):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.equations import inner_saved, inner_tangent
+from numbarnn.cells.equations import inner_saved
 from numbarnn.cells.form import form_of
 from numbarnn.cpu.compile import by_cell, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
-from numbarnn.cpu.modified import project
+from numbarnn.cpu.modified import inner_tangent, project
 from numbarnn.cpu.modified import tangent as step_tangent
 from numbarnn.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.cpu.simd import lanes, load, store
@@ -81,7 +81,9 @@ def tangent(
         _add(cell, a_dot, seen, seen_t, seen_first, packed_dot, n_inputs, n_outputs, n_units, outer_span(cell))
         seen_t, seen_first = see(seen_dot, h_dot, mask, t, first)
         _add(cell, a_dot, seen_dot, seen_t, seen_first, packed, n_inputs, n_outputs, n_units, outer_span(cell))
-        _add_inner(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first)
+        _add_inner(
+            cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, changes, h_dot, memory_dot, t, first
+        )
         _step(cell, units, units_dot, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first)
         _project(cell, projection, projection_dot, u, u_dot, lengths, record, changes, h_dot, memory_dot, t, first)
     restore_mode(mode)
@@ -141,7 +143,7 @@ def _step(cell, units, units_dot, a_dot, lengths, h, record, changes, h_dot, mem
 
 @inline
 def _add_inner_product(
-    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first
+    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, changes, h_dot, memory_dot, t, first
 ):
     """Add the tangent of the inner state's product."""
     n_units, width, n_memory = record.shape[3], lanes(h), memory_dot.shape[1]
@@ -158,7 +160,7 @@ def _add_inner_product(
             u_t = inner_saved(cell, saved, before)
             store(u, (0, row, unit), count, masked(u_t, mask, (b, unit), count))
             gates_dot = load_gates(cell, a_dot, (p, row, 0))
-            u_t_dot = inner_tangent(cell, saved, before, gates_dot, before_dot)
+            u_t_dot = inner_tangent(cell, changes, saved, before, gates_dot, before_dot)
             store(u_dot, (0, row, unit), count, masked(u_t_dot, mask, (b, unit), count))
     # a = .. + u R
     n_inputs = packed.shape[1] - h.shape[2] - 1
@@ -168,7 +170,9 @@ def _add_inner_product(
 
 
 @inline
-def _add_nothing(cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, h_dot, memory_dot, t, first):
+def _add_nothing(
+    cell, packed, packed_dot, a_dot, u, u_dot, lengths, h, record, mask, changes, h_dot, memory_dot, t, first
+):
     pass
 
 

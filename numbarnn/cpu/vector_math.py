@@ -60,6 +60,17 @@ class _Emitter:
         bound = self.constant(bound)
         return self.builder.select(self.builder.fcmp_ordered(">", x, bound), bound, x)
 
+    def within(self, x, bound):
+        """Clip to +-bound."""
+        least = self.builder.fneg(bound)
+        x = self.builder.select(self.builder.fcmp_ordered("<", x, least), least, x)
+        return self.builder.select(self.builder.fcmp_ordered(">", x, bound), bound, x)
+
+    def where_between(self, x, least, most, value):
+        """Return zero where x is not strictly between."""
+        above, below = (self.builder.fcmp_ordered(">", x, least), self.builder.fcmp_ordered("<", x, most))
+        return self.builder.select(self.builder.and_(above, below), value, self.constant(0.0))
+
     def exp_parts(self, x):
         """Return 2**n and exp(r) - 1."""
         builder, fmt = self.builder, self.format
@@ -108,6 +119,11 @@ class _Emitter:
 
     def zero(self, like):  # noqa: ARG002
         return self.constant(0.0)
+
+
+def emitter(builder, vector_type) -> _Emitter:
+    """Return what emits the functions on a vector type."""
+    return _Emitter(builder, vector_type)
 
 
 def _bits_of(fmt: _Format) -> int:

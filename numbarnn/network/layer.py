@@ -30,6 +30,7 @@ def forward(
     steps: Array | None,
     *,
     masks: LayerMasks,
+    clip: Any,
     states: tuple[tuple[Array, ...], ...],
     last_state: bool,
     keep_tape: bool,
@@ -45,7 +46,7 @@ def forward(
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = _for_each(initial, x.shape[1])
         dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
-        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence}
+        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence, "clip": clip}
         y, final, tape = passes.forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)

@@ -121,7 +121,7 @@ def draw_masks(
             weights = draw.dropout(settings.weight_dropout, *network.layout.shapes[f"layer{i}.{direction}.R"])
             recurrent = draw.dropout(settings.recurrent_dropout, n_sequences, n_units)
             zoneout = draw.zoneout(settings.zoneout_of(network.cell.state_size), n_steps, n_sequences, n_units)
-            cells.append(CellMasks(inputs, weights, _within_steps(recurrent, zoneout, settings.clip)))
+            cells.append(CellMasks(inputs, weights, _within_steps(recurrent, zoneout)))
         rows = (n_sequences,) if network.hands_on_last_state(i) else (n_steps, n_sequences)
         outputs = draw.dropout(settings.dropout, *rows, n_units * len(network.directions))
         layers.append(LayerMasks(tuple(cells), outputs))
@@ -129,13 +129,12 @@ def draw_masks(
 
 
 def masks_at_rest(network: Network, dtype: DTypeLike) -> tuple[LayerMasks, ...]:
-    """Return the masks of the layers where nothing is drawn: the mean of zoneout, and the clip."""
-    settings = network.regularization
-    probabilities = settings.zoneout_of(network.cell.state_size)
+    """Return the masks of the layers where nothing is drawn: the mean of zoneout."""
+    probabilities = network.regularization.zoneout_of(network.cell.state_size)
     layers = []
     for _, n_units in network.layer_shapes:
         zoneout = tuple(np.full((1, 1, n_units), p, dtype) for p in probabilities) if any(probabilities) else None
-        own = CellMasks(recurrence=_within_steps(None, zoneout, settings.clip))
+        own = CellMasks(recurrence=_within_steps(None, zoneout))
         layers.append(LayerMasks((own,) * len(network.directions)))
     return tuple(layers)
 
@@ -192,6 +191,6 @@ def _threshold(p: float) -> int:
     return min(round(p * _STEPS), _STEPS - 1)
 
 
-def _within_steps(recurrent: Array | None, zoneout: tuple[Array, ...] | None, clip: float | None) -> Masks | None:
+def _within_steps(recurrent: Array | None, zoneout: tuple[Array, ...] | None) -> Masks | None:
     """Return what the recurrence takes; None if that is nothing."""
-    return None if recurrent is None and zoneout is None and clip is None else Masks(recurrent, zoneout)
+    return None if recurrent is None and zoneout is None else Masks(recurrent, zoneout)

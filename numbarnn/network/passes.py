@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbarnn.arguments import checked_clip
 from numbarnn.network import layer, readout
 from numbarnn.network.masks import masks_at_rest
 from numbarnn.network.results import Adjoint, Forward, Tape
@@ -39,6 +40,7 @@ def forward(
     """
     if masks is None:
         masks = masks_at_rest(network, x.dtype)
+    clip = _clip(network, parameters)
     steps = reversed_steps(len(x), lengths) if network.bidirectional else None
     if tape_bytes is not None:
         tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
@@ -50,6 +52,7 @@ def forward(
             lengths,
             steps,
             masks=masks[i],
+            clip=clip,
             states=parameters.states[i],
             last_state=network.hands_on_last_state(i),
             keep_tape=keep_tape,
@@ -67,6 +70,7 @@ def advance(
 ) -> tuple[Array, State]:
     """Run a network in one direction over x (T, B, I) from a state (None: the initial one) to the one after."""
     features, final, masks = x, [], masks_at_rest(network, x.dtype)
+    clip = _clip(network, parameters)
     for i, cells in enumerate(parameters.layers):
         features, _, layer_state = layer.forward(
             cells,
@@ -74,6 +78,7 @@ def advance(
             lengths,
             None,
             masks=masks[i],
+            clip=clip,
             states=parameters.states[i] if state is None else (state[i],),
             last_state=network.hands_on_last_state(i),
             keep_tape=False,
@@ -132,6 +137,10 @@ def adjoint(
             states_bar = ((),) * len(cells_bar)
         arrays[:0] = [bar for bars in zip(cells_bar, states_bar, strict=True) for part in bars for bar in part]
     return Adjoint(network.layout.flatten(arrays), features_bar)
+
+
+def _clip(network: Network, parameters: Parameters) -> Any:
+    return checked_clip(network.regularization.clip, parameters.layers[0][0])
 
 
 def _past(n_steps: int, lengths: Array | None) -> Array | None:

@@ -22,6 +22,7 @@ ALL = {
     "recurrent_dropout": 0.2,
     "weight_dropout": 0.2,
     "zoneout": (0.1, 0.3),
+    "clip": 2.0,
 }
 
 
@@ -54,9 +55,10 @@ def test_what_is_dropped_may_change_in_a_warm_start():
 
 
 def test_what_is_fitted_drops_nothing():
-    """Predictions, states and derivatives are those of the same parameters with nothing but the mean of zoneout."""
+    """Predictions, states and derivatives are those of the same parameters with the mean of zoneout and the clip alone."""
     y = numbers(X)
-    dropping, plain = (RNNRegressor(**QUICK, **settings).fit(X, y) for settings in (ALL, {"zoneout": ALL["zoneout"]}))
+    kept = {"zoneout": ALL["zoneout"], "clip": ALL["clip"]}
+    dropping, plain = (RNNRegressor(**QUICK, **settings).fit(X, y) for settings in (ALL, kept))
     theta = dropping.theta_
     assert (theta != plain.theta_).any()
     plain.theta_ = theta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from numbarnn.testing import dot_test, taylor_test
 from tests import reference
 from tests.network.networks import LENGTHS, draw, over
 
-ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3)
+ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3, clip=1)
 DROPOUTS = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
 
 
@@ -29,7 +30,8 @@ def masks_for(network, x, seed=0):
 def by_hand(network, theta, x, length, n, layers):
     """The output of one sequence of the batch, put together from the reference's steps."""
     views = network.views(theta)
-    step = {Elman: reference.elman, LSTM: reference.lstm}[network.cell]
+    plain = {Elman: reference.elman, LSTM: reference.lstm}[network.cell]
+    step = partial(plain, bound=reference.bounded(network.regularization.clip))
     y = x[:length, n]
     for i, layer in enumerate(layers):
         halves, last = [], []
@@ -105,6 +107,16 @@ def test_without_masks_nothing_is_dropped(network):
     bars = [n.adjoint(theta, t, np.cos(z), inputs=True) for n, t in ((network, tape), (dropping, tape_dropping))]
     for bar, dropping_bar in zip(*bars, strict=True):
         assert_array_equal(dropping_bar, bar)
+
+
+def test_clip_and_the_mean_of_zoneout_need_no_masks():
+    theta, x = draw(Network(LSTM, 2, (3,), 3))
+    plain, *others = (
+        Network(LSTM, 2, (3,), 3, regularization=settings)
+        for settings in (Regularization(), Regularization(clip=0.5), Regularization(zoneout=(0, 0.3)))
+    )
+    for network in others:
+        assert (network.forward(theta, x).z != plain.forward(theta, x).z).all()
 
 
 @over()

@@ -13,7 +13,9 @@ from numbarnn.training import SGD, Validation
 from numbarnn.training.masking import with_masks
 from tests.training.problem import LOSS, NETWORK, examples_of, run, state_of
 
-SETTINGS = Regularization(dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1, zoneout=0.2)
+SETTINGS = Regularization(
+    dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1, zoneout=0.2, clip=2.0
+)
 DROPPING = replace(NETWORK, regularization=SETTINGS)
 BATCHES = [np.array([0, 1, 2, 3]), np.array([4, 5])]
 
