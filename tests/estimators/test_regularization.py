@@ -55,7 +55,7 @@ def test_what_is_dropped_may_change_in_a_warm_start():
 
 
 def test_what_is_fitted_drops_nothing():
-    """Predictions, states and derivatives are those of the same parameters with the mean of zoneout and the clip alone."""
+    """Predictions, states and derivatives are those of the same parameters with the mean of zoneout and the clip."""
     y = numbers(X)
     kept = {"zoneout": ALL["zoneout"], "clip": ALL["clip"]}
     dropping, plain = (RNNRegressor(**QUICK, **settings).fit(X, y) for settings in (ALL, kept))
