@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.cpu.masks import Masks
+    from numbarnn.network.masks import NetworkMasks
 
 __all__ = ["dot_test", "taylor_test"]
 
@@ -34,7 +35,7 @@ def dot_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | None = None,
+    masks: Masks | NetworkMasks | None = None,
     clip: float | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
@@ -60,10 +61,10 @@ def dot_test(
         Valid steps of each sequence; all of them if missing.
     theta : ndarray of shape (P,), optional
         Parameters of a network; drawn by ``model.init`` if missing.
-    masks : Masks, optional
-        Recurrent dropout and zoneout of a cell, as in `numbarnn.forward`.
+    masks : Masks or NetworkMasks, optional
+        What the forward pass of the cell or of the network takes.
     clip : float, optional
-        Bound of a cell's pre-activations, as there.
+        Bound of a cell's pre-activations, as in `numbarnn.forward`.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None
@@ -134,7 +135,7 @@ def taylor_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | None = None,
+    masks: Masks | NetworkMasks | None = None,
     clip: float | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
@@ -160,8 +161,8 @@ def taylor_test(
         Valid steps of each sequence.
     theta : ndarray of shape (P,), optional
         Parameters of a network.
-    masks : Masks, optional
-        Recurrent dropout and zoneout of a cell.
+    masks : Masks or NetworkMasks, optional
+        What the forward pass takes.
     clip : float, optional
         Bound of a cell's pre-activations; none should lie so near to it that the step brings it across.
     step : float, optional
@@ -277,6 +278,7 @@ class _NetworkPasses(NamedTuple):
     theta: NDArray
     x: NDArray
     lengths: ArrayLike | None
+    masks: NetworkMasks | None
     n_jobs: int | None
 
     @property
@@ -284,7 +286,8 @@ class _NetworkPasses(NamedTuple):
         return {"theta": self.theta, "x": self.x}
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
-        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, n_jobs=self.n_jobs)
+        given = {} if self.masks is None else {"masks": self.masks}
+        z, tape = self.network.forward(point["theta"], point["x"], self.lengths, **given, n_jobs=self.n_jobs)
         return {"z": z}, tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -303,7 +306,7 @@ def _passes(
     lengths: ArrayLike | None,
     *,
     theta: NDArray | None,
-    masks: Masks | None,
+    masks: Any,
     clip: float | None,
     random: np.random.RandomState,
     n_jobs: int | None,
@@ -318,11 +321,11 @@ def _passes(
         return _CellPasses(model, x, state, lengths, masks, clip, n_jobs)
     if state is not None:
         raise ValueError("state is for cells; a network starts from zero.")
-    if masks is not None or clip is not None:
-        raise ValueError("masks and clip are for cells.")
+    if clip is not None:
+        raise ValueError("clip is for cells; a network has its own.")
     if theta is None:
         theta = model.init(x.dtype, random)
-    return _NetworkPasses(model, theta, x, lengths, n_jobs)
+    return _NetworkPasses(model, theta, x, lengths, masks, n_jobs)
 
 
 def _normal_like(arrays: dict[str, NDArray], random: np.random.RandomState) -> dict[str, NDArray]:

@@ -47,6 +47,12 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         bidirectional: bool = False,
         return_sequences: bool = False,
         learn_initial_state: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        clip: float | None = None,
         solver: Literal["adam", "sgd"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
@@ -79,6 +85,12 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.bidirectional = bidirectional
         self.return_sequences = return_sequences
         self.learn_initial_state = learn_initial_state
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.weight_dropout = weight_dropout
+        self.zoneout = zoneout
+        self.clip = clip
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -181,10 +193,11 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         sizes = parameters.layer_sizes(self)
         cell = CELLS[self.cell]
         options = self.bidirectional, self.return_sequences, self.learn_initial_state
-        return Network(cell, n_inputs, sizes, n_outputs, *options)
+        return Network(cell, n_inputs, sizes, n_outputs, *options, parameters.regularization(self))
 
     def _check_resumable(self, network: Network, loss: Loss) -> None:
-        same = network == self.network_ and loss.out_activation == self.out_activation_
+        fitted = replace(self.network_, regularization=network.regularization)  # which may change
+        same = network == fitted and loss.out_activation == self.out_activation_
         dtype = np.dtype(self.dtype or self.theta_.dtype)
         if not same or dtype != self.theta_.dtype:
             raise ValueError(

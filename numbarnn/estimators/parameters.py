@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from numbarnn.cells import CELLS
+from numbarnn.network import Regularization
 from numbarnn.training import SGD, Adam, Adaptive, Constant, InverseScaling
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "bidirectional": ["boolean"],
     "return_sequences": ["boolean"],
     "learn_initial_state": ["boolean"],
+    "dropout": [_FRACTION],
+    "input_dropout": [_FRACTION],
+    "recurrent_dropout": [_FRACTION],
+    "weight_dropout": [_FRACTION],
+    "zoneout": [_FRACTION, tuple, list],
+    "clip": [None, _POSITIVE],
     "solver": [StrOptions({"adam", "sgd"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
@@ -72,6 +80,11 @@ def layer_sizes(estimator: BaseRNN) -> tuple[int, ...]:
             f"got {estimator.hidden_layer_sizes!r}."
         )
     return tuple(sizes.tolist())
+
+
+def regularization(estimator: BaseRNN) -> Regularization:
+    """Return what is dropped in training, and what is clipped."""
+    return Regularization(**{field.name: getattr(estimator, field.name) for field in fields(Regularization)})
 
 
 def solver(estimator: BaseRNN, n_parameters: int, dtype: DTypeLike) -> Solver:

@@ -42,6 +42,20 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         False gives one output per sequence, from the last states; True one per step.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
+    dropout : float, default=0.0
+        Probability that an output of a layer is dropped, at each step anew; of the last layer's outputs, too, which the
+        readout reads. This and the next five are told apart in the Notes.
+    input_dropout : float, default=0.0
+        Probability that an input of a layer is dropped, at all steps of a sequence alike.
+    recurrent_dropout : float, default=0.0
+        Probability that the recurrent weights do not see a unit's last output, at all steps of a sequence alike.
+    weight_dropout : float, default=0.0
+        Probability that an entry of the recurrent weights is dropped, for a whole batch.
+    zoneout : float or tuple of two floats, default=0.0
+        Probability that a unit keeps its state of the step before: one for the whole state, or `(h, c)` for a cell that
+        has both.
+    clip : float or None, default=None
+        The gates' pre-activations are clipped to [-clip, clip], as in ONNX. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'
         Adam (Kingma and Ba 2015) or stochastic gradient descent with momentum.
     alpha : float, default=0.0001
@@ -64,7 +78,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random. Has no effect if one batch holds all.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches and the validation part. An int makes
+        Draws the initial weights, the batches, the validation part and what is dropped. An int makes
         two fits equal to the bit.
     tol : float, default=1e-4
         Least improvement of the loss, or of the validation score, that counts.
@@ -143,6 +157,26 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     SlidingWindow : Cuts a long series into sequences and targets.
     SequenceScaler : Scales the inputs, which training needs.
 
+    Notes
+    -----
+    What regularizes the training beside `alpha` and `early_stopping`:
+
+    =================== ====================================== ================= ========================
+    Parameter           Acts on                                Drawn anew for    Reference
+    =================== ====================================== ================= ========================
+    `dropout`           the outputs of each layer              each step         [5]_, [6]_
+    `input_dropout`     the inputs of each layer               each sequence     [7]_, "variational"
+    `recurrent_dropout` h_(t-1) before its product with R      each sequence     [7]_, "variational"
+    `weight_dropout`    R, "DropConnect"                       each batch        [8]_, [9]_
+    `zoneout`           h_t and c_t, which stay as they were   each step         [10]_
+    `clip`              the pre-activations                    (not random)      ONNX's RNN, GRU and LSTM
+    =================== ====================================== ================= ========================
+
+    Each layer has its own masks, and so has each direction. In the training, what a dropout keeps is divided by one
+    minus its probability, so that predictions need do nothing; `loss_curve_` is the loss of that. Predictions and
+    derivatives take the mean of zoneout, ``z * old + (1 - z) * new``, and the clip. Zoneout and `dropout` draw a number
+    for each step and unit, which `tape_mb` does not count.
+
     References
     ----------
     .. [1] J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
@@ -151,6 +185,15 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     .. [3] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     .. [4] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
        ICML 2013.
+    .. [5] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, "Dropout: a simple way to prevent
+       neural networks from overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [6] W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent neural network regularization", arXiv:1409.2329, 2014.
+    .. [7] Y. Gal and Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
+       NIPS 2016.
+    .. [8] L. Wan, M. Zeiler, S. Zhang, Y. LeCun and R. Fergus, "Regularization of neural networks using DropConnect",
+       ICML 2013.
+    .. [9] S. Merity, N. S. Keskar and R. Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
+    .. [10] D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
 
     Examples
     --------

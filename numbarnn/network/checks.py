@@ -11,6 +11,7 @@ from numbarnn.arguments import checked_state
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from numbarnn.network.masks import LayerMasks, NetworkMasks
     from numbarnn.network.network import Network
     from numbarnn.network.parameters import Parameters
 
@@ -55,6 +56,20 @@ def checked_batch(
     if checked.size and not 0 <= checked.min() <= checked.max() <= len(x):
         raise ValueError(f"lengths must lie in 0 .. {len(x)}, got {checked.min()} .. {checked.max()}")
     return x, checked.astype(np.intp, copy=False)
+
+
+def checked_masks(network: Network, masks: NetworkMasks | None, x: Array) -> tuple[LayerMasks, ...] | None:
+    """Return the masks of the layers; those drawn for another network or batch raise a ValueError."""
+    if masks is None:
+        return None
+    if masks.drawn_for != (network, *x.shape[:2], x.dtype):
+        raise ValueError(
+            "masks must be drawn for this network and batch, {}, T = {}, B = {} and {}; ".format(
+                network, *x.shape[:2], x.dtype
+            )
+            + "got masks for {}, T = {}, B = {} and {}".format(*masks.drawn_for)
+        )
+    return masks.layers
 
 
 def checked_states(parameters: Parameters, state: Any, n_sequences: int) -> tuple[tuple[Array, ...], ...]:

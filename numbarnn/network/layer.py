@@ -18,6 +18,8 @@ from numbarnn.network.reversal import reverse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from numbarnn.network.masks import LayerMasks
+
     Array = NDArray[Any]
 
 
@@ -27,6 +29,8 @@ def forward(
     lengths: Array | None,
     steps: Array | None,
     *,
+    masks: LayerMasks,
+    clip: Any,
     states: tuple[tuple[Array, ...], ...],
     last_state: bool,
     keep_tape: bool,
@@ -39,13 +43,14 @@ def forward(
     on its last state does not hold the outputs of all steps. `tape_bytes` is for each cell's tape.
     """
     halves, tapes = [], []
-    for cell, initial, order in zip(cells, states, (None, steps), strict=False):
+    for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = _for_each(initial, x.shape[1])
-        x_read, options = _reordered(x, order), {"tape_bytes": tape_bytes, "outputs": not last_state}
-        y, final, tape = passes.forward(cell, x_read, state, lengths, keep_tape, n_threads, **options)
+        dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
+        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence, "clip": clip}
+        y, final, tape = passes.forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)
-    return _joined(halves), tuple(tapes), final
+    return _times(_joined(halves), masks.outputs), tuple(tapes), final
 
 
 def tangent(
@@ -55,21 +60,22 @@ def tangent(
     x_dot: Array | None,
     steps: Array | None,
     *,
+    masks: LayerMasks,
     states_dot: tuple[tuple[Array, ...], ...],
     last_state: bool,
     n_threads: int,
 ) -> Array:
     """Return the tangent of `forward`'s features."""
     halves = []
-    for cell, tape, cell_dot, initial_dot, order in zip(
-        cells, tapes, cells_dot, states_dot, (None, steps), strict=False
+    for cell, own, tape, cell_dot, initial_dot, order in zip(
+        cells, masks.cells, tapes, cells_dot, states_dot, (None, steps), strict=False
     ):
         state_dot = _for_each(initial_dot, tape.x.shape[1])
-        y_dot, last_dot = recurrence.tangent(
-            cell, tape, cell_dot, _reordered(x_dot, order), state_dot, n_jobs=n_threads
-        )
+        dropped, dropped_dot = _dropped(cell, own.weights), _dropped(cell_dot, own.weights)
+        x_read_dot = _times(_reordered(x_dot, order), own.inputs)
+        y_dot, last_dot = recurrence.tangent(dropped, tape, dropped_dot, x_read_dot, state_dot, n_jobs=n_threads)
         halves.append(last_dot[0] if last_state else _reordered(y_dot, order))
-    return _joined(halves)
+    return _times(_joined(halves), masks.outputs)
 
 
 def adjoint(
@@ -78,23 +84,29 @@ def adjoint(
     features_bar: Array,
     steps: Array | None,
     *,
+    masks: LayerMasks,
     inputs: bool,
     n_threads: int,
 ) -> tuple[tuple[Any, ...], Array | None, tuple[tuple[Array, ...], ...]]:
     """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share."""
     cells_bar, x_bars, states_bar = [], [], []
     n_units = features_bar.shape[-1] // len(cells)
-    for i, (cell, tape, order) in enumerate(zip(cells, tapes, (None, steps), strict=False)):
+    # features = joined(halves) * masks.outputs
+    features_bar = _times(features_bar, masks.outputs)
+    for i, (cell, own, tape, order) in enumerate(zip(cells, masks.cells, tapes, (None, steps), strict=False)):
         half_bar = features_bar[..., i * n_units : (i + 1) * n_units]
         y_bar, state_bar = None, None
         if features_bar.ndim == 3:
             y_bar = np.ascontiguousarray(_reordered(half_bar, order))
         else:
             state_bar = (half_bar, *(None,) * (cell.state_size - 1))
-        cell_bar, x_bar, first_bar = passes.adjoint(cell, tape, y_bar, state_bar, inputs, n_threads)
-        cells_bar.append(cell_bar)
+        dropped = _dropped(cell, own.weights)
+        dropped_bar, x_read_bar, first_bar = passes.adjoint(dropped, tape, y_bar, state_bar, inputs, n_threads)
         states_bar.append(tuple(part.sum(axis=0) for part in first_bar))
-        x_bars.append(_reordered(x_bar, order))
+        # dropped.R = cell.R * own.weights
+        cells_bar.append(_dropped(dropped_bar, own.weights))
+        # x_read = reordered(x, order) * own.inputs
+        x_bars.append(_reordered(_times(x_read_bar, own.inputs), order))
     return tuple(cells_bar), sum(x_bars[1:], start=x_bars[0]) if inputs else None, tuple(states_bar)
 
 
@@ -105,6 +117,15 @@ def _for_each(state: tuple[Array, ...], n_sequences: int) -> tuple[Array, ...] |
 
 def _reordered(x: Array | None, order: Array | None) -> Any:
     return x if x is None or order is None else reverse(x, order)
+
+
+def _dropped(cell: Any, mask: Array | None) -> Any:
+    """Return a cell, or its tangent or adjoint, whose R is multiplied by the mask."""
+    return cell if cell is None or mask is None else cell._replace(R=cell.R * mask)
+
+
+def _times(x: Array | None, mask: Array | None) -> Any:
+    return x if x is None or mask is None else x * mask
 
 
 def _joined(halves: list[Array]) -> Array:

@@ -15,15 +15,20 @@ from numbarnn.cells.form import form_of
 from numbarnn.cells.initial import glorot_uniform
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.network import passes
-from numbarnn.network.checks import checked_batch, checked_states
+from numbarnn.network.checks import checked_batch, checked_masks, checked_states
 from numbarnn.network.parameters import Layout, Parameters, Readout
+from numbarnn.network.regularization import Regularization
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from numbarnn.network.masks import NetworkMasks
     from numbarnn.network.results import Adjoint, Forward, Tape
 
     Array = NDArray[Any]
+
+
+_NONE = Regularization()
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,13 @@ class Network:
         Whether the readout acts on every step (True) or on the last states (False).
     learn_state : bool, default=False
         Whether the state before the first step is a parameter of each cell rather than zero.
+    regularization : Regularization, default=Regularization()
+        What is dropped in runs with masks, and what is clipped; by default nothing.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is no integer, or less than one, or there is no layer.
+        If a size is no integer, or less than one, there is no layer, or the regularization is not one for the cell.
 
     Examples
     --------
@@ -78,6 +85,7 @@ class Network:
     bidirectional: bool = False
     return_sequences: bool = False
     learn_state: bool = False
+    regularization: Regularization = _NONE
 
     def __post_init__(self) -> None:
         if not isinstance(self.cell, type):
@@ -89,6 +97,9 @@ class Network:
             check_scalar(size, "hidden_layer_sizes", Integral, min_val=1)
         check_scalar(self.n_inputs, "n_inputs", Integral, min_val=1)
         check_scalar(self.n_outputs, "n_outputs", Integral, min_val=1)
+        if not isinstance(self.regularization, Regularization):
+            raise TypeError(f"regularization must be a Regularization, got {self.regularization!r}")
+        self.regularization.zoneout_of(self.cell.state_size)
 
     @property
     def n_parameters(self) -> int:
@@ -101,6 +112,16 @@ class Network:
         return ("forward", "backward") if self.bidirectional else ("forward",)
 
     @property
+    def layer_shapes(self) -> list[tuple[int, int]]:
+        """Inputs and units of each layer, in each direction."""
+        widths = [size * len(self.directions) for size in self.hidden_layer_sizes]
+        return list(zip([self.n_inputs, *widths], self.hidden_layer_sizes, strict=False))
+
+    def hands_on_last_state(self, i: int) -> bool:
+        """Return whether layer i hands on its last state, rather than the outputs of all steps."""
+        return not self.return_sequences and i == len(self.hidden_layer_sizes) - 1
+
+    @property
     def width(self) -> int:
         """Numbers per step where the network is widest: inputs, features of a layer, or outputs."""
         return max(self.n_inputs, self.n_outputs, max(self.hidden_layer_sizes) * len(self.directions))
@@ -110,7 +131,7 @@ class Network:
         """Places of the named arrays in the flat vector."""
         shapes: dict[str, tuple[int, ...]] = {}
         kind: Any = self.cell
-        for i, (n_inputs, n_units) in enumerate(self._layer_sizes):
+        for i, (n_inputs, n_units) in enumerate(self.layer_shapes):
             cell_shapes = form_of(kind).shapes(n_inputs, n_units, n_units)
             for direction in self.directions:
                 shapes |= {f"layer{i}.{direction}.{field}": shape for field, shape in cell_shapes.items()}
@@ -136,7 +157,7 @@ class Network:
         """
         rng = check_random_state(random_state)
         arrays: list[Array] = []
-        for n_inputs, n_units in self._layer_sizes:
+        for n_inputs, n_units in self.layer_shapes:
             for _ in self.directions:
                 arrays += self.cell.init(n_inputs, n_units, dtype=dtype, random_state=rng)
                 arrays += [np.zeros(n_units, dtype)] * self._n_learned
@@ -188,6 +209,7 @@ class Network:
         lengths: ArrayLike | None = None,
         keep_tape: bool = True,
         *,
+        masks: NetworkMasks | None = None,
         tape_mb: float | None = None,
         n_jobs: int | None = None,
     ) -> Forward:
@@ -201,6 +223,8 @@ class Network:
             Valid steps of each sequence; None if all have T.
         keep_tape : bool, default=True
             Whether to keep what the other passes need.
+        masks : NetworkMasks, default=None
+            What is dropped, from `draw_masks`; None is the network as it predicts. The tape carries them.
         tape_mb : float, default=None
             MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
         n_jobs : int, default=None
@@ -218,9 +242,15 @@ class Network:
         """
         parameters = self.parameters(theta)
         x, lengths = checked_batch(self, x, lengths, parameters.theta.dtype)
-        n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
         return passes.forward(
-            self, parameters, x, lengths, keep_tape=keep_tape, n_threads=n_threads, tape_bytes=tape_bytes
+            self,
+            parameters,
+            x,
+            lengths,
+            masks=checked_masks(self, masks, x),
+            keep_tape=keep_tape,
+            tape_bytes=checked_tape_bytes(tape_mb),
+            n_threads=resolve_threads(n_jobs),
         )
 
     def advance(
@@ -352,11 +382,6 @@ class Network:
     def _n_learned(self) -> int:
         """How many vectors a cell's learned initial state has."""
         return self.cell.state_size if self.learn_state else 0
-
-    @property
-    def _layer_sizes(self) -> list[tuple[int, int]]:
-        widths = [size * len(self.directions) for size in self.hidden_layer_sizes]
-        return list(zip([self.n_inputs, *widths], self.hidden_layer_sizes, strict=False))
 
     @property
     def _readout_shape(self) -> tuple[int, int]:

@@ -8,13 +8,14 @@ import numpy as np
 from numbarnn.arguments import checked_tape_bytes
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.network import passes
-from numbarnn.network.checks import checked_batch
+from numbarnn.network.checks import checked_batch, checked_masks
 from numbarnn.network.penalty import add_penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from numbarnn.network.losses import Loss
+    from numbarnn.network.masks import NetworkMasks
     from numbarnn.network.network import Network
     from numbarnn.network.parameters import Parameters
 
@@ -34,12 +35,15 @@ class Batch(NamedTuple):
         sequence.
     weights : ndarray of shape (B,), dtype of x
         Weight of each sequence, and of each of its steps.
+    masks : NetworkMasks, default=None
+        What is dropped from them, see `draw_masks`; None is nothing.
     """
 
     x: Array
     lengths: Array | None
     targets: Array
     weights: Array
+    masks: NetworkMasks | None = None
 
 
 class Objective(NamedTuple):
@@ -97,7 +101,7 @@ def objective(
     Raises
     ------
     ValueError
-        If the weights' sum is not positive, or the loss not finite.
+        If the weights' sum is not positive, the loss not finite, or the masks are not of this batch.
 
     Examples
     --------
@@ -112,6 +116,7 @@ def objective(
     """
     parameters = network.parameters(theta)
     x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
     return evaluate(network, loss, parameters, batch, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
@@ -127,10 +132,17 @@ def evaluate(
     tape_bytes: float | None,
     n_threads: int,
 ) -> Objective:
-    """Return what `objective` does, for a batch whose inputs and lengths have been checked."""
-    _, lengths, targets, weights = batch
+    """Return what `objective` does, for a batch whose inputs, lengths and masks have been checked."""
+    x, lengths, targets, weights, masks = batch
     z, tape = passes.forward(
-        network, parameters, batch.x, lengths, keep_tape=True, tape_bytes=tape_bytes, n_threads=n_threads
+        network,
+        parameters,
+        x,
+        lengths,
+        masks=None if masks is None else masks.layers,
+        keep_tape=True,
+        tape_bytes=tape_bytes,
+        n_threads=n_threads,
     )
     rows = z
     if network.return_sequences:

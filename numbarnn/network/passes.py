@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbarnn.arguments import checked_clip
 from numbarnn.network import layer, readout
+from numbarnn.network.masks import masks_at_rest
 from numbarnn.network.results import Adjoint, Forward, Tape
 from numbarnn.network.reversal import reversed_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from numbarnn.network.masks import LayerMasks
     from numbarnn.network.network import Network
     from numbarnn.network.parameters import Parameters
 
@@ -29,13 +32,17 @@ def run(
     *,
     keep_tape: bool,
     n_threads: int,
+    masks: tuple[LayerMasks, ...] | None = None,
     tape_bytes: float | None = None,
 ) -> tuple[Array, Any, State]:
     """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take.
 
     Return the outputs, the tape (None if not kept), and the state after. A network in both directions can begin with
-    the initial state alone (None).
+    the initial state alone (None). Masks of None are those of a network at rest, from which nothing is dropped.
     """
+    if masks is None:
+        masks = masks_at_rest(network, x.dtype)
+    clip = _clip(network, parameters)
     steps = reversed_steps(len(x), lengths) if network.bidirectional else None
     if tape_bytes is not None:
         tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
@@ -46,8 +53,10 @@ def run(
             features,
             lengths,
             steps,
+            masks=masks[i],
+            clip=clip,
             states=parameters.states[i] if state is None else (state[i],),
-            last_state=_hands_on_last_state(network, i),
+            last_state=network.hands_on_last_state(i),
             keep_tape=keep_tape,
             n_threads=n_threads,
             tape_bytes=tape_bytes,
@@ -56,7 +65,7 @@ def run(
         final.append(layer_state)
     past = _past(len(x), lengths) if network.return_sequences else None
     z = readout.forward(parameters.readout, features, past)
-    return z, Tape(tuple(tapes), features, steps, past) if keep_tape else None, tuple(final)
+    return z, Tape(tuple(tapes), features, steps, past, masks) if keep_tape else None, tuple(final)
 
 
 def forward(
@@ -67,12 +76,12 @@ def forward(
     *,
     keep_tape: bool,
     n_threads: int,
+    masks: tuple[LayerMasks, ...] | None = None,
     tape_bytes: float | None = None,
 ) -> Forward:
-    """Return the outputs and the tape of a run from the initial state."""
-    z, tape, _ = run(
-        network, parameters, x, lengths, None, keep_tape=keep_tape, n_threads=n_threads, tape_bytes=tape_bytes
-    )
+    """Return the outputs and the tape of a run from the initial state; masks of None drop nothing."""
+    options: dict[str, Any] = {"keep_tape": keep_tape, "n_threads": n_threads, "tape_bytes": tape_bytes}
+    z, tape, _ = run(network, parameters, x, lengths, None, masks=masks, **options)
     return Forward(z, tape)
 
 
@@ -102,8 +111,9 @@ def tangent(
             (None,) * len(cells) if direction is None else direction.layers[i],
             features_dot,
             tape.steps,
+            masks=tape.masks[i],
             states_dot=((),) * len(cells) if direction is None else direction.states[i],
-            last_state=_hands_on_last_state(network, i),
+            last_state=network.hands_on_last_state(i),
             n_threads=n_threads,
         )
     readout_dot = None if direction is None else direction.readout
@@ -123,6 +133,7 @@ def adjoint(
             tape.layers[i],
             features_bar,
             tape.steps,
+            masks=tape.masks[i],
             inputs=inputs or i > 0,
             n_threads=n_threads,
         )
@@ -132,8 +143,8 @@ def adjoint(
     return Adjoint(network.layout.flatten(arrays), features_bar)
 
 
-def _hands_on_last_state(network: Network, i: int) -> bool:
-    return not network.return_sequences and i == len(network.hidden_layer_sizes) - 1
+def _clip(network: Network, parameters: Parameters) -> Any:
+    return checked_clip(network.regularization.clip, parameters.layers[0][0])
 
 
 def _past(n_steps: int, lengths: Array | None) -> Array | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from numbarnn.network.masks import LayerMasks
+
     Array = NDArray[Any]
 
 
@@ -23,12 +25,15 @@ class Tape(NamedTuple):
         Order of the reversed steps; None in one direction.
     past : ndarray of shape (T, B), or None
         Steps whose output is zero because their sequence has ended.
+    masks : tuple of LayerMasks
+        What the layers were run with.
     """
 
     layers: tuple[tuple[Any, ...], ...]
     features: Array
     steps: Array | None
     past: Array | None
+    masks: tuple[LayerMasks, ...]
 
 
 class Forward(NamedTuple):

@@ -233,9 +233,8 @@ def layer_gradient_flow(
             for direction, *half in zip(network.directions, cells, tapes, halves, (None, tape.steps), strict=False):
                 norms = flows.setdefault(f"layer{i}.{direction}", np.empty(len(sequences.values)))
                 norms[rows] = valid_rows(_half_flow(*half, n_jobs=n_jobs), lengths)[:, 0]
-            _, features_bar, _ = layer.adjoint(
-                cells, tapes, features_bar, tape.steps, inputs=i > 0, n_threads=resolve_threads(n_jobs)
-            )
+            options = {"masks": tape.masks[i], "inputs": i > 0, "n_threads": resolve_threads(n_jobs)}
+            _, features_bar, _ = layer.adjoint(cells, tapes, features_bar, tape.steps, **options)
     return {name: flows[name] for name in sorted(flows, key=_layer_of)}
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numbarnn.arguments import checked_tape_bytes
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.network import passes
-from numbarnn.network.checks import checked_batch
+from numbarnn.network.checks import checked_batch, checked_masks
 from numbarnn.network.objective import Batch, Objective, evaluate, mean_loss
 from numbarnn.network.penalty import add_penalty
 
@@ -115,6 +115,7 @@ def truncated_objective(
     truncation = checked_truncation(network, truncation)
     parameters = network.parameters(theta)
     x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     settings: dict[str, Any] = {
         "alpha": alpha,
@@ -150,7 +151,7 @@ def evaluate_windows(
     if truncation is None:
         yield evaluate(network, loss, parameters, batch, alpha=alpha, **settings)
         return
-    x, lengths, targets, weights = batch
+    x, lengths, targets, weights, masks = batch
     n_steps, n_sequences, _ = x.shape
     ends = np.full(n_sequences, n_steps) if lengths is None else lengths
     if network.return_sequences:
@@ -165,7 +166,8 @@ def evaluate_windows(
         evaluated = final = None
         if weights[rows].any():
             lengths = np.where(ends > first, np.minimum(ends, stop) - start, 0)
-            piece = batch._replace(x=x[start:stop], lengths=lengths, targets=targets[rows], weights=weights[rows])
+            own_masks = None if masks is None else masks.of_steps(slice(start, stop))
+            piece = Batch(x[start:stop], lengths, targets[rows], weights[rows], own_masks)
             evaluated, final = _evaluate_window(
                 network, loss, parameters, piece, own, state, penalty=alpha / total, **settings
             )
@@ -173,7 +175,10 @@ def evaluate_windows(
             state = final
         elif following > start:
             lengths = _steps_between(ends, start, following)
-            _, state = passes.advance(network, parameters, x[start:following], lengths, state, n_threads=n_threads)
+            steps = slice(start, following)
+            layers = None if masks is None else masks.of_steps(steps).layers
+            options: dict[str, Any] = {"masks": layers, "keep_tape": False, "n_threads": n_threads}
+            *_, state = passes.run(network, parameters, x[steps], lengths, state, **options)
         if evaluated is not None:
             yield evaluated
 
@@ -253,10 +258,10 @@ def _evaluate_window(
     n_threads: int,
 ) -> tuple[Objective, State]:
     """Return the objective of a window's own outputs, and the state after it; a state of None is the initial one."""
-    x, lengths, targets, weights = piece
-    z, tape, final = passes.run(
-        network, parameters, x, lengths, state, keep_tape=True, tape_bytes=tape_bytes, n_threads=n_threads
-    )
+    x, lengths, targets, weights, masks = piece
+    layers = None if masks is None else masks.layers
+    options: dict[str, Any] = {"masks": layers, "tape_bytes": tape_bytes, "n_threads": n_threads}
+    z, tape, final = passes.run(network, parameters, x, lengths, state, keep_tape=True, **options)
     value, rows_bar, weight = mean_loss(loss, _sequences_first(z)[own], targets, weights)
     z_bar = np.zeros_like(z)
     _sequences_first(z_bar)[own] = rows_bar

@@ -14,6 +14,7 @@ from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import epoch_batches
 from numbarnn.network import checked_truncation, evaluate_windows
 from numbarnn.training.epoch import run_epoch
+from numbarnn.training.masking import with_masks
 from numbarnn.training.progress import progress_bar, show
 from numbarnn.training.validation import BestParameters
 
@@ -58,7 +59,7 @@ def train(
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random.
     random_state : int, RandomState or None, default=None
-        Draws the batches.
+        Draws the batches, and what the network's regularization drops of them.
     alpha : float, default=1e-4
         Strength of the L2 penalty on all weights but the biases.
     max_norm : float or None, default=1.0
@@ -116,7 +117,7 @@ def train(
     state.outcome = "max_iter"
     n_epochs_before = len(state.loss_curve)
     n_sequences = len(examples.sequences)
-    rng = check_random_state(random_state) if shuffle else None
+    rng = check_random_state(random_state)
     parameters = network.parameters(state.theta)
     examples = _checked(examples, network, state.theta.dtype)
     settings: dict[str, Any] = {
@@ -130,8 +131,8 @@ def train(
     try:
         with progress_bar(max_iter * ceil(n_sequences / batch_size), verbose=verbose) as bar:
             for _ in range(max_iter):
-                indices = epoch_batches(examples.sequences.lengths, batch_size, rng)
-                batches = map(examples.batch, indices)
+                indices = epoch_batches(examples.sequences.lengths, batch_size, rng if shuffle else None)
+                batches = with_masks(network, map(examples.batch, indices), rng)
                 value = run_epoch(objectives, state, batches, max_norm=max_norm, bar=bar)
                 state.end_epoch(value, n_sequences)
                 watched = value if best is None else -best.score()

@@ -154,6 +154,14 @@ BAD_PARAMETERS = [
     ("n_jobs", 0),
     ("bidirectional", "both"),
     ("return_sequences", None),
+    ("dropout", 1.0),
+    ("input_dropout", -0.1),
+    ("recurrent_dropout", None),
+    ("weight_dropout", "0.5"),
+    ("zoneout", 1.0),
+    ("zoneout", (0.1, 1.0)),
+    ("zoneout", (0.1, 0.1, 0.1)),
+    ("clip", 0),
 ]
 
 

@@ -13,8 +13,10 @@ from numbarnn import LSTM, Elman
 from numbarnn.network import (
     Batch,
     Network,
+    Regularization,
     SoftmaxCrossEntropy,
     SquaredError,
+    draw_masks,
     evaluate_windows,
     objective,
     truncated_objective,
@@ -74,6 +76,22 @@ def test_windows_that_reach_the_first_step_are_exact(network, lengths, truncatio
     ours = truncated_objective(network, LOSS, theta, batch, truncation, alpha=0.3)
     for number, expected in zip(ours, exact, strict=True):
         assert_allclose(number, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("truncation", [(1, 7), (3, 7), (7, 7)], ids=str)
+@pytest.mark.parametrize("return_sequences", [False, True], ids=["last", "sequences"])
+def test_masks_are_those_of_the_steps(return_sequences, truncation):
+    dropped = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3)
+    network = Network(LSTM, 2, (3, 2), 3, return_sequences=return_sequences, regularization=dropped)
+    theta, batch = draw(network, LENGTHS)
+    batch = batch._replace(masks=draw_masks(network, 7, 4, "float64", 0))
+    exact = objective(network, LOSS, theta, batch, alpha=0.3)
+    ours = truncated_objective(network, LOSS, theta, batch, truncation, alpha=0.3)
+    assert_allclose(ours.theta_bar, exact.theta_bar, rtol=1e-12, atol=1e-14)
+    shorter = truncated_objective(network, LOSS, theta, batch, (2, 3), alpha=0.3)
+    assert_allclose(shorter.value, exact.value, rtol=1e-13, atol=0)
+    with pytest.raises(ValueError, match="masks"):
+        truncated_objective(network, LOSS, theta, batch._replace(masks=draw_masks(network, 6, 4, "float64", 0)), (2, 3))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
