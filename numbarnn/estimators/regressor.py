@@ -24,7 +24,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Units of each recurrent layer, in each direction.
     cell : {'elman', 'elman_relu', 'leaky_elman', 'jordan', 'lstm', 'peephole_lstm', 'coupled_lstm', \
-            'coupled_peephole_lstm', 'projected_lstm', 'gru', 'gru_reset_before'}, default='lstm'
+            'coupled_peephole_lstm', 'projected_lstm', 'layer_norm_lstm', 'gru', 'gru_reset_before'}, default='lstm'
         The recurrent cell.
 
         - 'elman', a tanh of inputs and previous state (Elman 1990),
@@ -35,6 +35,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         - 'peephole_lstm', whose gates also see its cells (Gers & Schmidhuber 2000),
         - 'coupled_lstm' and 'coupled_peephole_lstm', which forget as much as they take in (Greff et al. 2017),
         - 'projected_lstm', whose outputs are a projection of its units (Sak et al. 2014),
+        - 'layer_norm_lstm', whose products and cells are normalised over the layer (Ba et al. 2016),
         - 'gru', the gated recurrent unit as in PyTorch, and 'gru_reset_before', as in Cho et al. (2014).
     bidirectional : bool, default=False
         Whether each layer also reads the sequences from their last step to their first.
@@ -59,7 +60,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     solver : {'adam', 'sgd'}, default='adam'
         Adam (Kingma and Ba 2015) or stochastic gradient descent with momentum.
     alpha : float, default=0.0001
-        Strength of the L2 penalty on the weights; biases are not penalized. The penalty is divided by
+        Strength of the L2 penalty on the weights; biases and gains are not penalized. The penalty is divided by
         the sum of the sample weights, as in scikit-learn.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is ``min(200, n)``.
