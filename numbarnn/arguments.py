@@ -15,7 +15,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cpu.checkpoints import Checkpoints, Plan
 from numbarnn.cpu.finite import all_finite
-from numbarnn.cpu.passes import Tape
+from numbarnn.tape import Tape
 
 
 def checked_cell(name: str, cell: Any) -> Any:

@@ -20,7 +20,7 @@ from numbarnn.arguments import (
 )
 from numbarnn.cpu import passes
 from numbarnn.cpu.checkpoints import Checkpoints
-from numbarnn.cpu.passes import Tape
+from numbarnn.tape import Tape
 from numbarnn.cpu.threads import resolve_threads
 
 State = Sequence[np.ndarray | None]
