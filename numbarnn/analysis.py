@@ -11,9 +11,9 @@ import numpy as np
 from numbarnn.arguments import check_finite, checked_array, checked_cell, checked_state, checked_tape
 from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
 from numbarnn.cpu.passes import pack, unit_parameters
-from numbarnn.tape import Tape
 from numbarnn.cpu.tile import prepare
 from numbarnn.recurrence import adjoint, forward, tangent
+from numbarnn.tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from __future__ import annotations
 from numbarnn.cells.equations import adjoint as step_adjoint
 from numbarnn.cells.equations import inner_adjoint, inner_saved
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, kernel
+from numbarnn.cuda.compile import by_cell, inline, kernel
 from numbarnn.cuda.product import dot
-from numbarnn.cuda.room import last_step, share
+from numbarnn.cuda.room import copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state, store_state
 from numbarnn.cuda.units import (
@@ -56,40 +56,69 @@ def adjoint(
     first = cuda.blockIdx.x * rows
     b = first + row
     room = workspace[cuda.blockIdx.x] if workspace.shape[0] > 0 else cuda.shared.array(0, h.dtype)
-    shared, own = share(cell, weights, staged, room, n_outputs, n_units, row, rows, thread, n_threads)
-    R, R_inner, P = shared
-    bar, factors, inner_factors, _ = own
-    length, last = 0, last_step(lengths, first, rows)
-    if b < lengths.size:
-        length = lengths[b]
+    if staged:
+        copy_to_end(weights, room, row * n_threads + thread, rows * n_threads)
+        weights = room[room.size - weights.size :]
+    R_end, inner_end = weights_bounds(cell, n_outputs, n_units)
+    R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
+    ends = room_bounds(cell, n_outputs, n_units)
+    own = room[row * ends[3] : (row + 1) * ends[3]]
+    bar, factors, inner_factors = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]]
+    length, last = length_of(lengths, b), last_step(lengths, first, rows)
+    if length > 0:
         for j in range(thread, n_outputs, n_threads):
             bar[j] = h_bar[b, j]
     cuda.syncthreads()
     for t in range(last - 1, -1, -1):
         runs = t < length
-        if runs and y_bar.shape[0] > 0:
-            # y_t = h_t
-            for j in range(thread, n_outputs, n_threads):
-                bar[j] += y_bar[t, b, j]
+        if runs:
+            _add_y_bar(bar, y_bar, t, b, thread, n_threads)
         _reverse_projection(cell, P, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs)
         if runs:
             _step(
-                cell, units, h, record, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads
+                cell,
+                units,
+                h,
+                record,
+                bar,
+                memory_bar,
+                a_bar,
+                units_bar,
+                factors,
+                inner_factors,
+                t,
+                b,
+                thread,
+                n_threads,
             )
         cuda.syncthreads()
         _reverse_inner(
             cell, R_inner, h, record, bar, memory_bar, a_bar, factors, inner_factors, t, b, thread, n_threads, runs
         )
         if runs:
-            # a = x_t W + h_(t-1) R + b
-            for j in range(thread, n_outputs, n_threads):
-                bar[j] += dot(factors, R, j, n_outputs)
+            _add_to_h_bar(R, bar, factors, thread, n_threads)
         cuda.syncthreads()
-    if b < lengths.size:
+    if length > 0:
         for j in range(thread, n_outputs, n_threads):
             h_bar[b, j] = bar[j]
 
 
+@inline
+def _add_y_bar(bar, y_bar, t, b, thread, n_threads):
+    if y_bar.shape[0] > 0:
+        # y_t = h_t
+        for j in range(thread, bar.size, n_threads):
+            bar[j] += y_bar[t, b, j]
+
+
+@inline
+def _add_to_h_bar(R, bar, factors, thread, n_threads):
+    """Reverse `a = x_t W + h_(t-1) R + b` by h: add `a_bar R^T`."""
+    for j in range(thread, bar.size, n_threads):
+        bar[j] += dot(factors, R, j, bar.size)
+
+
+@inline
 def _step(cell, units, h, record, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads):
     """Reverse step t: `a_bar`, and the part of the state's adjoint that passes `a` by in place."""
     n_units, n_memory = record.shape[3], memory_bar.shape[2]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from numbarnn.cells.equations import inner, step
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, kernel
+from numbarnn.cuda.compile import by_cell, inline, kernel
 from numbarnn.cuda.product import dot
-from numbarnn.cuda.room import last_step, share
+from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state, store_state
 from numbarnn.cuda.units import add_inner, add_outer, load_gates, load_parameters, store_units
@@ -45,12 +45,16 @@ def forward(cell, weights, staged, units, a, lengths, h, record, workspace):
     first = cuda.blockIdx.x * rows
     b = first + row
     room = workspace[cuda.blockIdx.x] if workspace.shape[0] > 0 else cuda.shared.array(0, h.dtype)
-    shared, own = share(cell, weights, staged, room, n_outputs, n_units, row, rows, thread, n_threads)
-    R, R_inner, P = shared
-    before, products, inner_products, u = own
-    length, last = 0, last_step(lengths, first, rows)
-    if b < lengths.size:
-        length = lengths[b]
+    if staged:
+        copy_to_end(weights, room, row * n_threads + thread, rows * n_threads)
+        weights = room[room.size - weights.size :]
+    R_end, inner_end = weights_bounds(cell, n_outputs, n_units)
+    R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
+    ends = room_bounds(cell, n_outputs, n_units)
+    own = room[row * ends[3] : (row + 1) * ends[3]]
+    before, products, inner_products, u = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]], own[ends[2] :]
+    length, last = length_of(lengths, b), last_step(lengths, first, rows)
+    if length > 0:
         for j in range(thread, n_outputs, n_threads):
             before[j] = h[0, b, j]
     cuda.syncthreads()
@@ -64,13 +68,8 @@ def forward(cell, weights, staged, units, a, lengths, h, record, workspace):
         if runs:
             _after_h(cell, units, a, products, before, u, h, record, t, b, thread, n_threads)
         cuda.syncthreads()
-        _after_all_h(
-            cell, R_inner, P, units, a, inner_products, before, u, h, record, t, b, thread, n_threads, runs
-        )
-    if b < lengths.size:
-        for t in range(length, h.shape[0] - 1):
-            for j in range(thread, n_outputs, n_threads):
-                h[t + 1, b, j] = 0
+        _after_all_h(cell, R_inner, P, units, a, inner_products, before, u, h, record, t, b, thread, n_threads, runs)
+    clear_past_end(h, lengths, b, thread, n_threads)
 
 
 def _step(cell, units, a, products, before, u, h, record, t, b, thread, n_threads):
@@ -91,6 +90,7 @@ def _inner(cell, units, a, products, before, u, h, record, t, b, thread, n_threa
         store_units(a, at, gates)
 
 
+@inline
 def _step_unit(cell, units, gates, before, u, h, record, t, b, unit):
     keep = record.shape[0] > 1
     now = t if keep else 0

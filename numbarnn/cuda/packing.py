@@ -20,7 +20,7 @@ def pack_transposed(cell):
     return _pack(cell, transposed=True)
 
 
-def _pack(cell, transposed):
+def _pack(cell, *, transposed):
     form, size = form_of(type(cell)), n_units(cell)
     seen = form.outer_gates, form.inner_gates
     matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in seen]
@@ -28,12 +28,12 @@ def _pack(cell, transposed):
     packed = empty((sum(matrix.shape[0] * width * len(blocks) for matrix, width, blocks in matrices),), cell.R.dtype)
     first = 0
     for matrix, width, blocks in matrices:
-        pack_blocks(matrix, width, blocks, transposed, packed, first)
+        pack_blocks(matrix, width, blocks, packed, first, transposed=transposed)
         first += matrix.shape[0] * width * len(blocks)
     return packed
 
 
-def pack_blocks(matrix, width, blocks, transposed, packed, first):
+def pack_blocks(matrix, width, blocks, packed, first, *, transposed):
     """Write the given blocks of `width` columns, side by side or transposed, into `packed` from `first` on."""
     for place, block in enumerate(blocks):
         launch = over(matrix.shape[0] * width)

@@ -156,10 +156,12 @@ def _add_to_inputs_bar(cell, x_bar, a_bar, running):
     """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T`."""
     form, (n_inputs, width), size = form_of(type(cell)), cell.W.shape, n_units(cell)
     transposed = empty((width, n_inputs), cell.W.dtype)
-    pack_blocks(cell.W, width, [0], True, transposed.reshape(transposed.size), 0)
+    pack_blocks(cell.W, width, [0], transposed.reshape(transposed.size), 0, transposed=True)
     for block, gate, count in spans(form.input_gates):
         at, weights_at, shape = (0, gate * size), (block * size, 0), (running.size, n_inputs, count * size)
-        add_product(matrix(x_bar, n_inputs), (0, 0), matrix(a_bar, cell.b.size), at, transposed, weights_at, shape, running)
+        add_product(
+            matrix(x_bar, n_inputs), (0, 0), matrix(a_bar, cell.b.size), at, transposed, weights_at, shape, running
+        )
 
 
 def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running):

@@ -17,24 +17,20 @@ def row_size(cell, n_outputs, n_units):
 
 
 @inline
-def share(cell, weights, staged, room, n_outputs, n_units, row, rows, thread, n_threads):
-    """Share a block's room out.
-
-    Returns R of the gates that see h, that of the inner gates and P, each flat and, if they are to be `staged`, copied
-    to the end of the room; and the row's own vectors: h (N,), the products with it, those with the inner state, and that
-    state or m (H,).
-    """
-    if staged:
-        weights = _copy(weights, room, row * n_threads + thread, rows * n_threads)
+def room_bounds(cell, n_outputs, n_units):
+    """Return where in a row's room each vector ends: h (N,), the products with it, those with u, and u or m (H,)."""
     n_outer, n_inner = _n_products(cell)
-    R_inner = n_outputs * n_outer * n_units
-    P = R_inner + n_units * n_inner * n_units
-    size = n_outputs + (n_outer + n_inner + _n_within_step(cell)) * n_units
-    own = room[row * size : (row + 1) * size]
-    inner = n_outputs + n_outer * n_units
-    u = inner + n_inner * n_units
-    shared = weights[:R_inner], weights[R_inner:P], weights[P:]
-    return shared, (own[:n_outputs], own[n_outputs:inner], own[inner:u], own[u:])
+    products = n_outputs + n_outer * n_units
+    inner_products = products + n_inner * n_units
+    return n_outputs, products, inner_products, inner_products + _n_within_step(cell) * n_units
+
+
+@inline
+def weights_bounds(cell, n_outputs, n_units):
+    """Return where among the weights R of the gates that see h ends, and where that of the inner gates, before P."""
+    n_outer, n_inner = _n_products(cell)
+    outer = n_outputs * n_outer * n_units
+    return outer, outer + n_units * n_inner * n_units
 
 
 @inline
@@ -47,12 +43,26 @@ def last_step(lengths, first, rows):
 
 
 @inline
-def _copy(source, room, thread, n_threads):
-    """Copy a flat array to the end of a room, a thread for each entry; return it there."""
+def length_of(lengths, b):
+    """Return how many steps a row runs: none if there is no sequence left for it."""
+    return lengths[b] if b < lengths.size else 0
+
+
+@inline
+def clear_past_end(h, lengths, b, thread, n_threads):
+    """Set the outputs `h[1:]` past a sequence's end to zero."""
+    if b < lengths.size:
+        for t in range(lengths[b], h.shape[0] - 1):
+            for j in range(thread, h.shape[2], n_threads):
+                h[t + 1, b, j] = 0
+
+
+@inline
+def copy_to_end(source, room, thread, n_threads):
+    """Copy a flat array to the end of a room, a thread for each entry."""
     first = room.size - source.size
     for k in range(thread, source.size, n_threads):
         room[first + k] = source[k]
-    return room[first:]
 
 
 def _constant(*numbers):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from numbarnn.cells.equations import inner_tangent
 from numbarnn.cells.equations import tangent as step_tangent
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, kernel
+from numbarnn.cuda.compile import by_cell, inline, kernel
 from numbarnn.cuda.product import dot
-from numbarnn.cuda.room import last_step, share
+from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state, store_state
 from numbarnn.cuda.units import add_inner, add_outer, load_gates, load_parameters, load_saved
 
 
 @kernel
-def tangent(
-    cell, weights, staged, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, workspace
-):
+def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, workspace):
     """Run the tangents of all sequences through all their steps.
 
     Parameters
@@ -28,8 +26,8 @@ def tangent(
     a_dot : ndarray of shape (T, B, n_gates, H)
         The pre-activations' tangent but for what comes from the state's.
     h_dot : ndarray of shape (T + 1, B, N)
-        `h_dot[0]` is the tangent of the initial h. `h_dot[t + 1]`, zero or the part of the projection's tangent, becomes
-        that of the output of step t.
+        `h_dot[0]` is the tangent of the initial h. `h_dot[t + 1]`, zero or a part of the projection's tangent,
+        becomes that of the output of step t.
     memory_dot : ndarray of shape (1, B, n_memory, H)
         Tangent of the rest of the initial state, turned into that of the final one.
     """
@@ -38,12 +36,21 @@ def tangent(
     first = cuda.blockIdx.x * rows
     b = first + row
     room = workspace[cuda.blockIdx.x] if workspace.shape[0] > 0 else cuda.shared.array(0, h.dtype)
-    shared, own = share(cell, weights, staged, room, n_outputs, n_units, row, rows, thread, n_threads)
-    R, R_inner, P = shared
-    before_dot, products, inner_products, u_dot = own
-    length, last = 0, last_step(lengths, first, rows)
-    if b < lengths.size:
-        length = lengths[b]
+    if staged:
+        copy_to_end(weights, room, row * n_threads + thread, rows * n_threads)
+        weights = room[room.size - weights.size :]
+    R_end, inner_end = weights_bounds(cell, n_outputs, n_units)
+    R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
+    ends = room_bounds(cell, n_outputs, n_units)
+    own = room[row * ends[3] : (row + 1) * ends[3]]
+    before_dot, products, inner_products, u_dot = (
+        own[: ends[0]],
+        own[ends[0] : ends[1]],
+        own[ends[1] : ends[2]],
+        own[ends[2] :],
+    )
+    length, last = length_of(lengths, b), last_step(lengths, first, rows)
+    if length > 0:
         for j in range(thread, n_outputs, n_threads):
             before_dot[j] = h_dot[0, b, j]
     cuda.syncthreads()
@@ -55,22 +62,64 @@ def tangent(
                 products[column] = dot(before_dot, R, column, products.size)
         cuda.syncthreads()
         _add_inner(
-            cell, R_inner, a_dot, products, inner_products, u_dot, h, record, before_dot, memory_dot, t, b, thread, n_threads, runs
+            cell,
+            R_inner,
+            a_dot,
+            products,
+            inner_products,
+            u_dot,
+            h,
+            record,
+            before_dot,
+            memory_dot,
+            t,
+            b,
+            thread,
+            n_threads,
+            runs,
         )
         if runs:
             _step(
-                cell, units, units_dot, a_dot, products, inner_products, u_dot, h, record, before_dot, h_dot, memory_dot, t, b, thread, n_threads
+                cell,
+                units,
+                units_dot,
+                a_dot,
+                products,
+                inner_products,
+                u_dot,
+                h,
+                record,
+                before_dot,
+                h_dot,
+                memory_dot,
+                t,
+                b,
+                thread,
+                n_threads,
             )
         cuda.syncthreads()
         _project(cell, P, u_dot, before_dot, h_dot, t, b, thread, n_threads, runs)
-    if b < lengths.size:
-        for t in range(length, h.shape[0] - 1):
-            for j in range(thread, n_outputs, n_threads):
-                h_dot[t + 1, b, j] = 0
+    clear_past_end(h_dot, lengths, b, thread, n_threads)
 
 
+@inline
 def _step(
-    cell, units, units_dot, a_dot, products, inner_products, u_dot, h, record, before_dot, h_dot, memory_dot, t, b, thread, n_threads
+    cell,
+    units,
+    units_dot,
+    a_dot,
+    products,
+    inner_products,
+    u_dot,
+    h,
+    record,
+    before_dot,
+    h_dot,
+    memory_dot,
+    t,
+    b,
+    thread,
+    n_threads,
 ):
     """Step the tangents of a row's units."""
     n_units, n_memory = record.shape[3], memory_dot.shape[2]
@@ -90,7 +139,21 @@ def _step(
 
 
 def _add_inner_product(
-    cell, R_inner, a_dot, products, inner_products, u_dot, h, record, before_dot, memory_dot, t, b, thread, n_threads, runs
+    cell,
+    R_inner,
+    a_dot,
+    products,
+    inner_products,
+    u_dot,
+    h,
+    record,
+    before_dot,
+    memory_dot,
+    t,
+    b,
+    thread,
+    n_threads,
+    runs,
 ):
     """Take the tangent of the inner state, and its product."""
     n_units, n_memory = record.shape[3], memory_dot.shape[2]
@@ -111,7 +174,21 @@ def _add_inner_product(
 
 
 def _add_nothing(
-    cell, R_inner, a_dot, products, inner_products, u_dot, h, record, before_dot, memory_dot, t, b, thread, n_threads, runs
+    cell,
+    R_inner,
+    a_dot,
+    products,
+    inner_products,
+    u_dot,
+    h,
+    record,
+    before_dot,
+    memory_dot,
+    t,
+    b,
+    thread,
+    n_threads,
+    runs,
 ):
     pass
 

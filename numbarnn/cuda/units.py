@@ -82,9 +82,7 @@ def _add_products(places):
         return lambda cell, gates, products, unit, n_units: ()
     place, rest = places[0], inline(_add_products(places[1:]))
     if place is None:
-        return lambda cell, gates, products, unit, n_units: (
-            (gates[0],) + rest(cell, gates[1:], products, unit, n_units)
-        )
+        return lambda cell, gates, products, unit, n_units: (gates[0],) + rest(cell, gates[1:], products, unit, n_units)
     return lambda cell, gates, products, unit, n_units: (
         (gates[0] + products[place * n_units + unit],) + rest(cell, gates[1:], products, unit, n_units)
     )
