@@ -1,4 +1,7 @@
-"""One recurrent layer as three functions of arrays: forward, tangent and adjoint."""
+"""One recurrent layer as three functions of arrays: forward, tangent and adjoint.
+
+The arrays are NumPy's, or CUDA arrays all of them; the results are where the arguments were.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,9 @@ def forward(
     cell : Elman, ElmanReLU or LSTM
         The weights; their type names the equations.
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype.
+        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything with `__cuda_array_interface__`, the
+        weights and the state must be CUDA arrays too, all of them C-contiguous; what is returned then are device arrays
+        of numba-cuda, which other libraries take without a copy.
     state : tuple of ndarrays of shape (B, H), default=None
         Initial state, `(h,)` or `(h, c)`; None is zero.
     lengths : array-like of int of shape (B,), default=None
@@ -99,7 +104,11 @@ def forward(
         If `cell` is no cell, or an array is not of the weights' float dtype.
     ValueError
         If a shape does not fit the weights, a length is out of range, a valid number is NaN or infinite, or
-        `tape_mb` is too small for a state and the tape of one step.
+        `tape_mb` is too small for a state and the tape of one step, or given for CUDA arrays.
+    MemoryError
+        If what the pass needs does not fit on the CUDA device.
+    ImportError, RuntimeError
+        If CUDA arrays come in without numba-cuda, the extra `[cuda]`, or without a GPU.
 
     Examples
     --------

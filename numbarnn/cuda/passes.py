@@ -26,7 +26,7 @@ from numbarnn.cuda.packing import (
     unit_parameters,
     zeros_like,
 )
-from numbarnn.cuda.product import add_product, set_product_over_rows, set_sum_over_sequences
+from numbarnn.cuda.product import add_product, parts_size, set_product_over_rows, set_sum_over_sequences
 from numbarnn.cuda.room import row_size
 from numbarnn.cuda.shim import empty, to_device
 from numbarnn.cuda.state import put_state, take_state
@@ -60,7 +60,7 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     x, lengths, h, record = tape.arrays
     form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
     n_steps, n_sequences, n_inputs = x.shape
-    h_bar, memory_bar, a_bar, outputs_bar, units_bar, x_bar, u = allocate(
+    h_bar, memory_bar, a_bar, outputs_bar, units_bar, x_bar, u, room = allocate(
         x.dtype,
         h_bar=(1, n_sequences, n_outputs),
         memory_bar=(1, n_sequences, n_memory(type(cell)), size),
@@ -69,6 +69,7 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
         units_bar=(1, n_sequences, len(form.unit_parameters), size),
         x_bar=(n_steps if inputs else 0, n_sequences, n_inputs),
         u=(n_steps if form.inner_gates else 0, n_sequences, size),
+        room=(max(1, parts_size(max(array.size for array in cell), n_steps * n_sequences)),),
     )
     for zeros in (h_bar, memory_bar, units_bar, x_bar):
         fill(zeros, 0)
@@ -79,9 +80,9 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     running = steps_running(lengths, n_steps)
     cell_bar = type(cell)(*(empty(array.shape, array.dtype) for array in cell))
     _set_inner_states(cell, tape, u)
-    _set_weights_bar(cell, cell_bar, tape, u, a_bar, running)
+    _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room)
     if form.projection:
-        _set_projection_bar(cell_bar, record, outputs_bar, running)
+        _set_projection_bar(cell_bar, record, outputs_bar, running, room)
     for i, name in enumerate(form.unit_parameters):
         set_sum_over_sequences(getattr(cell_bar, name), units_bar, i)
     if inputs:
@@ -164,7 +165,7 @@ def _add_to_inputs_bar(cell, x_bar, a_bar, running):
         )
 
 
-def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running):
+def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room):
     """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all steps.
 
     `W_bar = x_t^T a_bar`, `R_bar = h_(t-1)^T a_bar` or `u_t^T a_bar`, and `b_bar = 1^T a_bar`, summed over the steps.
@@ -177,26 +178,26 @@ def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running):
         for block, gate, count in spans(gates, counting):
             shape = inputs.shape[2], count * size, running.size
             factors = matrix(inputs, inputs.shape[2]), (0, 0), matrix(a_bar, cell.b.size), (0, gate * size)
-            set_product_over_rows(weights_bar, block * size, *factors, shape, running)
-    _set_sum(cell_bar.b, a_bar, running)
+            set_product_over_rows(weights_bar, block * size, *factors, shape, running, room)
+    _set_sum(cell_bar.b, a_bar, running, room)
 
 
-def _set_projection_bar(cell_bar, record, outputs_bar, running):
+def _set_projection_bar(cell_bar, record, outputs_bar, running, room):
     """Reverse `h = m P + b_P` by the weights: `P_bar = m^T h_bar`, `b_P_bar = 1^T h_bar`, summed over the steps."""
     size, n_outputs = cell_bar.P.shape
     m = matrix(record, record.shape[2] * size), (record.shape[1], 0)
     factors = *m, matrix(outputs_bar, n_outputs), (0, 0)
-    set_product_over_rows(cell_bar.P, 0, *factors, (size, n_outputs, running.size), running)
+    set_product_over_rows(cell_bar.P, 0, *factors, (size, n_outputs, running.size), running, room)
     if "b_P" in cell_bar._fields:
-        _set_sum(cell_bar.b_P, outputs_bar, running)
+        _set_sum(cell_bar.b_P, outputs_bar, running, room)
 
 
-def _set_sum(bias_bar, bars, running):
+def _set_sum(bias_bar, bars, running, room):
     """Set the adjoint of a bias to the sum of `bars (T, B, ..)` over the steps."""
     ones = empty((running.size, 1), bias_bar.dtype)
     fill(ones, 1)
     factors = ones, (0, 0), matrix(bars, bias_bar.size), (0, 0)
-    set_product_over_rows(matrix(bias_bar, bias_bar.size), 0, *factors, (1, bias_bar.size, running.size), running)
+    set_product_over_rows(matrix(bias_bar, bias_bar.size), 0, *factors, (1, bias_bar.size, running.size), running, room)
 
 
 def _set_inner_states(cell, tape, u):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from numbarnn.cells.numbers import zero
 from numbarnn.cuda.compile import inline, kernel
 from numbarnn.cuda.launch import over
-from numbarnn.cuda.shim import SIMULATED, cuda, empty
+from numbarnn.cuda.shim import SIMULATED, cuda
 
 SIDE = 2 if SIMULATED else 16  # a block has SIDE x SIDE threads,
 EACH = 2 if SIMULATED else 4  # each of which holds EACH x EACH entries of the result in registers
@@ -39,14 +39,21 @@ def add_product(out, out_at, a, a_at, b, b_at, size, running):
         _add_product[grid, (SIDE, SIDE)](out, out_at, a, a_at, b, b_at, size, running)
 
 
-def set_product_over_rows(out, column, a, a_at, b, b_at, size, running):
+def parts_size(n_entries, depth):
+    """Return how many numbers `set_product_over_rows` needs room for, for a result of so many entries."""
+    return -(-depth // CHUNK) * n_entries
+
+
+def set_product_over_rows(out, column, a, a_at, b, b_at, size, running, room):
     """Set columns of `out`, from the given one on, to `a.T @ b`, with `size` rows, columns and depth.
 
-    It is a sum over rows of `a` and of `b`, of which those that are not `running (depth,)` are not read.
+    It is a sum over rows of `a` and of `b`, of which those that are not `running (depth,)` are not read. Its parts take
+    `parts_size` numbers of the room.
     """
     rows, columns, depth = size
-    parts = empty((-(-depth // CHUNK), rows, columns), out.dtype)
-    if parts.size:
+    n_parts = -(-depth // CHUNK)
+    parts = room[: n_parts * rows * columns].reshape(n_parts, rows, columns)
+    if n_parts:
         grid = -(-rows // TILE), -(-columns // TILE), parts.shape[0]
         _product_over_rows[grid, (SIDE, SIDE)](parts, a, a_at, b, b_at, depth, running)
     _sum_parts[over(rows * columns)](parts, out, column)

@@ -35,7 +35,7 @@ def test_add_product(size):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_product_over_rows(size):
-    from numbarnn.cuda.product import set_product_over_rows
+    from numbarnn.cuda.product import parts_size, set_product_over_rows
 
     rows, columns, depth = size
     rng = np.random.default_rng(0)
@@ -48,16 +48,15 @@ def test_product_over_rows(size):
     expected = out.copy()
     expected[:, 2:-1] = (running[:, None] * a[1:, 2:]).T @ b[3:, 1:]
     a[1:][running == 0] = b[3:][running == 0] = np.nan
-    result = up(out)
-    set_product_over_rows(result, 2, up(a), (1, 2), up(b), (3, 1), size, up(running))
+    result, room = up(out), up(np.full(parts_size(rows * columns, depth), np.nan))
+    set_product_over_rows(result, 2, up(a), (1, 2), up(b), (3, 1), size, up(running), room)
     assert_allclose(result.copy_to_host(), expected, rtol=1e-13, atol=1e-13)
 
 
 def test_product_over_no_rows_is_zero():
     from numbarnn.cuda.product import set_product_over_rows
 
-    result = up(np.ones((2, 3)))
-    set_product_over_rows(
-        result, 0, up(np.ones((0, 2))), (0, 0), up(np.ones((0, 3))), (0, 0), (2, 3, 0), up(np.ones(0, np.int8))
-    )
+    result, a, b = up(np.ones((2, 3))), up(np.ones((0, 2))), up(np.ones((0, 3)))
+    running, room = up(np.ones(0, np.int8)), up(np.ones(1))
+    set_product_over_rows(result, 0, a, (0, 0), b, (0, 0), (2, 3, 0), running, room)
     assert not result.copy_to_host().any()
