@@ -28,6 +28,15 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def cuda(session: nox.Session) -> None:
+    """The CUDA kernels in the simulator, and what the compiler makes of them."""
+    session.install("-e", ".[test,cuda]")
+    tests = "python", "-m", "pytest", "-m", "cuda", "tests/cuda"
+    session.run(*tests, *session.posargs, env=_cold_cache(session) | {"NUMBA_ENABLE_CUDASIM": "1"})
+    session.run(*tests, *session.posargs, env=_cold_cache(session))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Ruff, mypy and the import contract."""
     session.install("-e", ".[lint]")

@@ -19,7 +19,7 @@ from numbarnn.cells import (
     PeepholeLSTM,
     ProjectedLSTM,
 )
-from numbarnn.cpu.masks import Masks
+from numbarnn.masks import Masks
 from numbarnn.recurrence import adjoint, forward, tangent
 from numbarnn.streaming import step, stream
 

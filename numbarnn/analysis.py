@@ -18,9 +18,10 @@ from numbarnn.arguments import (
 )
 from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
 from numbarnn.cpu.masks import of_steps
-from numbarnn.cpu.passes import Tape, pack, unit_parameters
+from numbarnn.cpu.passes import pack, unit_parameters
 from numbarnn.cpu.tile import prepare
 from numbarnn.recurrence import adjoint, forward, tangent
+from numbarnn.tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -1,7 +1,7 @@
 """What the array API takes, checked at the door: TypeError or ValueError before anything runs.
 
 What decides whether arguments fit together, their types and shapes, is remembered, so that only the numbers themselves
-are looked at again in the next call.
+are looked at again in the next call. Arrays are NumPy's, or all of them CUDA arrays.
 """
 
 from __future__ import annotations
@@ -13,39 +13,52 @@ from typing import Any
 import numpy as np
 
 from numbarnn.cells.form import form_of, n_memory, n_units
+from numbarnn.cpu import finite
 from numbarnn.cpu.checkpoints import Checkpoints, Plan
-from numbarnn.cpu.finite import all_finite
-from numbarnn.cpu.masks import Masks, n_recorded
-from numbarnn.cpu.passes import Tape
+from numbarnn.cpu.masks import n_recorded
+from numbarnn.masks import Masks
+from numbarnn.tape import Tape
 
 
-def checked_cell(name: str, cell: Any) -> Any:
-    """Return the cell with contiguous weights of shapes that fit."""
+def on_cuda(array: Any) -> bool:
+    """Return whether this is an array on a CUDA device, of whatever library."""
+    if isinstance(array, np.ndarray):
+        return False
+    return hasattr(array, "__cuda_ndarray__") or hasattr(array, "__cuda_array_interface__")
+
+
+def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
+    """Return the cell with contiguous weights of shapes that fit, all of them NumPy's or all of them CUDA arrays."""
     kind: Any = type(cell)
-    if not _check_weights(name, kind, tuple(map(_signature, cell)) if isinstance(cell, tuple) else ()):
+    if cuda and isinstance(cell, tuple) and hasattr(kind, "_make"):
+        cell = kind._make(map(_as_device_array, cell))
+    signatures = tuple(_signature(array, cuda) for array in cell) if isinstance(cell, tuple) else ()
+    if not _check_weights(name, kind, signatures, cuda):
         cell = kind(*map(_plain, cell))
     for field, array in zip(cell._fields, cell, strict=True):
         check_finite(f"{name}.{field}", array)
     return cell
 
 
-def _signature(array: Any) -> tuple[Any, ...]:
+def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
     """Return all but the numbers themselves that decides whether an array will do."""
-    if not isinstance(array, np.ndarray):
+    if not _is_array(type(array), cuda):
         return type(array), None, None, False
-    return type(array), array.shape, array.dtype, array.flags.carray
+    return type(array), array.shape, array.dtype, _is_plain(array, cuda)
 
 
 @lru_cache(1024)
-def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...]) -> bool:
+def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...], cuda: bool) -> bool:
     """Check a cell's structure; return whether kernels can take its arrays as they are."""
     if not (issubclass(kind, tuple) and hasattr(kind, "n_gates") and hasattr(kind, "step")):
         raise TypeError(f"{name} must be a cell such as numbarnn.LSTM, got {kind.__name__}")
     weights = dict(zip(kind._fields, signatures, strict=True))
-    for field, (array_type, _, dtype, _) in weights.items():
-        if not (_is_array(array_type) and dtype.char in "fd" and dtype.isnative):
-            what = dtype if _is_array(array_type) else array_type.__name__
-            raise TypeError(f"{name}.{field} must be a float32 or float64 array, got {what}")
+    for field, (array_type, _, dtype, plain) in weights.items():
+        if not (_is_array(array_type, cuda) and dtype.char in "fd" and dtype.isnative):
+            what = dtype if _is_array(array_type, cuda) else array_type.__name__
+            raise TypeError(f"{name}.{field} must be a float32 or float64 {_kind(cuda)}, got {what}")
+        if cuda and not plain:
+            raise ValueError(f"{name}.{field} must be C-contiguous as every CUDA array")
         if dtype != weights["W"][2]:
             raise TypeError(f"{name}.{field} must be of W's dtype {weights['W'][2]}, got {dtype}")
     W, R, b = (weights[field][1] for field in "WRb")
@@ -56,14 +69,14 @@ def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...]
     for field, shape in form.shapes(W[0], R[0], size).items():
         if weights[field][1] != shape:
             raise ValueError(f"{name}.{field} must have shape {shape} for {size} units, got {weights[field][1]}")
-    return all(array_type is np.ndarray and plain for array_type, _, _, plain in signatures)
+    return all(_is_own(array_type) and plain for array_type, _, _, plain in signatures)
 
 
 def checked_direction(cell_dot: Any, cell: Any) -> Any:
     """Return the tangent of a cell's weights, checked against the cell."""
     if type(cell_dot) is not type(cell):
         raise TypeError(f"cell_dot must be of the cell's type {type(cell).__name__}, got {type(cell_dot).__name__}")
-    cell_dot = checked_cell("cell_dot", cell_dot)
+    cell_dot = checked_cell("cell_dot", cell_dot, cuda=on_cuda(cell.W))
     for field, array, weights in zip(cell._fields, cell_dot, cell, strict=True):
         if array.shape != weights.shape:
             raise ValueError(f"cell_dot.{field} must have shape {weights.shape}, got {array.shape}")
@@ -74,9 +87,11 @@ def checked_direction(cell_dot: Any, cell: Any) -> Any:
 
 def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: Any) -> np.ndarray:
     """Return the array as the kernels take it; None in the shape fits any size."""
-    dtype = cell.W.dtype
-    if not _is_array(type(array)):
-        raise TypeError(f"{name} must be an ndarray of dtype {dtype}, got {type(array).__name__}")
+    dtype, cuda = cell.W.dtype, on_cuda(cell.W)
+    if cuda:
+        array = _as_device_array(array)
+    if not _is_array(type(array), cuda):
+        raise TypeError(f"{name} must be a {_kind(cuda)} of dtype {dtype}, got {type(array).__name__}")
     if array.dtype != dtype:
         raise TypeError(f"{name} must be {dtype} as the cell's weights, got {array.dtype}")
     fits = array.ndim == len(shape) and all(
@@ -85,11 +100,40 @@ def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: An
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
-    return _plain(array)
+    if cuda and not _is_plain(array, cuda):
+        raise ValueError(f"{name} must be C-contiguous as every CUDA array, got strides {array.strides}")
+    return array if cuda else _plain(array)
 
 
-def _is_array(kind):
+def _is_array(kind, cuda):
+    if cuda:
+        return hasattr(kind, "__cuda_ndarray__")
     return issubclass(kind, np.ndarray) and not issubclass(kind, np.ma.MaskedArray)
+
+
+def _is_own(kind):
+    """Return whether an array's type is one that kernels take, not a subclass."""
+    return kind is np.ndarray or _is_array(kind, cuda=True)
+
+
+def _is_plain(array, cuda):
+    return array.is_c_contiguous() if cuda else array.flags.carray
+
+
+def _kind(cuda):
+    return "CUDA array" if cuda else "NumPy array"
+
+
+def _as_device_array(array):
+    from numbarnn.cuda import shim  # noqa: PLC0415  (imports numba-cuda, which whoever has no GPU need not have)
+
+    return shim.as_device_array(array)
+
+
+def _finite_on_cuda():
+    from numbarnn.cuda import finite as on_device  # noqa: PLC0415
+
+    return on_device
 
 
 def _plain(array):
@@ -119,6 +163,8 @@ def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> M
     """Return the masks for inputs of a shape (T, B, I) as the kernels take them; None if there are none."""
     if masks is None:
         return None
+    if on_cuda(cell.W):
+        raise ValueError(f"{name} must be None on a CUDA device")
     masks = _fitting_masks(name, masks, shape, cell)
     if masks.recurrent is not None:
         check_finite(f"{name}.recurrent", masks.recurrent)
@@ -174,7 +220,7 @@ def checked_clip(clip: Any, cell: Any) -> Any:
 
 def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
     """Return a copy of the lengths, integers within the steps."""
-    lengths = np.asarray(lengths)
+    lengths = np.asarray(_as_device_array(lengths).copy_to_host() if on_cuda(lengths) else lengths)
     if lengths.shape != (n_sequences,):
         raise ValueError(f"lengths must have shape ({n_sequences},), one for each sequence, got {lengths.shape}")
     if lengths.dtype.kind not in "iu" and lengths.size:
@@ -200,10 +246,15 @@ def checked_tape(tape: Any, cell: Any) -> Any:
     if not isinstance(tape, Tape | Checkpoints):
         raise TypeError(f"tape must come from numbarnn.forward with keep_tape=True, got {type(tape).__name__}")
     kind: Any = type(cell)
-    signatures = tuple(map(_signature, tape.arrays))
+    cuda = on_cuda(cell.W)
+    if cuda:
+        tape = tape._replace(**dict(zip(tape._fields, map(_as_device_array, tape.arrays), strict=False)))
+    signatures = tuple(_signature(array, cuda) for array in tape.arrays)
     plan = tape.plan if isinstance(tape, Checkpoints) else None
     sizes = cell.W.shape[0], cell.R.shape[0], n_units(cell)
     if not _check_tape(tape.cell_type, kind, sizes, cell.W.dtype, signatures, plan, n_recorded(cell, tape.masks)):
+        if cuda:
+            raise ValueError("tape must be as forward left it, CUDA arrays that are C-contiguous")
         tape = tape._replace(**dict(zip(tape._fields, map(_plain, tape.arrays), strict=False)))
     if tape.masks is not None:
         tape = tape._replace(masks=_fitting_masks("tape.masks", tape.masks, tape.x.shape, cell))
@@ -240,10 +291,10 @@ def _check_tape(
     for (field, form), (_, shape, kept, _) in zip(forms.items(), signatures[1:], strict=True):
         if (shape, kept) != form:
             raise ValueError(f"tape.{field} must be as forward left it, {form[0]}, got {kept} {shape}")
-    return all(array_type is np.ndarray and plain for array_type, _, _, plain in signatures)
+    return all(_is_own(array_type) and plain for array_type, _, _, plain in signatures)
 
 
 def check_finite(name: str, array: np.ndarray, lengths: np.ndarray | None = None) -> None:
     """Refuse NaN and infinity in the valid part of an array."""
-    if not all_finite(array, lengths):
+    if not (_finite_on_cuda() if on_cuda(array) else finite).all_finite(array, lengths):
         raise ValueError(f"{name} must be finite, got NaN or infinity")

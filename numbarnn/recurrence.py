@@ -1,4 +1,7 @@
-"""One recurrent layer as three functions of arrays: forward, tangent and adjoint."""
+"""One recurrent layer as three functions of arrays: forward, tangent and adjoint.
+
+The arrays are NumPy's, or CUDA arrays all of them; the results are where the arguments were.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,13 @@ from numbarnn.arguments import (
     checked_state,
     checked_tape,
     checked_tape_bytes,
+    on_cuda,
 )
 from numbarnn.cpu import passes
 from numbarnn.cpu.checkpoints import Checkpoints
-from numbarnn.cpu.masks import Masks
-from numbarnn.cpu.passes import Tape
 from numbarnn.cpu.threads import resolve_threads
+from numbarnn.masks import Masks
+from numbarnn.tape import Tape
 
 State = Sequence[np.ndarray | None]
 
@@ -71,7 +75,9 @@ def forward(
     cell : Elman, ElmanReLU or LSTM
         The weights; their type names the equations.
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype.
+        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything with `__cuda_array_interface__`, the
+        weights and the state must be CUDA arrays too, all of them C-contiguous; what is returned then are device arrays
+        of numba-cuda, which other libraries take without a copy.
     state : tuple of ndarrays of shape (B, H), default=None
         Initial state, `(h,)` or `(h, c)`; None is zero.
     lengths : array-like of int of shape (B,), default=None
@@ -110,7 +116,11 @@ def forward(
         If `cell` is no cell, or an array is not of the weights' float dtype.
     ValueError
         If a shape does not fit the weights, a length is out of range, a valid number is NaN or infinite, or
-        `tape_mb` is too small for a state and the tape of one step.
+        `tape_mb` is too small for a state and the tape of one step, or given for CUDA arrays.
+    MemoryError
+        If what the pass needs does not fit on the CUDA device.
+    ImportError, RuntimeError
+        If CUDA arrays come in without numba-cuda, the extra `[cuda]`, or without a GPU.
 
     Examples
     --------
@@ -121,7 +131,7 @@ def forward(
     >>> y.shape, bool(np.all(y[4:, 1] == 0)), bool(np.all(state[0][1] == y[3, 1]))
     ((7, 2, 5), True, True)
     """
-    cell = checked_cell("cell", cell)
+    cell = checked_cell("cell", cell, cuda=on_cuda(x))
     x = checked_array("x", x, (None, None, cell.W.shape[0]), cell)
     n_steps, n_sequences, _ = x.shape
     if lengths is not None:
@@ -133,7 +143,7 @@ def forward(
     check_finite("x", x, lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
     options = {"tape_bytes": tape_bytes, "masks": masks, "clip": clip}
-    y, final, tape = passes.forward(cell, x, state, lengths, keep_tape, n_threads, **options)
+    y, final, tape = _passes(x).forward(cell, x, state, lengths, keep_tape, n_threads, **options)
     return ForwardResult(y, final, tape)
 
 
@@ -188,7 +198,7 @@ def adjoint(
     >>> cell_bar.R.shape, x_bar.shape
     ((5, 5), (7, 2, 3))
     """
-    cell = checked_cell("cell", cell)
+    cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
     tape = checked_tape(tape, cell)
     n_steps, n_sequences, _ = tape.x.shape
     if y_bar is not None:
@@ -196,7 +206,7 @@ def adjoint(
         check_finite("y_bar", y_bar, tape.lengths)
     if state_bar is not None:
         state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True)
-    return AdjointResult(*passes.adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
+    return AdjointResult(*_passes(tape.x).adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
 
 
 def tangent(
@@ -248,14 +258,22 @@ def tangent(
     >>> y_dot.shape
     (7, 2, 5)
     """
-    cell = checked_cell("cell", cell)
+    cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
     tape = checked_tape(tape, cell)
-    cell_dot = type(cell)(*map(np.zeros_like, cell)) if cell_dot is None else checked_direction(cell_dot, cell)
-    if x_dot is None:
-        x_dot = np.zeros_like(tape.x)
-    else:
+    if cell_dot is not None:
+        cell_dot = checked_direction(cell_dot, cell)
+    if x_dot is not None:
         x_dot = checked_array("x_dot", x_dot, tape.x.shape, cell)
         check_finite("x_dot", x_dot, tape.lengths)
     if state_dot is not None:
         state_dot = checked_state("state_dot", state_dot, tape.x.shape[1], cell, missing=True)
-    return TangentResult(*passes.tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))
+    return TangentResult(*_passes(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))
+
+
+def _passes(x: Any) -> Any:
+    """Return the three passes over arrays where x is."""
+    if not on_cuda(x):
+        return passes
+    from numbarnn.cuda import passes as on_device  # noqa: PLC0415  (imports numba-cuda, which is an extra)
+
+    return on_device

@@ -14,9 +14,10 @@ from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu import passes
 from numbarnn.cpu.compile import by_cell, inline, kernel, kernel_for, kernel_for_class
 from numbarnn.cpu.loops import loops_of
-from numbarnn.cpu.masks import Masks, for_kernels
+from numbarnn.cpu.masks import for_kernels
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.tile import prepare
+from numbarnn.masks import Masks
 
 
 def _forward_of(cell_class: Any) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from numbarnn.cpu.masks import Masks
+    from numbarnn.masks import Masks
     from numbarnn.network.masks import NetworkMasks
 
 __all__ = ["dot_test", "taylor_test"]

@@ -6,7 +6,6 @@ What comes in has been checked: contiguous, writable arrays of one float type, l
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,34 +14,15 @@ from numbarnn.cpu import checkpoints
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
 from numbarnn.cpu.loops import loops_of
-from numbarnn.cpu.masks import Masks, for_kernels, n_recorded
+from numbarnn.cpu.masks import for_kernels, n_recorded
 from numbarnn.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
 from numbarnn.cpu.tile import prepare
+from numbarnn.tape import Tape
 
 # Rows of the adjoint's block: many enough for a long product, few enough that their `a_bar` of one panel stays in L1.
 BLOCK_ROWS = 96
-
-
-class Tape(NamedTuple):
-    """What the forward pass leaves for the tangent and the adjoint pass.
-
-    It holds `x`, the masks and the outputs themselves, not copies: changing those changes the derivatives.
-    """
-
-    x: np.ndarray  # (T, B, I)
-    lengths: np.ndarray  # (B,)
-    h: np.ndarray  # (T + 1, B, N): the initial state, then the outputs
-    record: np.ndarray  # (T + 1, B, n_recorded, H): the rest of the state, what each step saved
-    cell_type: type  # whose equations left it
-    masks: Masks | None = None
-    clip: np.floating | None = None
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the forward pass read and wrote, but for the masks."""
-        return self[:4]
 
 
 def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None, clip=None):
@@ -112,8 +92,10 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
 
 
 def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
-    """Return the tangents of the outputs and of the final state."""
+    """Return the tangents of the outputs and of the final state; directions of None are zero."""
     prepare(tape.x.dtype)
+    cell_dot = type(cell)(*map(np.zeros_like, cell)) if cell_dot is None else cell_dot
+    x_dot = np.zeros_like(tape.x) if x_dot is None else x_dot
     n_steps, n_sequences, _ = tape.x.shape
     _, memory_dot = _room_for_state(cell, n_sequences)
     h_dot = np.zeros((n_steps + 1, n_sequences, cell.R.shape[0]), tape.x.dtype)

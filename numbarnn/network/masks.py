@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from numbarnn.cpu.compile import kernel
-from numbarnn.cpu.masks import Masks, of_steps
+from numbarnn.cpu.masks import of_steps
+from numbarnn.masks import Masks
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -1,0 +1,59 @@
+"""How the CUDA kernels are compiled.
+
+`kernel` marks what Python launches: cached on disk, compiled at the first launch and never at import. `inline` marks
+what only kernels call. What stands beside a kernel and uses the thread's place in the block is chosen by `by_cell`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from numba.core import types
+from numba.extending import overload, register_jitable
+
+from numbarnn.cells import numbers
+from numbarnn.cuda.shim import cuda
+
+kernel = cuda.jit(cache=True)
+inline = register_jitable
+
+
+def by_cell(choose):
+    """Return a function of a cell and more that is, for each class of cell, the one that `choose` returns for it.
+
+    A kernel compiles only that one into itself, so that cells do not pay for what others need.
+    """
+
+    def function(cell, *args):
+        return choose(type(cell))(cell, *args)
+
+    @overload(function, target="cuda", strict=False)
+    def implement(cell, *args):
+        return choose(cell.instance_class)
+
+    return function
+
+
+def kernel_for(cell, cached):
+    """Return the kernel to launch for a cell: the cached one, or a twin without cache for a class of another package.
+
+    The reason is that of `numbarnn.cpu.compile.kernel_for`.
+    """
+    return cached if type(cell).__module__.startswith("numbarnn.") else _uncached(cached)
+
+
+@cache
+def _uncached(cached):
+    return cuda.jit(cached.py_func)
+
+
+def _define(function) -> None:
+    """Let kernels call a function of `numbarnn.cells.numbers` of floats by its definition in Python."""
+
+    @overload(function, target="cuda", strict=False)
+    def implement(x):
+        return function if isinstance(x, types.Float) else None
+
+
+for _name in ("zero", "tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"):
+    _define(getattr(numbers, _name))

@@ -1,0 +1,211 @@
+"""The three passes over a batch: device arrays in, device arrays out.
+
+What comes in has been checked: contiguous arrays of one float type on the device, lengths within the steps. Products
+that wait for no step are taken for all steps at once, before or behind the one launch that runs through time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbarnn.cells.form import form_of, n_memory, n_units
+from numbarnn.cuda import adjoint as _adjoint
+from numbarnn.cuda import forward as _forward
+from numbarnn.cuda import tangent as _tangent
+from numbarnn.cuda.compile import kernel_for
+from numbarnn.cuda.launch import allocate, over, through_time
+from numbarnn.cuda.packing import (
+    fill,
+    fill_rows,
+    matrix,
+    pack,
+    pack_blocks,
+    pack_transposed,
+    spans,
+    steps_running,
+    unit_parameters,
+    zeros_like,
+)
+from numbarnn.cuda.product import add_product, parts_size, set_product_over_rows, set_sum_over_sequences
+from numbarnn.cuda.room import row_size
+from numbarnn.cuda.shim import empty, to_device
+from numbarnn.cuda.state import put_state, take_state
+from numbarnn.tape import Tape
+
+
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, masks, clip):
+    """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T."""
+    if tape_bytes is not None:
+        raise ValueError("tape_mb is for arrays in the processor's memory; on a CUDA device the whole tape is kept")
+    if clip is not None:
+        raise ValueError("clip must be None on a CUDA device")
+    if form_of(type(cell)).normalisation:
+        raise ValueError(f"cell must be one without normalisation on a CUDA device, got a {type(cell).__name__}")
+    n_steps, n_sequences, _ = x.shape
+    size = n_units(cell)
+    n_times, n_kept = (n_steps + 1, cell.n_saved) if keep_tape else (1, 0)
+    a, h, record = allocate(
+        x.dtype,
+        a=(n_steps, n_sequences, cell.n_gates, size),
+        h=(n_steps + 1, n_sequences, cell.R.shape[0]),
+        record=(n_times, n_sequences, n_memory(type(cell)) + n_kept, size),
+    )
+    ends = to_device(np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths)
+    _start(cell, state, h, record)
+    # a = x_t W + b
+    fill_rows(matrix(a, cell.b.size), cell.b)
+    _add_to_gates(cell, a, x, cell.W, form_of(type(cell)).input_gates, steps_running(ends, n_steps))
+    _run(_forward.forward, cell, pack(cell), n_sequences, unit_parameters(cell), a, ends, h, record)
+    return h[1:], take_state(cell, h, record, ends), Tape(x, ends, h, record, type(cell)) if keep_tape else None
+
+
+def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
+    """Return the adjoints of the weights, as a cell, of the inputs (None unless asked for) and of the initial state."""
+    x, lengths, h, record = tape.arrays
+    form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
+    n_steps, n_sequences, n_inputs = x.shape
+    h_bar, memory_bar, a_bar, outputs_bar, units_bar, x_bar, u, room = allocate(
+        x.dtype,
+        h_bar=(1, n_sequences, n_outputs),
+        memory_bar=(1, n_sequences, n_memory(type(cell)), size),
+        a_bar=(n_steps, n_sequences, cell.n_gates, size),
+        outputs_bar=(n_steps if form.projection else 0, n_sequences, n_outputs),
+        units_bar=(1, n_sequences, len(form.unit_parameters), size),
+        x_bar=(n_steps if inputs else 0, n_sequences, n_inputs),
+        u=(n_steps if form.inner_gates else 0, n_sequences, size),
+        room=(max(1, parts_size(max(array.size for array in cell), n_steps * n_sequences)),),
+    )
+    for zeros in (h_bar, memory_bar, units_bar, x_bar):
+        fill(zeros, 0)
+    put_state(cell, state_bar, h_bar[0], memory_bar[0])
+    y_bar = empty((0, n_sequences, n_outputs), x.dtype) if y_bar is None else y_bar
+    bars = y_bar, h_bar[0], memory_bar, a_bar, outputs_bar, units_bar
+    _run(_adjoint.adjoint, cell, pack_transposed(cell), n_sequences, unit_parameters(cell), lengths, h, record, *bars)
+    running = steps_running(lengths, n_steps)
+    cell_bar = type(cell)(*(empty(array.shape, array.dtype) for array in cell))
+    _set_inner_states(cell, tape, u)
+    _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room)
+    if form.projection:
+        _set_projection_bar(cell_bar, record, outputs_bar, running, room)
+    for i, name in enumerate(form.unit_parameters):
+        set_sum_over_sequences(getattr(cell_bar, name), units_bar, i)
+    if inputs:
+        _add_to_inputs_bar(cell, x_bar, a_bar, running)
+    return cell_bar, x_bar if inputs else None, take_state(cell, h_bar, memory_bar, lengths)
+
+
+def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
+    """Return the tangents of the outputs and of the final state."""
+    x, lengths, h, record = tape.arrays
+    form, size = form_of(type(cell)), n_units(cell)
+    n_steps, n_sequences, _ = x.shape
+    if cell_dot is None:
+        cell_dot = type(cell)(*(zeros_like(array) for array in cell))
+    a_dot, h_dot, memory_dot, u = allocate(
+        x.dtype,
+        a_dot=(n_steps, n_sequences, cell.n_gates, size),
+        h_dot=h.shape,
+        memory_dot=(1, n_sequences, n_memory(type(cell)), size),
+        u=(n_steps if form.inner_gates else 0, n_sequences, size),
+    )
+    running = steps_running(lengths, n_steps)
+    _start(cell_dot, state_dot, h_dot, memory_dot)
+    # a = x_t W + h_(t-1) R + b, but for what comes from the state's tangent
+    fill_rows(matrix(a_dot, cell.b.size), cell_dot.b)
+    _add_to_gates(cell, a_dot, x, cell_dot.W, form.input_gates, running)
+    if x_dot is not None:
+        _add_to_gates(cell, a_dot, x_dot, cell.W, form.input_gates, running)
+    _add_to_gates(cell, a_dot, h, cell_dot.R, form.recurrent_gates, running, form.outer_gates)
+    _set_inner_states(cell, tape, u)
+    _add_to_gates(cell, a_dot, u, cell_dot.R, form.recurrent_gates, running, form.inner_gates)
+    if form.projection:
+        # h = m P + b_P
+        m, at, shape = matrix(record, record.shape[2] * size), (n_sequences, 0), (running.size, h.shape[2], size)
+        add_product(matrix(h_dot, h.shape[2]), at, m, at, cell_dot.P, (0, 0), shape, running)
+    units = unit_parameters(cell), unit_parameters(cell_dot)
+    _run(_tangent.tangent, cell, pack(cell), n_sequences, *units, a_dot, lengths, h, record, h_dot, memory_dot)
+    return h_dot[1:], take_state(cell, h_dot, memory_dot, lengths)
+
+
+def _start(cell, state, h, record):
+    """Write the initial state, or its tangent, and the projection's bias, or zeros, in the outputs' place."""
+    fill(h, 0)
+    fill(record[0], 0)
+    put_state(cell, state, h[0], record[0])
+    if "b_P" in cell._fields:
+        fill_rows(matrix(h[1:], h.shape[2]), cell.b_P)
+
+
+def _run(kernel, cell, weights, n_sequences, *arrays):
+    """Launch a kernel over time."""
+    form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
+    if n_sequences:
+        width = max(n_outputs, len(form.outer_gates) * size)
+        launch = through_time(n_sequences, width, row_size(cell, n_outputs, size), weights)
+        kernel_for(cell, kernel)[launch.configuration](cell, weights, launch.staged, *arrays, launch.workspace)
+
+
+def _add_to_gates(cell, a, inputs, weights, gates, running, counting=None):
+    """Add `inputs (T, B, K)` times weights, whose blocks of columns belong to `gates`, to the pre-activations.
+
+    Of the gates, only those `counting` do, if any are given.
+    """
+    size, depth = n_units(cell), inputs.shape[2]
+    for block, gate, count in spans(gates, counting):
+        shape = running.size, count * size, depth
+        at, weights_at = (0, gate * size), (0, block * size)
+        add_product(matrix(a, cell.b.size), at, matrix(inputs, depth), (0, 0), weights, weights_at, shape, running)
+
+
+def _add_to_inputs_bar(cell, x_bar, a_bar, running):
+    """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T`."""
+    form, (n_inputs, width), size = form_of(type(cell)), cell.W.shape, n_units(cell)
+    transposed = empty((width, n_inputs), cell.W.dtype)
+    pack_blocks(cell.W, width, [0], transposed.reshape(transposed.size), 0, transposed=True)
+    for block, gate, count in spans(form.input_gates):
+        at, weights_at, shape = (0, gate * size), (block * size, 0), (running.size, n_inputs, count * size)
+        add_product(
+            matrix(x_bar, n_inputs), (0, 0), matrix(a_bar, cell.b.size), at, transposed, weights_at, shape, running
+        )
+
+
+def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room):
+    """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all steps.
+
+    `W_bar = x_t^T a_bar`, `R_bar = h_(t-1)^T a_bar` or `u_t^T a_bar`, and `b_bar = 1^T a_bar`, summed over the steps.
+    """
+    form, size = form_of(type(cell)), n_units(cell)
+    products = [(cell_bar.W, tape.x, form.input_gates, form.input_gates)]
+    products += [(cell_bar.R, tape.h, form.recurrent_gates, form.outer_gates)]
+    products += [(cell_bar.R, u, form.recurrent_gates, form.inner_gates)]
+    for weights_bar, inputs, gates, counting in products:
+        for block, gate, count in spans(gates, counting):
+            shape = inputs.shape[2], count * size, running.size
+            factors = matrix(inputs, inputs.shape[2]), (0, 0), matrix(a_bar, cell.b.size), (0, gate * size)
+            set_product_over_rows(weights_bar, block * size, *factors, shape, running, room)
+    _set_sum(cell_bar.b, a_bar, running, room)
+
+
+def _set_projection_bar(cell_bar, record, outputs_bar, running, room):
+    """Reverse `h = m P + b_P` by the weights: `P_bar = m^T h_bar`, `b_P_bar = 1^T h_bar`, summed over the steps."""
+    size, n_outputs = cell_bar.P.shape
+    m = matrix(record, record.shape[2] * size), (record.shape[1], 0)
+    factors = *m, matrix(outputs_bar, n_outputs), (0, 0)
+    set_product_over_rows(cell_bar.P, 0, *factors, (size, n_outputs, running.size), running, room)
+    if "b_P" in cell_bar._fields:
+        _set_sum(cell_bar.b_P, outputs_bar, running, room)
+
+
+def _set_sum(bias_bar, bars, running, room):
+    """Set the adjoint of a bias to the sum of `bars (T, B, ..)` over the steps."""
+    ones = empty((running.size, 1), bias_bar.dtype)
+    fill(ones, 1)
+    factors = ones, (0, 0), matrix(bars, bias_bar.size), (0, 0)
+    set_product_over_rows(matrix(bias_bar, bias_bar.size), 0, *factors, (1, bias_bar.size, running.size), running, room)
+
+
+def _set_inner_states(cell, tape, u):
+    """Set `u (T, B, H)` to the inner states of all steps."""
+    if u.size:
+        kernel = kernel_for(cell, _adjoint.inner_states)
+        kernel[over(u.size)](cell, tape.lengths, tape.h, tape.record, n_memory(type(cell)), u)

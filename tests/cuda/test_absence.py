@@ -1,0 +1,34 @@
+"""Without a GPU, or without the extra: a clear error, and nothing else is different."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbarnn
+from tests.cuda.device import available
+
+
+class Pretended:
+    """What a CUDA array of another library looks like before anybody touches it."""
+
+    def __init__(self, *shape):
+        self.__cuda_array_interface__ = {"shape": shape, "typestr": "<f4", "data": (0, False), "version": 3}
+
+
+@pytest.mark.skipif(available(), reason="there is a GPU or numba-cuda's simulator")
+def test_a_cuda_array_where_none_can_be():
+    cell = numbarnn.LSTM(Pretended(3, 20), Pretended(5, 20), Pretended(20))
+    with pytest.raises((ImportError, RuntimeError), match="CUDA arrays need"):
+        numbarnn.forward(cell, Pretended(4, 2, 3))
+
+
+def test_nobody_imports_the_cuda_package_before_a_cuda_array_comes():
+    code = "import sys, numbarnn; print(*(name for name in sys.modules if name.startswith('numbarnn.cuda')))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == []

@@ -1,0 +1,82 @@
+"""What the compiler makes of the kernels for a GPU of compute capability 9.0; none is needed for that."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import pytest
+
+import numbarnn
+from numbarnn.cells.form import form_of
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs numba-cuda"),
+    pytest.mark.skipif(
+        os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0"), reason="the simulator compiles nothing"
+    ),
+]
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """A function of a kernel and its arguments' types that returns PTX."""
+    from numba import cuda, types
+    from numba.cuda import dispatcher
+
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
+    return lambda kernel, *arguments: cuda.compile_ptx(kernel.py_func, types.void(*arguments), cc=(9, 0))[0]
+
+
+def floats(n_axes):
+    from numba import types
+
+    return types.Array(types.float32, n_axes, "C")
+
+
+CELLS = [name for name, kind in numbarnn.cells.CELLS.items() if not form_of(kind).normalisation]
+
+
+def assert_single_and_in_registers(ptx):
+    assert re.findall(r"^\s+\S+\.f64\b.*$", ptx, re.MULTILINE) == []
+    assert re.findall(r"^.*\.local\b.*$", ptx, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_passes(name, compiled):
+    from numba import types
+
+    from numbarnn.cuda import adjoint, forward, tangent
+
+    kind = numbarnn.cells.CELLS[name]
+    n_axes = [len(form_of(kind).shapes(1, 1, 1)[field]) for field in kind._fields]
+    weights = types.NamedTuple([floats(n) for n in n_axes], kind), floats(1), types.boolean, floats(4)
+    lengths = types.Array(types.intp, 1, "C")
+    tape = lengths, floats(3), floats(4)
+    bars = floats(3), floats(2), floats(4), floats(4), floats(3), floats(4)
+    assert_single_and_in_registers(compiled(forward.forward, *weights, floats(4), *tape, floats(2)))
+    assert_single_and_in_registers(compiled(adjoint.adjoint, *weights, *tape, *bars, floats(2)))
+    assert_single_and_in_registers(
+        compiled(tangent.tangent, *weights, floats(4), floats(4), *tape, floats(3), floats(4), floats(2))
+    )
+    if form_of(kind).inner_gates:
+        assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, types.intp, floats(3)))
+
+
+def test_products(compiled):
+    from numba import types
+
+    from numbarnn.cuda import product
+
+    at, size = types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 3)
+    running, factors = types.Array(types.int8, 1, "C"), (floats(2), at, floats(2), at)
+    for ptx in (
+        compiled(product._add_product, floats(2), at, *factors, size, running),
+        compiled(product._product_over_rows, floats(3), *factors, types.intp, running),
+    ):
+        assert_single_and_in_registers(ptx)
+        assert len(re.findall(r"fma\.rn\.f32", ptx)) >= product.EACH**2

@@ -1,0 +1,42 @@
+"""The three passes on the device against the naive reference, over the grid."""
+
+from __future__ import annotations
+
+from numpy.testing import assert_array_equal
+
+import numbarnn
+from numbarnn.cells.form import form_of
+from tests import grid
+from tests.cuda.device import adjoint, down, needs_device, run, tangent
+
+pytestmark = needs_device
+CELLS = [name for name in grid.CELLS if not form_of(numbarnn.cells.CELLS[name]).normalisation]
+
+
+@grid.over(cells=CELLS, specs=["one_of_everything", "small", "no_sequences", "no_steps"])
+def test_three_passes(case):
+    y, state, tape = run(case)
+    case.assert_close(down((y, state)), case.reference_forward)
+    case.assert_close(tangent(case, tape), case.reference_tangent)
+    cell_bar, x_bar, state_bar = adjoint(case, tape)
+    assert type(cell_bar) is type(case.cell)
+    case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
+
+
+@grid.over(cells=["elman_relu", "lstm", "gru"], specs=["equal_lengths", "saturated"], dtypes=["float32"])
+def test_larger(case):
+    test_three_passes(case)
+
+
+@grid.over(cells=["lstm", "gru_reset_before", "projected_lstm"], specs=["small"], dtypes=["float64"])
+def test_nothing_comes_from_past_a_length(case):
+    y, state, tape = run(case)
+    y, state = down((y, state))
+    _, x_bar, state_bar = adjoint(case, tape)
+    y_dot, _ = tangent(case, tape)
+    for outputs in (y, x_bar, y_dot):
+        assert_array_equal(outputs[~case.valid], 0)
+    empty = case.lengths == 0
+    for k in range(len(state)):
+        assert_array_equal(state[k][empty], case.state[k][empty])
+        assert_array_equal(state_bar[k][empty], case.state_bar[k][empty])
