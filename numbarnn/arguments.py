@@ -40,9 +40,11 @@ def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
 
 def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
     """Return all but the numbers themselves that decides whether an array will do."""
+    if isinstance(array, np.ndarray):
+        return type(array), array.shape, array.dtype, array.flags.carray
     if not _is_array(type(array), cuda):
         return type(array), None, None, False
-    return type(array), array.shape, array.dtype, _is_plain(array, cuda)
+    return type(array), array.shape, array.dtype, array.is_c_contiguous()
 
 
 @lru_cache(1024)
