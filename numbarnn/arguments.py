@@ -100,7 +100,7 @@ def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: An
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
-    if cuda and not _is_plain(array, cuda):
+    if cuda and not array.is_c_contiguous():
         raise ValueError(f"{name} must be C-contiguous as every CUDA array, got strides {array.strides}")
     return array if cuda else _plain(array)
 
@@ -114,10 +114,6 @@ def _is_array(kind, cuda):
 def _is_own(kind):
     """Return whether an array's type is one that kernels take, not a subclass."""
     return kind is np.ndarray or _is_array(kind, cuda=True)
-
-
-def _is_plain(array, cuda):
-    return array.is_c_contiguous() if cuda else array.flags.carray
 
 
 def _kind(cuda):
