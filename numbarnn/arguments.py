@@ -42,9 +42,11 @@ def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
 
 def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
     """Return all but the numbers themselves that decides whether an array will do."""
+    if isinstance(array, np.ndarray):
+        return type(array), array.shape, array.dtype, array.flags.carray
     if not _is_array(type(array), cuda):
         return type(array), None, None, False
-    return type(array), array.shape, array.dtype, _is_plain(array, cuda)
+    return type(array), array.shape, array.dtype, array.is_c_contiguous()
 
 
 @lru_cache(1024)
@@ -100,7 +102,7 @@ def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: An
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
-    if cuda and not _is_plain(array, cuda):
+    if cuda and not array.is_c_contiguous():
         raise ValueError(f"{name} must be C-contiguous as every CUDA array, got strides {array.strides}")
     return array if cuda else _plain(array)
 
@@ -114,10 +116,6 @@ def _is_array(kind, cuda):
 def _is_own(kind):
     """Return whether an array's type is one that kernels take, not a subclass."""
     return kind is np.ndarray or _is_array(kind, cuda=True)
-
-
-def _is_plain(array, cuda):
-    return array.is_c_contiguous() if cuda else array.flags.carray
 
 
 def _kind(cuda):

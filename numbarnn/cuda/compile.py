@@ -12,10 +12,24 @@ from numba.core import types
 from numba.extending import overload, register_jitable
 
 from numbarnn.cells import numbers
-from numbarnn.cuda.shim import cuda
+from numbarnn.cuda.shim import cuda, small_grids
 
-kernel = cuda.jit(cache=True)
 inline = register_jitable
+
+
+class Kernel:
+    """A function to launch: `kernel[configuration](*args)`."""
+
+    def __init__(self, function, *, cache=True) -> None:
+        self.py_func = function
+        self._compiled = cuda.jit(cache=cache)(function)
+
+    def __getitem__(self, configuration):
+        with small_grids():
+            return self._compiled[configuration]
+
+
+kernel = Kernel
 
 
 def by_cell(choose):
@@ -44,7 +58,7 @@ def kernel_for(cell, cached):
 
 @cache
 def _uncached(cached):
-    return cuda.jit(cached.py_func)
+    return Kernel(cached.py_func, cache=False)
 
 
 def _define(function) -> None:

@@ -6,6 +6,8 @@ With `NUMBA_ENABLE_CUDASIM=1` in the environment, numba-cuda runs kernels as Pyt
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,7 +18,16 @@ if find_spec("numba_cuda") is None:
 
 from numba import cuda  # numba-cuda stands in for the module of Numba's own, which is deprecated
 
-__all__ = ["SIMULATED", "as_device_array", "cuda", "empty", "free_bytes", "n_multiprocessors", "to_device"]
+__all__ = [
+    "SIMULATED",
+    "as_device_array",
+    "cuda",
+    "empty",
+    "free_bytes",
+    "n_multiprocessors",
+    "small_grids",
+    "to_device",
+]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
@@ -64,3 +75,19 @@ def free_bytes() -> float:
 def n_multiprocessors() -> int:
     """Return how many blocks the device runs side by side at the least."""
     return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+@contextmanager
+def small_grids() -> Iterator[None]:
+    """Let kernels be launched on few blocks without a warning: a small batch is no mistake."""
+    if SIMULATED:
+        yield
+        return
+    from numba.cuda.core import config  # noqa: PLC0415  (the simulator has none)
+
+    before = config.CUDA_LOW_OCCUPANCY_WARNINGS
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    try:
+        yield
+    finally:
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = before

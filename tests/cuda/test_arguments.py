@@ -167,3 +167,13 @@ def test_a_request_that_does_not_fit(cell, x, monkeypatch):
     ):
         with pytest.raises(MemoryError, match=r"needs [\d,]+ bytes .* 100 bytes free"):
             call()
+
+
+class Mine(numbarnn.LSTM):
+    """A cell of another package, whose kernels are not cached."""
+
+
+def test_a_cell_of_another_package(cell, x):
+    mine, own = (numbarnn.forward(up(kind(*cell)), up(x)) for kind in (Mine, numbarnn.LSTM))
+    assert mine.tape.cell_type is Mine
+    assert_same_bits(down(mine[:2]), down(own[:2]))
