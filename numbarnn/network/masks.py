@@ -23,7 +23,7 @@ _GAMMA = 0x9E3779B97F4A7C15
 """By how much the state of SplitMix64 (Steele, Lea and Flood 2014) moves on."""
 
 _STEPS = 2**16
-"""Probabilities are rounded to multiples of 2 ** -16, since 16 random bits decide; the means are exact for all that."""
+"""Probabilities are rounded to multiples of 2 ** -16, since 16 random bits decide."""
 
 
 class CellMasks(NamedTuple):
