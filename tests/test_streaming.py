@@ -26,7 +26,15 @@ def whole(case):
     return numbarnn.forward(case.cell, case.x, case.state, keep_tape=False)
 
 
-@grid.over(specs=["one_of_everything", "small", "no_sequences", "several_tiles", "wide"], dtypes=["float64"])
+SPECS = ["one_of_everything", "small", "no_sequences", "several_tiles", "wide"]
+OF_EACH_FORM = {"elman", "lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"}
+STEPPED = [
+    pytest.param(case, id=case.id, marks=() if case.name in OF_EACH_FORM else pytest.mark.slow)
+    for case in (grid.case(name, spec, "float64") for name in grid.CELLS for spec in SPECS)
+]
+
+
+@pytest.mark.parametrize("case", STEPPED)
 def test_steps_are_one_pass(case):
     stream = numbarnn.stream(case.cell, case.spec.B, case.state)
     y = [numbarnn.step(stream, x_t) for x_t in case.x]

@@ -12,9 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from numbarnn.cells.equations import inner_saved
-from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
-from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.compile import by_form, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.gradient import add_to_gradient, add_to_projection_bar
 from numbarnn.cpu.masks import masked
@@ -321,11 +320,7 @@ def _no_units(cell, n_units):
     return np.intp(0)
 
 
-def _by_form(condition, then, otherwise):
-    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
-
-
-_reverse_inner = _by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
-_reverse_projection = _by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)
-_transposed_projection = _by_form(lambda form: form.projection, _transposed, _no_projection)
-_within_step = _by_form(lambda form: form.projection or form.inner_gates, _units, _no_units)
+_reverse_inner = by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
+_reverse_projection = by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)
+_transposed_projection = by_form(lambda form: form.projection, _transposed, _no_projection)
+_within_step = by_form(lambda form: form.projection or form.inner_gates, _units, _no_units)

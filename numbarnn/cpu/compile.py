@@ -12,6 +12,8 @@ from functools import cache
 from numba import njit
 from numba.extending import overload
 
+from numbarnn.cells.form import form_of
+
 kernel = njit(cache=True, nogil=True, error_model="numpy")
 inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -30,6 +32,11 @@ def by_cell(choose):
         return choose(cell.instance_class).py_func
 
     return function
+
+
+def by_form(condition, then, otherwise):
+    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
+    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
 
 
 def kernel_for(cell, cached):

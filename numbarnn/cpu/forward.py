@@ -10,7 +10,7 @@ import numpy as np
 
 from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
-from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.compile import by_cell, by_form, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
 from numbarnn.cpu.modified import inner, project, step
@@ -107,11 +107,10 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
 def clear_past_ends(lengths, h, first, last):
     """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what stands there."""
     n_outputs, width = h.shape[2], lanes(h)
-    nothing = zero(load(h, (0, first, 0), n_outputs))
     for b in range(first, last):
         for t in range(lengths[b], h.shape[0] - 1):
             for j in range(0, n_outputs, width):
-                store(h, (t + 1, b, j), n_outputs - j, nothing)
+                store(h, (t + 1, b, j), n_outputs - j, zero(load(h, (t + 1, b, j), n_outputs - j)))
 
 
 @inline
@@ -253,12 +252,7 @@ def _choose_after_all_h(cell_class):
     return _add_inner if form.inner_gates else _project if form.projection else _nothing
 
 
-def _choose_rows_within_step(cell_class):
-    form = form_of(cell_class)
-    return _all_rows if form.inner_gates or form.projection else _no_rows
-
-
-_after_h = by_cell(lambda cell_class: _inner if form_of(cell_class).inner_gates else _step)
+_after_h = by_form(lambda form: form.inner_gates, _inner, _step)
 _after_all_h = by_cell(_choose_after_all_h)
-_keep_for_projection = by_cell(lambda cell_class: _keep if form_of(cell_class).projection else _keep_nothing)
-_rows_within_step = by_cell(_choose_rows_within_step)
+_keep_for_projection = by_form(lambda form: form.projection, _keep, _keep_nothing)
+_rows_within_step = by_form(lambda form: form.inner_gates or form.projection, _all_rows, _no_rows)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.form import form_of
-from numbarnn.cpu.compile import by_cell, inline
+from numbarnn.cpu.compile import by_form, inline
 from numbarnn.cpu.packing import PLAIN, panel_vectors
 from numbarnn.cpu.simd import lanes
 from numbarnn.cpu.tile import VECTORS, n_tiles, split, tile_add_transposed
@@ -84,14 +83,10 @@ def _in_one_product(form):
     return form.input_gates == form.outer_gates == tuple(range(form.n_gates))
 
 
-def _by_form(condition, then, otherwise):
-    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
-
-
-_add_inner_products = _by_form(lambda form: form.inner_gates, _add_u_products, _add_no_products)
+_add_inner_products = by_form(lambda form: form.inner_gates, _add_u_products, _add_no_products)
 
 # (cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end): W, R and b.
-add_to_gradient = _by_form(_in_one_product, _add_to_gradient_at_once, _add_to_gradient_by_rows)
+add_to_gradient = by_form(_in_one_product, _add_to_gradient_at_once, _add_to_gradient_by_rows)
 
 # (cell, projection_bar, inputs, outputs_bar, n_outputs, n_units, end): P and its bias.
-add_to_projection_bar = _by_form(lambda form: form.projection, _add_to_given_projection, _add_to_no_projection)
+add_to_projection_bar = by_form(lambda form: form.projection, _add_to_given_projection, _add_to_no_projection)

@@ -14,7 +14,7 @@ import numpy as np
 from numbarnn.cells.form import form_of
 from numbarnn.cells.form import n_units as units_of
 from numbarnn.cells.numbers import zero
-from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.compile import by_cell, by_form, inline, kernel
 from numbarnn.cpu.rows import centre, centred
 from numbarnn.cpu.simd import lanes, load, store, store_down
 from numbarnn.cpu.tile import VECTORS
@@ -211,11 +211,7 @@ def _by_projection(*choices):
     return by_cell(lambda cell_class: choices[len(form_of(cell_class).projection)])
 
 
-def _by_normalisation(then, otherwise):
-    return by_cell(lambda cell_class: then if form_of(cell_class).normalisation else otherwise)
-
-
-_multiplied = _by_normalisation(_centred, _as_it_is)
-_finish_gradient = _by_normalisation(_centre_gradient, _leave_gradient)
+_multiplied = by_form(lambda form: form.normalisation, _centred, _as_it_is)
+_finish_gradient = by_form(lambda form: form.normalisation, _centre_gradient, _leave_gradient)
 pack_projection = _by_projection(_pack_none, _pack_without_bias, _pack_with_bias)
 _unpack_projection = _by_projection(_unpack_none, _unpack_without_bias, _unpack_with_bias)

@@ -5,8 +5,8 @@ h stands among the outputs, unless these are projections of the units' own; the 
 
 from __future__ import annotations
 
-from numbarnn.cells.form import form_of, n_memory
-from numbarnn.cpu.compile import by_cell, inline
+from numbarnn.cells.form import n_memory
+from numbarnn.cpu.compile import by_form, inline
 from numbarnn.cpu.simd import load, store
 from numbarnn.cpu.units import load_memory, store_units
 
@@ -33,10 +33,10 @@ def _store_apart(cell, h, h_at, memory, memory_at, count, state, saved):
 
 
 # (cell, h, h_at, memory, memory_at, count): the state, or its tangent or adjoint, as the equations have it.
-load_state = by_cell(lambda cell_class: _load_apart if form_of(cell_class).projection else _load_with_h)
+load_state = by_form(lambda form: form.projection, _load_apart, _load_with_h)
 
 # (cell, h, h_at, memory, memory_at, count, state, saved): the other way, and behind the memory what the step saved.
-store_state = by_cell(lambda cell_class: _store_apart if form_of(cell_class).projection else _store_with_h)
+store_state = by_form(lambda form: form.projection, _store_apart, _store_with_h)
 
 
 def put_state(cell, state, h, memory):

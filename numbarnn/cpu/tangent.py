@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbarnn.cells.equations import inner_saved
-from numbarnn.cells.form import form_of
-from numbarnn.cpu.compile import by_cell, inline, kernel
+from numbarnn.cpu.compile import by_form, inline, kernel
 from numbarnn.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.cpu.masks import masked, room_to_see, see
 from numbarnn.cpu.modified import inner_tangent, project
@@ -213,5 +212,5 @@ def _project_nothing(cell, projection, projection_dot, u, u_dot, lengths, record
     pass
 
 
-_add_inner = by_cell(lambda cell_class: _add_inner_product if form_of(cell_class).inner_gates else _add_nothing)
-_project = by_cell(lambda cell_class: _project_outputs if form_of(cell_class).projection else _project_nothing)
+_add_inner = by_form(lambda form: form.inner_gates, _add_inner_product, _add_nothing)
+_project = by_form(lambda form: form.projection, _project_outputs, _project_nothing)
