@@ -130,7 +130,12 @@ def test_exponents_at_a_fixed_point_of_tanh():
     assert_allclose(exponents[0], np.sort(np.log(np.abs(np.linalg.eigvals(R))))[::-1], rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", ["elman", "leaky_elman", "lstm", "peephole_lstm", "layer_norm_lstm", "gru"])
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("leaky_elman", "peephole_lstm", "layer_norm_lstm", "gru")
+]
+
+
+@pytest.mark.parametrize("name", ["elman", "lstm", *OTHERS])
 def test_their_sum_is_the_mean_logarithm_of_the_jacobians_determinant(name):
     cell, x, state = draw(numbarnn.cells.CELLS[name], n_units=4, shape=(12, 2))
     exponents = lyapunov_exponents(cell, x, state, n_warmup=0)

@@ -27,9 +27,8 @@ def whole(case):
 
 
 SPECS = ["one_of_everything", "small", "no_sequences", "several_tiles", "wide"]
-OF_EACH_FORM = {"elman", "lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"}
 STEPPED = [
-    pytest.param(case, id=case.id, marks=() if case.name in OF_EACH_FORM else pytest.mark.slow)
+    pytest.param(case, id=case.id, marks=() if case.name in grid.OF_EACH_FORM else pytest.mark.slow)
     for case in (grid.case(name, spec, "float64") for name in grid.CELLS for spec in SPECS)
 ]
 
@@ -41,7 +40,7 @@ def test_steps_are_one_pass(case):
     assert_same_bits((np.array(y), stream.state), whole(case)[:2])
 
 
-@grid.over(["elman", "lstm"], specs=["small"])
+@grid.over(["elman", "lstm"], specs=["small"], dtypes=["float64"])
 def test_in_compiled_code(case):
     stream, y = numbarnn.stream(case.cell, case.spec.B, case.state), np.empty_like(case.y_bar)
     run_compiled(stream, case.x, y)

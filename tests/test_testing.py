@@ -115,6 +115,7 @@ def test_theta_is_taken():
         taylor_test(Squares(), X, theta=theta)
 
 
+@pytest.mark.slow  # CONTRIBUTING's own cell, in test_documents.py, is another one
 def test_a_users_own_cell():
     rng = np.random.default_rng(0)
     cell = Leaky(rng.standard_normal((2, 5)), rng.standard_normal((5, 5)), rng.standard_normal(5))

@@ -22,7 +22,8 @@ def enter(problem: Problem, n_threads: int) -> Contender:  # noqa: ARG001  (`lim
     step = STEPS[type(problem.cell).__name__]
 
     def run(cell, x, state):
-        a = x @ cell.W + cell.b[: cell.W.shape[1]]
+        a = _layer_norm(x @ cell.W) * cell.gain_x if hasattr(cell, "gain_x") else x @ cell.W
+        a = a + cell.b[: cell.W.shape[1]]
         state, y = jax.lax.scan(lambda state, a_t: _with_output(step(cell, a_t, *state)), state, a)
         return y, state
 
@@ -136,14 +137,43 @@ def _gru_reset_before(cell, a, h):
     return ((1 - z) * jnp.tanh(n + (r * h) @ inner) + z * h,)
 
 
+def _jordan(cell, a, y):
+    import jax.numpy as jnp
+
+    return (jnp.tanh(a + y @ cell.R) @ cell.P + cell.b_P,)
+
+
+def _projected_lstm(cell, a, h, c):
+    m, c = _lstm(cell, a, h, c)
+    return m @ cell.P, c
+
+
+def _layer_norm_lstm(cell, a, h, c):
+    import jax
+    import jax.numpy as jnp
+
+    i, f, g, o = _split(a + cell.gain_h * _layer_norm(h @ cell.R), 4)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(cell.gain_c * _layer_norm(c) + cell.b_c), c
+
+
+def _layer_norm(z):
+    import jax
+
+    return jax.nn.standardize(z, axis=-1, epsilon=1e-5)
+
+
 STEPS = {
     "Elman": _elman,
     "ElmanReLU": _elman_relu,
     "LeakyElman": _leaky_elman,
+    "Jordan": _jordan,
     "LSTM": _lstm,
     "PeepholeLSTM": _peephole_lstm,
     "CoupledLSTM": _coupled_lstm,
     "CoupledPeepholeLSTM": _coupled_peephole_lstm,
+    "ProjectedLSTM": _projected_lstm,
+    "LayerNormLSTM": _layer_norm_lstm,
     "GRU": _gru,
     "GRUResetBefore": _gru_reset_before,
 }
