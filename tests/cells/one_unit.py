@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 from numbarnn.cells import equations
 from numbarnn.cells.form import form_of
 from numbarnn.cells.normalisation import slope
@@ -85,7 +88,9 @@ def adjoint(cell, x, before, state, saved, state_bar):
 def normalised_step(cell, x, before):
     W, R, b, gain_x, gain_h, *p = cell
     z_x, z_h = product(x, centred(W)), product(before[0], centred(R))
-    a = [sum(parts) for parts in zip(b, scaled(gain_x, normalised(z_x)), scaled(gain_h, normalised(z_h)), strict=True)]
+    a = [
+        total(parts) for parts in zip(b, scaled(gain_x, normalised(z_x)), scaled(gain_h, normalised(z_h)), strict=True)
+    ]
     (o, c), saved = equations.step(cell, tuple(a), before, ())
     (v,) = normalised(centred([c]))
     return (equations.output(cell, o, v, tuple(p)), c), (*saved, *z_h)
@@ -102,7 +107,7 @@ def normalised_tangent(cell, x, before, state, saved, cell_dot, x_dot, before_do
         z = product(u, centred(M))
         z_dot = added(product(u_dot, centred(M)), product(u, centred(M_dot)))
         parts += [scaled(gain_dot, normalised(z)), scaled(gain, along(z, z_dot))]
-    a_dot = tuple(sum(numbers) for numbers in zip(*parts, strict=True))
+    a_dot = tuple(total(numbers) for numbers in zip(*parts, strict=True))
     o_dot, c_dot = equations.tangent(cell, saved[:4], before, state, a_dot, before_dot, (), ())
     (v,), (v_dot,) = normalised(centred([state[1]])), along(centred([state[1]]), centred([c_dot]))
     return equations.output_tangent(cell, saved[0], v, o_dot, v_dot, tuple(p), tuple(p_dot)), c_dot
@@ -120,7 +125,7 @@ def normalised_adjoint(cell, x, before, state, saved, state_bar):
         z = product(u, centred(M))
         z_bar = along(z, scaled(gain, a_bar))
         gain_bar = scaled(a_bar, normalised(z))
-        bars.append((centred(product(u, z_bar)), gain_bar, sum(scaled(z_bar, centred(M)))))
+        bars.append((centred(product(u, z_bar)), gain_bar, total(scaled(z_bar, centred(M)))))
     (W_bar, gain_x_bar, x_bar), (R_bar, gain_h_bar, h_before_bar) = bars
     return type(cell)(W_bar, R_bar, a_bar, gain_x_bar, gain_h_bar, *p_bar), x_bar, (h_before_bar, c_before_bar)
 
@@ -137,8 +142,13 @@ def added(values, others):
     return [a + b for a, b in zip(values, others, strict=True)]
 
 
+def total(values):
+    """The sum, not begun with a zero that is an integer: to NumPy 1 that and a float32 are a float64."""
+    return reduce(add, values)
+
+
 def mean(values):
-    return sum(values) * type(values[0])(1 / len(values))
+    return total(values) * type(values[0])(1 / len(values))
 
 
 def centred(values):
