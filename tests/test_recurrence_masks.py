@@ -110,7 +110,10 @@ def test_adjoint(case):
 @over()
 def test_derivatives(case):
     assert case.certify(dot_test, rtol=1e-12) <= 1e-12
-    assert case.certify(taylor_test, step=1e-5) >= 1.9
+    if (
+        case.clip is None or case.spec_name not in grid.LARGE
+    ):  # of many thousand numbers one may be next to the clip's kink
+        assert case.certify(taylor_test, step=1e-5) >= 1.9
 
 
 @over(specs=["small", "several_tiles", "long"])
