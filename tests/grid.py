@@ -52,6 +52,7 @@ SPECS = {
 }
 LARGE = {"several_tiles", "wide"}
 OF_EACH_FORM = {"elman", "lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"}
+QUICK = OF_EACH_FORM | {"gru", "peephole_lstm"}
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 
@@ -186,8 +187,9 @@ def over(cells=CELLS, specs=SPECS, dtypes=DTYPES):
 def marks(case):
     """Leave out what mostly compiles once more, or computes a long reference: the kernels know no cell by name.
 
-    So three cells tell in float32, and one of each form where there are several tiles.
+    So three cells tell in float32 and some more in float64, one of each form where there are several tiles.
     """
-    if case.dtype == "float64":
-        return () if case.name in OF_EACH_FORM or case.spec_name not in LARGE else pytest.mark.slow
-    return () if case.name in ("elman", "lstm", "gru") else pytest.mark.slow
+    quick = QUICK if case.dtype == "float64" else ("elman", "lstm", "gru")
+    if case.dtype == "float64" and case.spec_name in LARGE:
+        quick = OF_EACH_FORM
+    return () if case.name in quick else pytest.mark.slow

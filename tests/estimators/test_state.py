@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.cells import CELLS
+from tests.grid import QUICK
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((9, 12, 2))
@@ -24,7 +25,13 @@ def regressor(**options):
     return model.fit(X, X[:, :, 0] if options.get("return_sequences") else X[:, -1])
 
 
-@pytest.mark.parametrize(("cell", "dtype"), [(cell, DTYPES.get(cell, "float64")) for cell in CELLS])
+@pytest.mark.parametrize(
+    ("cell", "dtype"),
+    [
+        pytest.param(cell, DTYPES.get(cell, "float64"), marks=() if cell in QUICK else pytest.mark.slow)
+        for cell in CELLS
+    ],
+)
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_parts_give_what_the_whole_gives(cell, dtype, return_sequences):
     model = regressor(cell=cell, dtype=dtype, return_sequences=return_sequences)
