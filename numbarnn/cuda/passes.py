@@ -33,8 +33,13 @@ from numbarnn.cuda.state import put_state, take_state
 from numbarnn.tape import Tape
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, masks, clip):
-    """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T."""
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks, clip):
+    """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
+
+    The outputs are held for all steps whether they are wanted or not.
+    """
+    if masks is not None:
+        raise ValueError("masks must be None on a CUDA device")
     if tape_bytes is not None:
         raise ValueError("tape_mb is for arrays in the processor's memory; on a CUDA device the whole tape is kept")
     if clip is not None:

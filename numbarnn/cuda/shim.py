@@ -21,6 +21,7 @@ from numba import cuda  # numba-cuda stands in for the module of Numba's own, wh
 __all__ = [
     "SIMULATED",
     "as_device_array",
+    "check_device",
     "cuda",
     "empty",
     "free_bytes",
@@ -54,9 +55,9 @@ def as_device_array(array: Any) -> Any:
     return cuda.as_cuda_array(array)
 
 
-def to_device(array: np.ndarray) -> Any:
-    """Return a copy of an array on the device."""
-    return cuda.to_device(np.ascontiguousarray(array))
+def to_device(array: Any) -> Any:
+    """Return a copy of an array on the device, or the array if it is there already."""
+    return array if hasattr(array, "__cuda_ndarray__") else cuda.to_device(np.ascontiguousarray(array))
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:

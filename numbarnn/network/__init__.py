@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbarnn.network.checks import check_on_device
 from numbarnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from numbarnn.network.masks import NetworkMasks, draw_masks
 from numbarnn.network.network import Network
@@ -10,6 +11,7 @@ from numbarnn.network.parameters import Parameters
 from numbarnn.network.prediction import predict, predict_on
 from numbarnn.network.regularization import Regularization
 from numbarnn.network.results import Tape
+from numbarnn.network.room import bytes_on_device
 from numbarnn.network.truncation import checked_truncation, evaluate_windows, truncated_objective
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "Tape",
+    "bytes_on_device",
+    "check_on_device",
     "checked_truncation",
     "draw_masks",
     "evaluate",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import checked_state
+from numbarnn.arguments import checked_state, on_cuda
+from numbarnn.cells.form import form_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -39,13 +40,17 @@ def checked_batch(
     Raises
     ------
     ValueError
-        If x or the lengths have another shape or dtype, or a length is out of range.
+        If x or the lengths have another shape or dtype, a length is out of range, or x is a CUDA array and the network
+        none for a device.
     """
     if x.ndim != 3 or x.shape[2] != network.n_inputs or x.dtype != dtype:
         raise ValueError(
             f"x must have the shape (T, B, {network.n_inputs}) and the dtype {dtype}, got {x.shape} and {x.dtype}"
         )
-    x = np.require(x, requirements=("C", "W"))
+    if on_cuda(x):
+        check_on_device(network)
+    else:
+        x = np.require(x, requirements=("C", "W"))
     if lengths is None:
         return x, None
     checked = np.require(lengths, requirements=("C", "W"))
@@ -53,9 +58,21 @@ def checked_batch(
         raise ValueError(
             f"lengths must be {x.shape[1]} integers, one per sequence, got {checked.shape} of {checked.dtype}"
         )
-    if checked.size and not 0 <= checked.min() <= checked.max() <= len(x):
-        raise ValueError(f"lengths must lie in 0 .. {len(x)}, got {checked.min()} .. {checked.max()}")
+    if checked.size and not 0 <= checked.min() <= checked.max() <= x.shape[0]:
+        raise ValueError(f"lengths must lie in 0 .. {x.shape[0]}, got {checked.min()} .. {checked.max()}")
     return x, checked.astype(np.intp, copy=False)
+
+
+def check_on_device(network: Network) -> None:
+    """Refuse a network that the CUDA kernels cannot run, naming the setting."""
+    settings = network.regularization
+    missing = {"recurrent_dropout": 0, "zoneout": 0, "clip": None}
+    for name, default in missing.items():
+        if np.any(getattr(settings, name)):
+            raise ValueError(f"{name} must be {default} on a CUDA device, got {getattr(settings, name)!r}")
+    kind: Any = network.cell
+    if form_of(kind).normalisation:
+        raise ValueError(f"cell must be one without normalisation on a CUDA device, got {kind.__name__}")
 
 
 def checked_masks(network: Network, masks: NetworkMasks | None, x: Array) -> tuple[LayerMasks, ...] | None:

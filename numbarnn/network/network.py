@@ -387,11 +387,12 @@ class Network:
     def _readout_shape(self) -> tuple[int, int]:
         return self.hidden_layer_sizes[-1] * len(self.directions), self.n_outputs
 
-    def _check_theta(self, theta: Array) -> None:
-        if not isinstance(theta, np.ndarray) or theta.dtype not in (np.float32, np.float64):
+    def _check_theta(self, theta: Any) -> None:
+        cuda = hasattr(theta, "__cuda_ndarray__")
+        if not (cuda or isinstance(theta, np.ndarray)) or theta.dtype not in (np.float32, np.float64):
             kind = getattr(theta, "dtype", type(theta).__name__)
             raise TypeError(f"theta must be an array of float32 or float64, got {kind}")
         if theta.shape != (self.n_parameters,):
             raise ValueError(f"theta must have the shape ({self.n_parameters},), got {theta.shape}")
-        if not theta.flags.c_contiguous:
+        if not (theta.is_c_contiguous() if cuda else theta.flags.c_contiguous):
             raise ValueError("theta must be contiguous, got a strided view")

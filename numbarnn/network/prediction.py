@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbarnn.arguments import on_cuda
 from numbarnn.data import Sequences, bounded_batches, time_major
+from numbarnn.devices import to_device, to_host
 from numbarnn.network.checks import checked_states
 from numbarnn.network.objective import valid_rows
 
@@ -36,7 +38,8 @@ def predict(
     network : Network
     theta : ndarray of shape (P,), or Parameters
     sequences : Sequences
-        The n sequences, in the dtype of theta.
+        The n sequences, in the dtype of theta. Theirs and the parameters' arrays may be on a CUDA device, where the
+        network runs then.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
 
@@ -44,7 +47,7 @@ def predict(
     -------
     z : ndarray of shape (n, K), or (sum of lengths, K) if the network returns sequences
         Readout before the output activation, in the order of the sequences (and of their steps). A row
-        does not depend on the others, to the bit.
+        does not depend on the others, to the bit. It is in the processor's memory wherever the sequences are.
     """
 
     def run(parameters: Parameters, x: Array, lengths: Array | None, indices: Array) -> Array:  # noqa: ARG001
@@ -84,7 +87,10 @@ def predict_on(
 
     def run(parameters: Parameters, x: Array, lengths: Array | None, indices: Array) -> Array:
         before = None if state is None else tuple(tuple(part[indices] for part in layer) for layer in state)
+        if on_cuda(x):
+            before = to_device(before)
         z, after = network.advance(parameters, x, lengths, before, n_jobs=n_jobs)
+        after = to_host(after)
         if not final:
             final.extend(tuple(np.empty((n_sequences, *part.shape[1:]), part.dtype) for part in la) for la in after)
         for whole, layer in zip(final, after, strict=True):
@@ -108,7 +114,7 @@ def _by_batches(
         x, lengths = time_major(sequences, indices)
         z = run(parameters, x, lengths, indices)
         order.append(indices)
-        outputs.append(valid_rows(z, lengths) if network.return_sequences else z)
+        outputs.append(to_host(valid_rows(z, lengths) if network.return_sequences else z))
     permutation = np.concatenate(order)
     inverse = np.argsort(permutation)
     rows = np.concatenate(outputs)
