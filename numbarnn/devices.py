@@ -47,7 +47,7 @@ def check_room(n_bytes: float) -> None:
 
 
 def to_device(tree: Any) -> Any:
-    """Return a tree of tuples with copies of its NumPy arrays on the CUDA device; all else stays as it is.
+    """Return a tree of tuples or lists with copies of its NumPy arrays on the CUDA device; all else stays as it is.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def to_device(tree: Any) -> Any:
 
 
 def to_host(tree: Any) -> Any:
-    """Return a tree of tuples with NumPy copies of its device arrays; all else stays as it is."""
+    """Return a tree of tuples or lists with NumPy copies of its device arrays; all else stays as it is."""
     return _each(lambda array: array.copy_to_host() if on_cuda(array) else array, tree)
 
 
@@ -74,7 +74,7 @@ def host_copy(array: Any) -> np.ndarray:
 def _each(change: Any, tree: Any) -> Any:
     if isinstance(tree, np.ndarray) or on_cuda(tree):
         return change(tree)
-    if not isinstance(tree, tuple):
+    if not isinstance(tree, tuple | list):
         return tree
     branches = [_each(change, branch) for branch in tree]
     return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)

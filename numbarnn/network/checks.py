@@ -10,7 +10,7 @@ from numbarnn.arguments import checked_state, on_cuda
 from numbarnn.cells.form import form_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.network.masks import LayerMasks, NetworkMasks
     from numbarnn.network.network import Network
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def checked_batch(
-    network: Network, x: Array, lengths: ArrayLike | None, dtype: DTypeLike
+    network: Network, x: Array, lengths: ArrayLike | None, theta: Array
 ) -> tuple[Array, NDArray[np.intp] | None]:
     """Return a batch as the passes take it, contiguous and in range.
 
@@ -29,8 +29,8 @@ def checked_batch(
     network : Network
     x : ndarray of shape (T, B, I)
     lengths : array-like of int of shape (B,), or None
-    dtype : dtype
-        That of the parameters, which x must have.
+    theta : ndarray of shape (P,)
+        The parameters, whose dtype x must have; both are NumPy arrays, or both CUDA arrays.
 
     Returns
     -------
@@ -39,10 +39,16 @@ def checked_batch(
 
     Raises
     ------
+    TypeError
+        If theta and x are not in the same place.
     ValueError
         If x or the lengths have another shape or dtype, a length is out of range, or x is a CUDA array and the network
         none for a device.
     """
+    dtype = theta.dtype
+    if on_cuda(x) != on_cuda(theta):
+        where = ["a CUDA array" if on_cuda(array) else "a NumPy array" for array in (theta, x)]
+        raise TypeError("theta and x must both be NumPy arrays or both CUDA arrays, got {} and {}".format(*where))
     if x.ndim != 3 or x.shape[2] != network.n_inputs or x.dtype != dtype:
         raise ValueError(
             f"x must have the shape (T, B, {network.n_inputs}) and the dtype {dtype}, got {x.shape} and {x.dtype}"

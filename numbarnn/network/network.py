@@ -241,7 +241,7 @@ class Network:
             If shapes or dtypes do not fit together.
         """
         parameters = self.parameters(theta)
-        x, lengths = checked_batch(self, x, lengths, parameters.theta.dtype)
+        x, lengths = checked_batch(self, x, lengths, parameters.theta)
         return passes.forward(
             self,
             parameters,
@@ -301,7 +301,7 @@ class Network:
         if self.bidirectional:
             raise ValueError("A network that reads in both directions has no state to go on from.")
         parameters = self.parameters(theta)
-        x, lengths = checked_batch(self, x, lengths, parameters.theta.dtype)
+        x, lengths = checked_batch(self, x, lengths, parameters.theta)
         if state is not None:
             state = checked_states(parameters, state, x.shape[1])
         return passes.advance(self, parameters, x, lengths, state, n_threads=resolve_threads(n_jobs))

@@ -117,7 +117,7 @@ def objective(
     2.0
     """
     parameters = network.parameters(theta)
-    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbarnn.arguments import on_cuda
+from numbarnn.cpu import batches
 from numbarnn.data import Sequences, bounded_batches, time_major
-from numbarnn.devices import to_device, to_host
+from numbarnn.devices import beside, to_device, to_host
 from numbarnn.network.checks import checked_states
 from numbarnn.network.objective import valid_rows
 
@@ -83,12 +84,12 @@ def predict_on(
     n_sequences, parameters = len(sequences.lengths), network.parameters(theta)
     final: list[tuple[Array, ...]] = []
     if state is not None:
+        state = to_device(state) if on_cuda(sequences.values) else state
         state = checked_states(parameters, state, n_sequences)
 
     def run(parameters: Parameters, x: Array, lengths: Array | None, indices: Array) -> Array:
-        before = None if state is None else tuple(tuple(part[indices] for part in layer) for layer in state)
-        if on_cuda(x):
-            before = to_device(before)
+        rows = beside(x, batches)
+        before = None if state is None else tuple(tuple(rows.take(part, indices) for part in layer) for layer in state)
         z, after = network.advance(parameters, x, lengths, before, n_jobs=n_jobs)
         after = to_host(after)
         if not final:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks
@@ -113,7 +113,9 @@ def truncated_objective(
     """
     truncation = checked_truncation(network, truncation)
     parameters = network.parameters(theta)
-    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
+    if on_cuda(x):
+        raise ValueError(f"truncation must be None for CUDA arrays, got {truncation!r}")
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     settings: dict[str, Any] = {
