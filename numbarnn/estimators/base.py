@@ -146,7 +146,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         ValueError, TypeError
             If X, y, the weights or a parameter are not as described, or the training diverges.
         MemoryError
-            If the network is too large.
+            If the network is too large, or what the training needs does not fit on the CUDA device.
+        ImportError, RuntimeError
+            If numba-cuda or a GPU is missing for `device='cuda'`.
         """
         return self._become(copy.copy(self)._learn(X, y, sample_weight))
 

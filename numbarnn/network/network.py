@@ -38,6 +38,7 @@ class Network:
     In both directions (Schuster and Paliwal 1997) a layer has a second cell that reads each sequence from
     its last valid step to its first; the features of the two stand side by side, forward first. On last
     states the readout sees the forward cell after the last valid step and the backward one after the first.
+    The arrays are NumPy's, or device arrays of numba-cuda all of them; the results are where the arguments were.
 
     Parameters
     ----------

@@ -174,11 +174,10 @@ def add_penalty(network: Network, parameters: Parameters, value: Any, theta_bar:
     """Return a loss with the L2 penalty of all weights but the biases, and add its gradient to theta_bar in place."""
     kernels = beside(theta_bar, penalty)
     added = kernels.add_penalty(parameters.theta, theta_bar, network.layout.n_weights, alpha)
-    if not math.isfinite(value):
-        raise ValueError(
-            f"The loss is {float(value)}, not finite. Scale the inputs and targets, or lower the learning rate."
-        )
-    return float(value) + float(added)
+    mean = float(value)
+    if not math.isfinite(mean):
+        raise ValueError(f"The loss is {mean}, not finite. Scale the inputs and targets, or lower the learning rate.")
+    return mean + float(added)
 
 
 def valid_rows(z: Array, lengths: Array | None) -> Array:
