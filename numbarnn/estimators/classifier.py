@@ -126,8 +126,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     dtype : {'float32', 'float64'} or None, default=None
         Precision of all computations. None takes that of X: float32 stays, all else becomes float64.
     device : {'cpu', 'cuda'}, default='cpu'
-        Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches and
-        dropped numbers, so their fits agree to rounding, and a fitted estimator can go on on either. 'cuda' needs an
+        Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
+        and dropped numbers, so their fits agree to rounding, and either goes on from the other's. 'cuda' needs an
         NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `truncation`, `tape_mb`, `clip`, `zoneout` and
         `recurrent_dropout`, and no cell with normalisation.
     n_jobs : int or None, default=None
