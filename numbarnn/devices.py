@@ -55,7 +55,7 @@ def to_device(tree: Any) -> Any:
         If they do not fit.
     """
     needed: list[int] = []
-    _each(lambda array: needed.append(array.nbytes), tree)
+    _each(lambda array: None if on_cuda(array) else needed.append(array.nbytes), tree)
     if needed:
         check_room(sum(needed))
     return _each(lambda array: _shim().to_device(array), tree)
