@@ -21,7 +21,6 @@ from numba import cuda  # numba-cuda stands in for the module of Numba's own, wh
 __all__ = [
     "SIMULATED",
     "as_device_array",
-    "check_device",
     "cuda",
     "empty",
     "free_bytes",
