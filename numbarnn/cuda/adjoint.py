@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from numbarnn.cells.equations import adjoint as step_adjoint
 from numbarnn.cells.equations import inner_adjoint, inner_saved
-from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cuda.compile import by_form, inline, kernel
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
@@ -192,5 +191,5 @@ def inner_states(cell, lengths, h, record, n_memory, u):
             u[t, b, unit] = inner_saved(cell, saved, load_state(cell, h, (t, b, unit), record, (t, b, 0, unit)))
 
 
-_reverse_inner = by_cell(lambda c: _reverse_product if form_of(c).inner_gates else _reverse_nothing)
-_reverse_projection = by_cell(lambda c: _reverse_outputs if form_of(c).projection else _reverse_no_outputs)
+_reverse_inner = by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
+_reverse_projection = by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)

@@ -12,6 +12,7 @@ from numba.core import types
 from numba.extending import overload, register_jitable
 
 from numbarnn.cells import numbers
+from numbarnn.cells.form import form_of
 from numbarnn.cuda.shim import cuda, small_grids
 
 inline = register_jitable
@@ -46,6 +47,11 @@ def by_cell(choose):
         return choose(cell.instance_class)
 
     return function
+
+
+def by_form(condition, then, otherwise):
+    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
+    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
 
 
 def kernel_for(cell, cached):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from numbarnn.cells.equations import inner, step
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cuda.compile import by_cell, by_form, inline, kernel
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
@@ -142,6 +142,6 @@ def _choose_after_all_h(cell_class):
     return _add_inner if form.inner_gates else _project if form.projection else _nothing
 
 
-_after_h = by_cell(lambda cell_class: _inner if form_of(cell_class).inner_gates else _step)
+_after_h = by_form(lambda form: form.inner_gates, _inner, _step)
 _after_all_h = by_cell(_choose_after_all_h)
-_keep = by_cell(lambda cell_class: _keep_m if form_of(cell_class).projection else _keep_h)
+_keep = by_form(lambda form: form.projection, _keep_m, _keep_h)

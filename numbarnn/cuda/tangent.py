@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from numbarnn.cells.equations import inner_tangent
 from numbarnn.cells.equations import tangent as step_tangent
-from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cuda.compile import by_form, inline, kernel
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
@@ -214,6 +213,6 @@ def _keep_m(cell, before_dot, u_dot, unit, state_dot):
     u_dot[unit] = state_dot[0]
 
 
-_add_inner = by_cell(lambda c: _add_inner_product if form_of(c).inner_gates else _add_nothing)
-_project = by_cell(lambda c: _project_outputs if form_of(c).projection else _project_nothing)
-_keep = by_cell(lambda c: _keep_m if form_of(c).projection else _keep_h)
+_add_inner = by_form(lambda form: form.inner_gates, _add_inner_product, _add_nothing)
+_project = by_form(lambda form: form.projection, _project_outputs, _project_nothing)
+_keep = by_form(lambda form: form.projection, _keep_m, _keep_h)
