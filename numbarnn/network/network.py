@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cells.form import form_of
 from numbarnn.cells.initial import glorot_uniform
 from numbarnn.cpu.threads import resolve_threads
@@ -250,7 +250,7 @@ class Network:
             lengths,
             masks=checked_masks(self, masks, x),
             keep_tape=keep_tape,
-            tape_bytes=checked_tape_bytes(tape_mb),
+            tape_bytes=checked_tape_bytes(tape_mb, cuda=on_cuda(x)),
             n_threads=resolve_threads(n_jobs),
         )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cpu import batches, penalty
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.devices import beside
@@ -120,7 +120,7 @@ def objective(
     x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb, cuda=on_cuda(x))
     return evaluate(network, loss, parameters, batch, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
 
 
