@@ -75,9 +75,6 @@ def test_it_goes_on_here_and_there():
 REFUSED = {
     "tape_mb": 1.0,
     "truncation": (2, 2),
-    "clip": 1.0,
-    "zoneout": 0.1,
-    "recurrent_dropout": 0.1,
     "cell": "layer_norm_lstm",
 }
 
