@@ -23,11 +23,16 @@ FITS = {
     "labels": (RNNClassifier(**QUICK, cell="elman"), X, np.column_stack([labels(X), 1 - labels(X)])),
     "numbers": (RNNRegressor(**QUICK, solver="sgd", max_norm=0.1, learn_initial_state=True), X, numbers(X)),
     "steps": (
-        RNNRegressor(**QUICK | {"hidden_layer_sizes": (3, 2)}, bidirectional=True, return_sequences=True, dropout=0.2),
+        RNNRegressor(
+            **QUICK | {"hidden_layer_sizes": (3, 2), "batch_size": 8},
+            bidirectional=True,
+            return_sequences=True,
+            dropout=0.2,
+        ),
         X,
         [x[:, 0] for x in X],
     ),
-    "equal": (RNNRegressor(**QUICK, cell="gru"), np.stack([x[:2] for x in X]).astype("float32"), numbers(X)),
+    "equal": (RNNRegressor(**QUICK), np.stack([x[:2] for x in X]).astype("float32"), numbers(X)),
 }
 
 

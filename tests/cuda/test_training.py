@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn import Elman, LayerNormLSTM
+from numbarnn import LSTM, Elman, LayerNormLSTM
 from numbarnn.data import Sequences
 from numbarnn.network import Network, Regularization, SquaredError
 from numbarnn.training import SGD, Adam, Examples, Validation
@@ -42,20 +42,20 @@ def assert_same(ours, expected):
 SETTINGS = {
     "adam, clipped": {"max_norm": 0.1, "examples": examples_of(weights=np.linspace(0.5, 2, 12))},
     "momentum": {"make_state": lambda: state_of(SGD), "shuffle": False},
-    "converged": {"make_state": lambda: state_of(learning_rate=1e-7, n_iter_no_change=1)},
+    "converged": {"make_state": lambda: state_of(learning_rate=1e-9, n_iter_no_change=0)},
 }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_same_training(name):
-    expected, ours = both(**SETTINGS[name], max_iter=3)
+    expected, ours = both(**SETTINGS[name], max_iter=2)
     assert_same(ours, expected)
-    assert_same(*(run(state=state, device="cuda", max_iter=1) for state in (expected, ours)))  # it goes on
+    assert ours.outcome == ("converged" if name == "converged" else "max_iter")
 
 
 def test_one_target_a_step_and_dropout():
     settings = Regularization(0.3, 0.2, 0.2, 0.2, zoneout=0.1, clip=2.0)
-    network = Network(Elman, 2, (3,), 1, bidirectional=True, return_sequences=True, regularization=settings)
+    network = Network(LSTM, 2, (3,), 1, bidirectional=True, return_sequences=True, regularization=settings)
     sequences = examples_of(n=6).sequences
     examples = Examples(sequences, Sequences(sequences.values[:, :1].copy(), sequences.lengths))
     settings = {"network": network, "loss": SquaredError(), "examples": examples, "max_iter": 2}
