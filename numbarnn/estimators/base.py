@@ -25,7 +25,7 @@ from numbarnn.devices import check_cuda, to_device
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.examples import read_examples, rows_of, split, target_rows, with_rows
-from numbarnn.network import Loss, Network, check_on_device, predict, predict_on
+from numbarnn.network import Loss, Network, predict, predict_on
 from numbarnn.training import Examples, Plateau, TrainingState, Validation, train
 
 State = tuple[tuple[NDArray, ...], ...]
@@ -317,7 +317,6 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         if self.device != "cuda":
             return self.theta_, sequences
         check_cuda()
-        check_on_device(self.network_)
         return to_device(self.theta_), sequences.to_device()
 
     def _in_form(self, rows: NDArray, lengths: NDArray[np.intp], form: Form) -> NDArray | list[NDArray]:

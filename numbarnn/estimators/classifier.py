@@ -128,8 +128,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     device : {'cpu', 'cuda'}, default='cpu'
         Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
         and dropped numbers, so their fits agree to rounding, and either goes on from the other's. 'cuda' needs an
-        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `truncation` and no `tape_mb`, and no cell with
-        normalisation.
+        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `truncation` and no `tape_mb`.
     n_jobs : int or None, default=None
         Number of threads: None is 1 unless in a joblib context, -1 is one per core. It does not change a bit
         of the result.

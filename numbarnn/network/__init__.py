@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbarnn.network.checks import check_on_device
 from numbarnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from numbarnn.network.masks import NetworkMasks, draw_masks
 from numbarnn.network.network import Network
@@ -27,7 +26,6 @@ __all__ = [
     "SquaredError",
     "Tape",
     "bytes_on_device",
-    "check_on_device",
     "checked_truncation",
     "draw_masks",
     "evaluate",

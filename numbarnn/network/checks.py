@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbarnn.arguments import checked_state, on_cuda
-from numbarnn.cells.form import form_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -42,8 +41,7 @@ def checked_batch(
     TypeError
         If theta and x are not in the same place.
     ValueError
-        If x or the lengths have another shape or dtype, a length is out of range, or x is a CUDA array and the network
-        none for a device.
+        If x or the lengths have another shape or dtype, or a length is out of range.
     """
     dtype = theta.dtype
     if on_cuda(x) != on_cuda(theta):
@@ -53,9 +51,7 @@ def checked_batch(
         raise ValueError(
             f"x must have the shape (T, B, {network.n_inputs}) and the dtype {dtype}, got {x.shape} and {x.dtype}"
         )
-    if on_cuda(x):
-        check_on_device(network)
-    else:
+    if not on_cuda(x):
         x = np.require(x, requirements=("C", "W"))
     if lengths is None:
         return x, None
@@ -67,13 +63,6 @@ def checked_batch(
     if checked.size and not 0 <= checked.min() <= checked.max() <= x.shape[0]:
         raise ValueError(f"lengths must lie in 0 .. {x.shape[0]}, got {checked.min()} .. {checked.max()}")
     return x, checked.astype(np.intp, copy=False)
-
-
-def check_on_device(network: Network) -> None:
-    """Refuse a network whose cell the CUDA kernels cannot run."""
-    kind: Any = network.cell
-    if form_of(kind).normalisation:
-        raise ValueError(f"cell must be one without normalisation on a CUDA device, got {kind.__name__}")
 
 
 def checked_masks(network: Network, masks: NetworkMasks | None, x: Array) -> tuple[LayerMasks, ...] | None:

@@ -96,8 +96,7 @@ def train(
     ValueError
         If the loss, its gradient or the parameters are not finite, or `truncation` is not 1 <= k1 <= k2, or given for a
         network that reads in both directions.
-        With `device='cuda'` also if `truncation` or `tape_mb` is given, or the network has what the device's kernels
-        lack.
+        With `device='cuda'` also if `truncation` or `tape_mb` is given.
     MemoryError
         If the training does not fit on the device.
     ImportError, RuntimeError
@@ -124,7 +123,7 @@ def train(
     >>> state.outcome, state.loss_curve[-1] < 0.1
     ('max_iter', True)
     """
-    check_device(device, network, truncation=truncation, tape_mb=tape_mb)
+    check_device(device, truncation=truncation, tape_mb=tape_mb)
     _keep_freed_memory()
     state = copy.deepcopy(state)
     state.outcome = "max_iter"

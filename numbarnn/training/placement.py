@@ -9,7 +9,7 @@ import numpy as np
 from numbarnn.arguments import on_cuda
 from numbarnn.data import Sequences
 from numbarnn.devices import check_cuda, check_room, to_device, to_host
-from numbarnn.network import bytes_on_device, check_on_device
+from numbarnn.network import bytes_on_device
 
 if TYPE_CHECKING:
     from numbarnn.network import Network
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from numbarnn.training.validation import Validation
 
 
-def check_device(device: str, network: Network, *, truncation: object, tape_mb: object) -> None:
-    """Refuse a device that there is not, and what cannot be trained there.
+def check_device(device: str, *, truncation: object, tape_mb: object) -> None:
+    """Refuse a device that there is not, and settings that it lacks.
 
     Raises
     ------
     ValueError
-        If the device is neither 'cpu' nor 'cuda', or the network or a setting is not for it.
+        If the device is neither 'cpu' nor 'cuda', or a setting is not for it.
     ImportError, RuntimeError
         If numba-cuda or a GPU is missing.
     """
@@ -32,7 +32,6 @@ def check_device(device: str, network: Network, *, truncation: object, tape_mb: 
         raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
     if device == "cpu":
         return
-    check_on_device(network)
     for name, value in (("truncation", truncation), ("tape_mb", tape_mb)):
         if value is not None:
             raise ValueError(f"{name} must be None with device='cuda', got {value!r}")

@@ -68,13 +68,19 @@ def test_passes(name, given, compiled):
     mask, changes = given_to(kind, given)
     tape = types.Array(types.intp, 1, "C"), floats(3), floats(4)
     given = *tape, mask, changes
-    bars = floats(3), floats(2), floats(4), floats(4), floats(3), floats(4)
+    normalised = bool(form_of(kind).normalisation)
+    bars = (
+        floats(3),
+        floats(2),
+        floats(4),
+        floats(4),
+        *((floats(4), floats(4), floats(3)) if normalised else (floats(3), floats(4))),
+    )
+    dots = floats(3), floats(4), *((floats(4), floats(3)) if normalised else ())
     loops = loops_of(kind)
     assert_single_and_in_registers(compiled(loops.forward, *weights, floats(4), *given, floats(2)))
     assert_single_and_in_registers(compiled(loops.adjoint, *weights, *given, *bars, floats(2)))
-    assert_single_and_in_registers(
-        compiled(loops.tangent, *weights, floats(4), floats(4), *given, floats(3), floats(4), floats(2))
-    )
+    assert_single_and_in_registers(compiled(loops.tangent, *weights, floats(4), floats(4), *given, *dots, floats(2)))
     if form_of(kind).inner_gates:
         assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, mask, types.intp, floats(3)))
 
@@ -92,3 +98,20 @@ def test_products(compiled):
     ):
         assert_single_and_in_registers(ptx)
         assert len(re.findall(r"fma\.rn\.f32", ptx)) >= product.EACH**2
+
+
+def test_normalisation(compiled):
+    from numba import types
+
+    from numbarnn.cuda import normalisation
+
+    row, rows, running, size = floats(1), floats(2), types.Array(types.int8, 1, "C"), types.intp
+    for ptx in (
+        compiled(normalisation._centre, rows, rows),
+        compiled(normalisation._normalise, rows, row, row, running),
+        compiled(normalisation._add_tangent, rows, rows, rows, row, row, running),
+        compiled(normalisation._reverse, rows, rows, row, running),
+        compiled(normalisation._take_statistics, rows, size, size, size, running, rows),
+        compiled(normalisation._set_products, rows, rows, rows, size, row, running),
+    ):
+        assert_single_and_in_registers(ptx)

@@ -80,7 +80,6 @@ def test_it_goes_on_here_and_there():
 REFUSED = {
     "tape_mb": 1.0,
     "truncation": (2, 2),
-    "cell": "layer_norm_lstm",
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn import LSTM, Elman, LayerNormLSTM
+from numbarnn import LSTM, Elman
 from numbarnn.data import Sequences
 from numbarnn.network import Network, Regularization, SquaredError
 from numbarnn.training import SGD, Adam, Examples, Validation
@@ -146,7 +146,6 @@ REFUSED = {
     "truncation": ({"truncation": (2, 2)}, "truncation must be None with device='cuda'"),
     "tape_mb": ({"tape_mb": 1.0}, "tape_mb must be None with device='cuda'"),
     "device": ({"device": "gpu"}, "device must be 'cpu' or 'cuda', got 'gpu'"),
-    "cell": ({"network": Network(LayerNormLSTM, 2, (5,), 3)}, "cell must be one without normalisation"),
 }
 
 
