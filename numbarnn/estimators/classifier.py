@@ -63,7 +63,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Probability that an entry of the recurrent weights is dropped, for a whole batch.
     zoneout : float or tuple of two floats, default=0.0
         Probability that a unit keeps its state of the step before: one for the whole state, or `(h, c)` for a cell that
-        has both.
+        has both. Not for 'layer_norm_lstm'.
     clip : float or None, default=None
         The gates' pre-activations are clipped to [-clip, clip], as in ONNX. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'

@@ -100,7 +100,7 @@ class Network:
         check_scalar(self.n_outputs, "n_outputs", Integral, min_val=1)
         if not isinstance(self.regularization, Regularization):
             raise TypeError(f"regularization must be a Regularization, got {self.regularization!r}")
-        self.regularization.zoneout_of(self.cell.state_size)
+        self.regularization.check_for(self.cell)
 
     @property
     def n_parameters(self) -> int:

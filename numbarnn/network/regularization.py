@@ -3,6 +3,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from numbers import Real
+from typing import Any
+
+from numbarnn.cells.form import form_of
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,19 @@ class Regularization:
         """Whether there is anything to draw."""
         probabilities = self.dropout, self.input_dropout, self.recurrent_dropout, self.weight_dropout
         return any(probabilities) or any(self.zoneout_of(2))
+
+    def check_for(self, cell: Any) -> None:
+        """Refuse a zoneout that is none for the state of a class of cell.
+
+        Raises
+        ------
+        ValueError
+            If there are two probabilities for a state of one part, or any for a cell whose h is no part of its step.
+        """
+        if any(self.zoneout_of(cell.state_size)) and form_of(cell).normalisation:
+            raise ValueError(
+                f"zoneout must be 0 for a {cell.__name__}, whose h is no part of its step, got {self.zoneout!r}"
+            )
 
     def zoneout_of(self, state_size: int) -> tuple[float, ...]:
         """Return the probability for each part of a state.

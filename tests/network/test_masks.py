@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn import LSTM, Elman
+from numbarnn import LSTM, Elman, LayerNormLSTM
 from numbarnn.network import Batch, Network, Regularization, SquaredError, draw_masks, objective
 from numbarnn.testing import dot_test, taylor_test
 from tests import reference
@@ -248,3 +248,5 @@ def test_settings_that_do_not_fit_the_network():
         Network(Elman, 1, (2,), 1, regularization=Regularization(zoneout=(0.1, 0.2)))
     with pytest.raises(TypeError, match="regularization must be a Regularization, got 0"):
         Network(Elman, 1, (2,), 1, regularization=0)
+    with pytest.raises(ValueError, match="zoneout must be 0 for a LayerNormLSTM"):
+        Network(LayerNormLSTM, 1, (2,), 1, regularization=Regularization(zoneout=(0.0, 0.2)))
