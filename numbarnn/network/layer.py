@@ -86,9 +86,13 @@ def adjoint(
     *,
     masks: LayerMasks,
     inputs: bool,
+    states: bool,
     n_threads: int,
 ) -> tuple[tuple[Any, ...], Array | None, tuple[tuple[Array, ...], ...]]:
-    """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share."""
+    """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share.
+
+    Unless `states`, these are left out.
+    """
     cells_bar, x_bars, states_bar = [], [], []
     n_units = features_bar.shape[-1] // len(cells)
     # features = joined(halves) * masks.outputs
@@ -102,7 +106,7 @@ def adjoint(
             state_bar = (half_bar, *(None,) * (cell.state_size - 1))
         dropped = _dropped(cell, own.weights)
         dropped_bar, x_read_bar, first_bar = passes.adjoint(dropped, tape, y_bar, state_bar, inputs, n_threads)
-        states_bar.append(tuple(part.sum(axis=0) for part in first_bar))
+        states_bar.append(tuple(part.sum(axis=0) for part in first_bar) if states else ())
         # dropped.R = cell.R * own.weights
         cells_bar.append(_dropped(dropped_bar, own.weights))
         # x_read = reordered(x, order) * own.inputs
