@@ -7,6 +7,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_units
 from numbarnn.cuda.compile import kernel
 from numbarnn.cuda.launch import over
+from numbarnn.cuda.library import all_rows
 from numbarnn.cuda.shim import cuda, empty
 
 
@@ -80,7 +81,10 @@ def matrix(array, n_columns):
 
 
 def steps_running(lengths, n_steps):
-    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length."""
+    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length; AllRows for cuBLAS."""
+    whole = all_rows(lengths, n_steps)
+    if whole is not None:
+        return whole
     running = empty((n_steps * lengths.size,), np.int8)
     if running.size:
         _find_running[over(running.size)](lengths, running)

@@ -22,6 +22,7 @@ from numbarnn.cuda.dlpack import Import
 
 __all__ = [
     "SIMULATED",
+    "address",
     "as_device_array",
     "cuda",
     "current_device",
@@ -67,6 +68,11 @@ def to_device(array: np.ndarray) -> Any:
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:
     """Return a device array of anything."""
     return cuda.device_array(shape, dtype)
+
+
+def address(array: Any) -> int:
+    """Return where a device array begins."""
+    return array.ctypes.data if SIMULATED else array.__cuda_array_interface__["data"][0]
 
 
 def free_bytes() -> float:
