@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from functools import cache
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -23,17 +24,19 @@ if CHOICE not in CHOICES:
     raise ValueError(f"NUMBARNN_CUDA_PRODUCTS must be one of {', '.join(CHOICES)}, got {CHOICE!r}")
 
 
-class AllRows(NamedTuple):
-    """In `running`'s place: each row of `(T * B, ..)` is within its sequence's length, and cuBLAS is asked for."""
-
-    size: int
+# Arrays `running` without a zero, where cuBLAS is asked for; the simulator's have no hash but their id.
+_whole: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
-def all_rows(lengths: Any, n_steps: int) -> AllRows | None:
-    """Return AllRows if cuBLAS is to take a pass's products, else None; `lengths (B,)` are on the device."""
-    if CHOICE == "own" or not np.all(lengths.copy_to_host() == n_steps):
-        return None
-    return AllRows(n_steps * lengths.size)
+def note(running: Any, lengths: Any, n_steps: int) -> None:
+    """Remember for `takes` whether no sequence ends early; `lengths (B,)` are on the device."""
+    if CHOICE != "own" and np.all(lengths.copy_to_host() == n_steps):
+        _whole[id(running)] = running
+
+
+def takes(running: Any) -> bool:
+    """Return whether cuBLAS is to take a product over the rows that are `running`: all of them, as noted."""
+    return _whole.get(id(running)) is running
 
 
 def add_product(out, out_at, a, a_at, b, b_at, size):

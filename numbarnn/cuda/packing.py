@@ -7,7 +7,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_units
 from numbarnn.cuda.compile import kernel
 from numbarnn.cuda.launch import over
-from numbarnn.cuda.library import all_rows
+from numbarnn.cuda.library import note
 from numbarnn.cuda.shim import cuda, empty
 
 
@@ -81,13 +81,11 @@ def matrix(array, n_columns):
 
 
 def steps_running(lengths, n_steps):
-    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length; AllRows for cuBLAS."""
-    whole = all_rows(lengths, n_steps)
-    if whole is not None:
-        return whole
+    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length."""
     running = empty((n_steps * lengths.size,), np.int8)
     if running.size:
         _find_running[over(running.size)](lengths, running)
+        note(running, lengths, n_steps)
     return running
 
 

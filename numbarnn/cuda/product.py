@@ -37,7 +37,7 @@ def add_product(out, out_at, a, a_at, b, b_at, size, running):
     rows, columns, depth = size
     if not (rows and columns and depth):
         return
-    if isinstance(running, library.AllRows):
+    if library.takes(running):
         library.add_product(out, out_at, a, a_at, b, b_at, size)
     else:
         grid = -(-rows // TILE), -(-columns // TILE)
@@ -56,7 +56,7 @@ def set_product_over_rows(out, column, a, a_at, b, b_at, size, running, room):
     `parts_size` numbers of the room.
     """
     rows, columns, depth = size
-    if depth and isinstance(running, library.AllRows):
+    if depth and library.takes(running):
         library.set_product_over_rows(out, column, a, a_at, b, b_at, size)
         return
     n_parts = -(-depth // CHUNK)
