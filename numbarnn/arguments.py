@@ -279,6 +279,9 @@ def _check_tape(
     n_of_step: int,
 ) -> bool:
     """Check a tape's structure against a cell's; return whether kernels can take its arrays as they are."""
+    for array_type, shape, _, _ in signatures:
+        if shape is None:
+            raise TypeError(f"tape must hold arrays on the device of the cell's weights, got {array_type.__name__}")
     (_, x, x_dtype, _), _, (_, h, _, _), _ = signatures
     n_inputs, n_outputs, size = sizes
     if left_by is not kind or (x[2], h[2], x_dtype) != (n_inputs, n_outputs, dtype):

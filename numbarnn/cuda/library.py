@@ -23,7 +23,6 @@ CHOICE = os.environ.get("NUMBARNN_CUDA_PRODUCTS", "own")
 if CHOICE not in CHOICES:
     raise ValueError(f"NUMBARNN_CUDA_PRODUCTS must be one of {', '.join(CHOICES)}, got {CHOICE!r}")
 
-
 # Arrays `running` without a zero, where cuBLAS is asked for; the simulator's have no hash but their id.
 _whole: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
@@ -36,7 +35,7 @@ def note(running: Any, lengths: Any, n_steps: int) -> None:
 
 def takes(running: Any) -> bool:
     """Return whether cuBLAS is to take a product over the rows that are `running`: all of them, as noted."""
-    return _whole.get(id(running)) is running
+    return id(running) in _whole
 
 
 def add_product(out, out_at, a, a_at, b, b_at, size):
