@@ -13,6 +13,7 @@ CELLS = ("LSTM", "GRU", "Elman")
 PLACES = [Place(512, B, 64, H) for H, B in product((32, 64, 128, 160, 256, 512), (1, 8, 32, 128))]
 QUICK = [Place(512, B, 64, H) for H, B in product((32, 128, 256), (1, 32))]
 EQUAL, RAGGED = "equal", "ragged"
+GOAL = 256  # the units up to which there are goals
 
 
 class Heat(NamedTuple):
@@ -24,12 +25,13 @@ class Heat(NamedTuple):
 
 
 def heats(cells, places) -> list[Heat]:
-    """Return all that is raced; a sequence alone is never ragged."""
-    return [
+    """Return all that is raced, what has goals first; a sequence alone is never ragged."""
+    found = [
         Heat(lengths, cell, place)
         for cell, lengths, place in product(cells, (EQUAL, RAGGED), places)
         if lengths == EQUAL or place.B > 1
     ]
+    return sorted(found, key=lambda heat: heat.place.H > GOAL)
 
 
 def draw_lengths(heat: Heat) -> np.ndarray | None:

@@ -7,11 +7,9 @@ from itertools import groupby
 from scipy.stats import gmean
 from tqdm import tqdm
 
-from benchmarks.gpu_rivals.grid import EQUAL, RAGGED
+from benchmarks.gpu_rivals.grid import EQUAL, GOAL, RAGGED
 from benchmarks.gpu_rivals.row import CONTENDERS, Row, ratio
 from benchmarks.targets.finding import Finding
-
-LARGEST = 256  # the units up to which the goals hold
 
 
 def header() -> None:
@@ -45,10 +43,10 @@ def findings(rows: list[Row]) -> list[Finding]:
     for _, place in groupby(rows, key=lambda row: row[: row._fields.index("contender")]):
         timed = list(place)
         if ratio(timed) is not None:
-            ratios.setdefault((timed[0].lengths, timed[0].H <= LARGEST), []).append(ratio(timed))
+            ratios.setdefault((timed[0].lengths, timed[0].H <= GOAL), []).append(ratio(timed))
     found = []
     for lengths, mean in ((EQUAL, 2.0), (RAGGED, 3.0)):
-        for small, units in ((True, f"H <= {LARGEST}"), (False, f"H > {LARGEST}")):
+        for small, units in ((True, f"H <= {GOAL}"), (False, f"H > {GOAL}")):
             values = ratios.get((lengths, small))
             if values:
                 what = f"{lengths} lengths, {units}: cuDNN's time over ours"

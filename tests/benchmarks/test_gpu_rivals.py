@@ -24,6 +24,7 @@ def test_what_is_raced():
     assert {(place.T, place.I) for *_, place in heats} == {(512, 64)}
     assert {place.B for lengths, _, place in heats if lengths == "equal"} == {1, 8, 32, 128}
     assert {place.B for lengths, _, place in heats if lengths == "ragged"} == {8, 32, 128}
+    assert [place.H == 512 for *_, place in heats] == 105 * [False] + 21 * [True]
     assert {place.H for *_, place in heats} == {32, 64, 128, 160, 256, 512}
 
 
