@@ -75,9 +75,9 @@ def forward(
     cell : Elman, ElmanReLU or LSTM
         The weights; their type names the equations.
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything with `__cuda_array_interface__`, the
-        weights and the state must be CUDA arrays too, all of them C-contiguous; what is returned then are device arrays
-        of numba-cuda, which other libraries take without a copy.
+        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything on a CUDA device that offers DLPack
+        or `__cuda_array_interface__`, the weights and the state must be CUDA arrays too, all of them C-contiguous; what
+        is returned then are device arrays of numba-cuda, which other libraries take without a copy.
     state : tuple of ndarrays of shape (B, H), default=None
         Initial state, `(h,)` or `(h, c)`; None is zero.
     lengths : array-like of int of shape (B,), default=None

@@ -7,6 +7,7 @@ on neither the device nor the run. Nothing is rounded below the arrays' own floa
 from __future__ import annotations
 
 from numbarnn.cells.numbers import zero
+from numbarnn.cuda import library
 from numbarnn.cuda.compile import inline, kernel
 from numbarnn.cuda.launch import over
 from numbarnn.cuda.shim import SIMULATED, cuda
@@ -34,7 +35,11 @@ def add_product(out, out_at, a, a_at, b, b_at, size, running):
     Rows of `a` that are not `running (rows,)` are not read and count as zero.
     """
     rows, columns, depth = size
-    if rows and columns and depth:
+    if not (rows and columns and depth):
+        return
+    if library.takes(running):
+        library.add_product(out, out_at, a, a_at, b, b_at, size)
+    else:
         grid = -(-rows // TILE), -(-columns // TILE)
         _add_product[grid, (SIDE, SIDE)](out, out_at, a, a_at, b, b_at, size, running)
 
@@ -51,6 +56,9 @@ def set_product_over_rows(out, column, a, a_at, b, b_at, size, running, room):
     `parts_size` numbers of the room.
     """
     rows, columns, depth = size
+    if depth and library.takes(running):
+        library.set_product_over_rows(out, column, a, a_at, b, b_at, size)
+        return
     n_parts = -(-depth // CHUNK)
     parts = room[: n_parts * rows * columns].reshape(n_parts, rows, columns)
     if n_parts:

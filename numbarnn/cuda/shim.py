@@ -18,10 +18,14 @@ if find_spec("numba_cuda") is None:
 
 from numba import cuda  # numba-cuda stands in for the module of Numba's own, which is deprecated
 
+from numbarnn.cuda.dlpack import Import
+
 __all__ = [
     "SIMULATED",
+    "address",
     "as_device_array",
     "cuda",
+    "current_device",
     "empty",
     "free_bytes",
     "n_multiprocessors",
@@ -47,10 +51,12 @@ def check_device() -> None:
 
 
 def as_device_array(array: Any) -> Any:
-    """Return a view of a CUDA array of any library as numba-cuda has it; what is no CUDA array as it is."""
-    if hasattr(array, "__cuda_ndarray__") or not hasattr(array, "__cuda_array_interface__"):
+    """Return a view of a CUDA array of any library as numba-cuda has it, which keeps the memory alive."""
+    if hasattr(array, "__cuda_ndarray__"):
         return array
     check_device()
+    if hasattr(array, "__dlpack_device__"):
+        array = Import(array, current_device())
     return cuda.as_cuda_array(array)
 
 
@@ -64,12 +70,22 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Any:
     return cuda.device_array(shape, dtype)
 
 
+def address(array: Any) -> int:
+    """Return where a device array begins."""
+    return array.ctypes.data if SIMULATED else array.__cuda_array_interface__["data"][0]
+
+
 def free_bytes() -> float:
     """Return how many bytes the device has left."""
     context = cuda.current_context()
     if not SIMULATED:
         context.deallocations.clear()  # what Python has let go of, but numba-cuda still holds
     return context.get_memory_info().free
+
+
+def current_device() -> int:
+    """Return the number of the device that kernels are launched on."""
+    return 0 if SIMULATED else cuda.get_current_device().id
 
 
 def n_multiprocessors() -> int:

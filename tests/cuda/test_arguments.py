@@ -146,6 +146,13 @@ def test_derivatives_refuse_what_is_elsewhere(cell, x):
         numbarnn.adjoint(up(numbarnn.Elman.init(2, 3)), tape)
     with pytest.raises(TypeError, match="NumPy array"):
         numbarnn.stream(up(cell))
+    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+        numbarnn.gradient_flow(cell, tape, down(y))
+    elsewhere = tape._replace(x=x)
+    with pytest.raises(TypeError, match=r"cell\.W must be a .* NumPy array"):
+        numbarnn.adjoint(up(cell), elsewhere)
+    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+        numbarnn.adjoint(cell, elsewhere)
 
 
 def test_lengths_on_the_device(cell, x):
