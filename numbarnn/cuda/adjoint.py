@@ -72,7 +72,7 @@ def adjoint(
     for t in range(last - 1, -1, -1):
         runs = t < length
         if runs:
-            _add_y_bar(bar, y_bar, t, b, thread, n_threads)
+            add_y_bar(bar, y_bar, t, b, thread, n_threads)
         _reverse_projection(cell, P, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs)
         if runs:
             _step(
@@ -104,7 +104,8 @@ def adjoint(
 
 
 @inline
-def _add_y_bar(bar, y_bar, t, b, thread, n_threads):
+def add_y_bar(bar, y_bar, t, b, thread, n_threads):
+    """Add the adjoint of a step's outputs to that of h."""
     if y_bar.shape[0] > 0:
         # y_t = h_t
         for j in range(thread, bar.size, n_threads):
@@ -121,20 +122,27 @@ def _add_to_h_bar(R, bar, factors, thread, n_threads):
 @inline
 def _step(cell, units, h, record, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads):
     """Reverse step t: `a_bar`, and the part of the state's adjoint that passes `a` by in place."""
-    n_units, n_memory = record.shape[3], memory_bar.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
-        state_bar = load_state(cell, bar, unit, memory_bar, own)
-        parameters = load_parameters(cell, units, (0, 0, 0, unit))
-        gates_bar, before_bar, parameters_bar = step_adjoint(cell, saved, before, after, state_bar, parameters)
-        store_units(a_bar, now, gates_bar)
+        gates_bar = step_unit(cell, units, h, record, bar, memory_bar, a_bar, units_bar, t, b, unit)
         store_outer(cell, gates_bar, factors, unit, n_units)
         store_inner(cell, gates_bar, inner_factors, unit, n_units)
-        store_state(cell, bar, unit, memory_bar, own, before_bar, ())
-        store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+
+
+@inline
+def step_unit(cell, units, h, record, bar, memory_bar, a_bar, units_bar, t, b, unit):
+    """Reverse step t of one unit, and return its `a_bar`."""
+    now, own = (t, b, 0, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_bar.shape[2], unit))
+    before = load_state(cell, h, (t, b, unit), record, now)
+    after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
+    state_bar = load_state(cell, bar, unit, memory_bar, own)
+    parameters = load_parameters(cell, units, (0, 0, 0, unit))
+    gates_bar, before_bar, parameters_bar = step_adjoint(cell, saved, before, after, state_bar, parameters)
+    store_units(a_bar, now, gates_bar)
+    store_state(cell, bar, unit, memory_bar, own, before_bar, ())
+    store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+    return gates_bar
 
 
 def _reverse_product(

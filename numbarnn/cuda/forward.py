@@ -76,7 +76,7 @@ def _step(cell, units, a, products, before, u, h, record, t, b, thread, n_thread
     """Step the units of a row."""
     for unit in range(thread, record.shape[3], n_threads):
         gates = add_outer(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-        _step_unit(cell, units, gates, before, u, h, record, t, b, unit)
+        step_unit(cell, units, gates, before, u, h, record, t, b, unit)
 
 
 def _inner(cell, units, a, products, before, u, h, record, t, b, thread, n_threads):
@@ -91,7 +91,8 @@ def _inner(cell, units, a, products, before, u, h, record, t, b, thread, n_threa
 
 
 @inline
-def _step_unit(cell, units, gates, before, u, h, record, t, b, unit):
+def step_unit(cell, units, gates, before, u, h, record, t, b, unit):
+    """Step one unit, whose h stands in `before`, from its pre-activations."""
     keep = record.shape[0] > 1
     now = t if keep else 0
     state_before = load_state(cell, before, unit, record, (now, b, 0, unit))
@@ -112,7 +113,7 @@ def _add_inner(cell, R_inner, P, units, a, products, before, u, h, record, t, b,
     if runs:
         for unit in range(thread, record.shape[3], n_threads):
             gates = add_inner(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-            _step_unit(cell, units, gates, before, u, h, record, t, b, unit)
+            step_unit(cell, units, gates, before, u, h, record, t, b, unit)
     cuda.syncthreads()
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cuda import adjoint as _adjoint
 from numbarnn.cuda import forward as _forward
+from numbarnn.cuda import resident_adjoint, resident_forward, resident_tangent
 from numbarnn.cuda import tangent as _tangent
 from numbarnn.cuda.compile import kernel_for
-from numbarnn.cuda.launch import allocate, over, through_time
+from numbarnn.cuda.launch import allocate, over, resident, through_time
 from numbarnn.cuda.packing import (
     fill,
     fill_rows,
@@ -55,7 +56,8 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, m
     # a = x_t W + b
     fill_rows(matrix(a, cell.b.size), cell.b)
     _add_to_gates(cell, a, x, cell.W, form_of(type(cell)).input_gates, steps_running(ends, n_steps))
-    _run(_forward.forward, cell, pack(cell), n_sequences, unit_parameters(cell), a, ends, h, record)
+    arrays = unit_parameters(cell), a, ends, h, record
+    _run(_forward.forward, resident_forward.forward, size, cell, pack(cell), n_sequences, *arrays)
     return h[1:], take_state(cell, h, record, ends), Tape(x, ends, h, record, type(cell)) if keep_tape else None
 
 
@@ -80,7 +82,8 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     put_state(cell, state_bar, h_bar[0], memory_bar[0])
     y_bar = empty((0, n_sequences, n_outputs), x.dtype) if y_bar is None else y_bar
     bars = y_bar, h_bar[0], memory_bar, a_bar, outputs_bar, units_bar
-    _run(_adjoint.adjoint, cell, pack_transposed(cell), n_sequences, unit_parameters(cell), lengths, h, record, *bars)
+    depth, arrays = len(form.outer_gates) * size, (unit_parameters(cell), lengths, h, record, *bars)
+    _run(_adjoint.adjoint, resident_adjoint.adjoint, depth, cell, pack_transposed(cell), n_sequences, *arrays)
     running = steps_running(lengths, n_steps)
     cell_bar = type(cell)(*(empty(array.shape, array.dtype) for array in cell))
     _set_inner_states(cell, tape, u)
@@ -122,8 +125,8 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
         # h = m P + b_P
         m, at, shape = matrix(record, record.shape[2] * size), (n_sequences, 0), (running.size, h.shape[2], size)
         add_product(matrix(h_dot, h.shape[2]), at, m, at, cell_dot.P, (0, 0), shape, running)
-    units = unit_parameters(cell), unit_parameters(cell_dot)
-    _run(_tangent.tangent, cell, pack(cell), n_sequences, *units, a_dot, lengths, h, record, h_dot, memory_dot)
+    arrays = unit_parameters(cell), unit_parameters(cell_dot), a_dot, lengths, h, record, h_dot, memory_dot
+    _run(_tangent.tangent, resident_tangent.tangent, size, cell, pack(cell), n_sequences, *arrays)
     return h_dot[1:], take_state(cell, h_dot, memory_dot, lengths)
 
 
@@ -136,13 +139,26 @@ def _start(cell, state, h, record):
         fill_rows(matrix(h[1:], h.shape[2]), cell.b_P)
 
 
-def _run(kernel, cell, weights, n_sequences, *arrays):
-    """Launch a kernel over time."""
-    form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
-    if n_sequences:
+def _run(kernel, resident_kernel, depth, cell, weights, n_sequences, *arrays):
+    """Launch a kernel over time: that which keeps the weights `(depth, ..)` in registers, if they fit there."""
+    if n_sequences and not _run_resident(resident_kernel, depth, cell, weights, n_sequences, *arrays):
+        form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
         width = max(n_outputs, len(form.outer_gates) * size)
         launch = through_time(n_sequences, width, row_size(cell, n_outputs, size), weights)
-        kernel_for(cell, kernel)[launch.configuration](cell, weights, launch.staged, *arrays, launch.workspace)
+        arguments = cell, weights, launch.staged, *arrays, launch.workspace
+        kernel_for(cell, kernel).launch(launch.configuration, arguments)
+
+
+def _run_resident(kernel, depth, cell, weights, n_sequences, *arrays):
+    """Launch a kernel with weights in registers; return whether the cell has one product a step and they fit there."""
+    form, size = form_of(type(cell)), n_units(cell)
+    if form.inner_gates or form.projection:
+        return False
+    launch = resident(n_sequences, size, depth, weights)
+    if launch is None:
+        return False
+    configuration, *more = launch
+    return kernel_for(cell, kernel).launch_resident(configuration, (cell, weights, *arrays, *more))
 
 
 def _add_to_gates(cell, a, inputs, weights, gates, running, counting=None):

@@ -122,20 +122,26 @@ def _step(
     n_threads,
 ):
     """Step the tangents of a row's units."""
-    n_units, n_memory = record.shape[3], memory_dot.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        gates_dot = add_outer(cell, load_gates(cell, a_dot, now), products, unit, n_units)
+        gates_dot = add_outer(cell, load_gates(cell, a_dot, (t, b, 0, unit)), products, unit, n_units)
         gates_dot = add_inner(cell, gates_dot, inner_products, unit, n_units)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
-        state_dot = load_state(cell, before_dot, unit, memory_dot, own)
-        parameters = load_parameters(cell, units, (0, 0, 0, unit))
-        parameters_dot = load_parameters(cell, units_dot, (0, 0, 0, unit))
-        after_dot = step_tangent(cell, saved, before, after, gates_dot, state_dot, parameters, parameters_dot)
-        store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
-        _keep(cell, before_dot, u_dot, unit, after_dot)
+        step_unit(cell, units, units_dot, gates_dot, u_dot, h, record, before_dot, h_dot, memory_dot, t, b, unit)
+
+
+@inline
+def step_unit(cell, units, units_dot, gates_dot, u_dot, h, record, before_dot, h_dot, memory_dot, t, b, unit):
+    """Step the tangent of one unit, whose h_dot stands in `before_dot`."""
+    now, own = (t, b, 0, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_dot.shape[2], unit))
+    before = load_state(cell, h, (t, b, unit), record, now)
+    after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
+    state_dot = load_state(cell, before_dot, unit, memory_dot, own)
+    parameters = load_parameters(cell, units, (0, 0, 0, unit))
+    parameters_dot = load_parameters(cell, units_dot, (0, 0, 0, unit))
+    after_dot = step_tangent(cell, saved, before, after, gates_dot, state_dot, parameters, parameters_dot)
+    store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
+    _keep(cell, before_dot, u_dot, unit, after_dot)
 
 
 def _add_inner_product(

@@ -29,8 +29,8 @@ def test_the_same_bits_from_run_to_run(case):
 LAUNCHES = {
     "several sequences a block": {"n_multiprocessors": lambda: 1, "BLOCK_THREADS": 6, "ROW_THREADS": 2},
     "one sequence a block": {"n_multiprocessors": lambda: 100},
-    "weights not in shared memory": {"SHARED_BYTES": 400},
-    "nothing in shared memory": {"SHARED_BYTES": 0},
+    "weights not in shared memory": {"shared_bytes": lambda: 400},
+    "nothing in shared memory": {"shared_bytes": lambda: 0},
 }
 
 
