@@ -17,9 +17,7 @@ BLOCK_THREADS = 4 if SIMULATED else 512
 ROW_THREADS = 2 if SIMULATED else 512  # at most
 WARP = 2 if SIMULATED else 32
 BLOCKS = 2 if SIMULATED else 1024
-PART = (
-    2 if SIMULATED else 33
-)  # entries of a product within a step that are summed without a break; odd: see `Residence`
+PART = 2 if SIMULATED else 33  # numbers of a product within a step that are added up without a break
 RESIDENT_THREADS = 0 if SIMULATED else 256  # at most, so that each has 255 registers
 RESIDENT_ROWS = 8  # sequences whose products stand in shared memory at a time
 
@@ -53,9 +51,7 @@ def through_time(n_sequences: int, width: int, row_size: int, weights: Any) -> L
 class Residence(NamedTuple):
     """The launch of a kernel that keeps the weights of the step in registers, on blocks that all run at once."""
 
-    configuration: tuple[
-        Any, ...
-    ]  # (slices of the units, slices of the batch), threads, stream, bytes of shared memory
+    configuration: tuple[Any, ...]  # (slices of units, slices of the batch), threads, stream, bytes of shared memory
     n_units: int  # of a block
     n_rows: int  # sequences of a block
     n_at_once: int  # of those, how many have room in shared memory at a time
@@ -68,24 +64,33 @@ def resident(n_sequences: int, n_units: int, depth: int, weights: Any) -> Reside
     The units are cut into as few slices as can be, the batch into as many as the device then has room for.
     """
     n_parts, n_products = -(-depth // PART), weights.size // (depth * n_units)
-    for n_slices in range(1, n_multiprocessors() + 1):
-        own_units = -(-n_units // n_slices)
-        n_columns = own_units * n_products
-        threads = max(n_parts * -(-n_columns // 2), own_units)
-        if threads <= RESIDENT_THREADS:
-            break
-    else:
-        return None
+    own_units = units_of_block(n_units, n_parts, n_products)
     n_slices = -(-n_units // own_units)
-    rows = -(-n_sequences // min(n_sequences, n_multiprocessors() // n_slices))
+    n_columns = own_units * n_products
     row_bytes = n_parts * (PART + n_columns) * weights.dtype.itemsize
-    at_once = min(rows, RESIDENT_ROWS, shared_bytes() // row_bytes)
-    if at_once == 0:
+    threads = _threads_for(own_units, n_parts, n_products)
+    if threads > RESIDENT_THREADS or n_slices > n_multiprocessors() or row_bytes > shared_bytes():
         return None
+    rows = -(-n_sequences // min(n_sequences, n_multiprocessors() // n_slices))
+    at_once = min(rows, RESIDENT_ROWS, shared_bytes() // row_bytes)
     grid = n_slices, -(-n_sequences // rows)
     arrivals = to_device(np.zeros(grid[1] if n_slices > 1 or at_once < rows else 0, np.intp))
     configuration = grid, -(-threads // WARP) * WARP, 0, at_once * row_bytes
     return Residence(configuration, own_units, rows, at_once, arrivals)
+
+
+def units_of_block(n_units: int, n_parts: int, n_products: int) -> int:
+    """Return how many units a block's threads have registers for, evenly over as few blocks as can be; at least one."""
+    for n_slices in range(1, n_units + 1):
+        own_units = -(-n_units // n_slices)
+        if _threads_for(own_units, n_parts, n_products) <= RESIDENT_THREADS:
+            break
+    return own_units
+
+
+def _threads_for(n_units: int, n_parts: int, n_products: int) -> int:
+    """Return how many threads it takes for one to hold one part of two columns, and for no unit to be without one."""
+    return max(n_parts * -(-n_units * n_products // 2), n_units)
 
 
 def allocate(dtype: Any, **shapes: tuple[int, ...]) -> Any:
