@@ -7,12 +7,14 @@ kernel. What stands beside a kernel and uses the thread's place in the block is 
 
 from __future__ import annotations
 
+import inspect
 from functools import cache
 
 from numba.core import types
 from numba.extending import overload, register_jitable
 
 from numbarnn.cells import numbers
+from numbarnn.cells.form import form_of
 from numbarnn.cuda.shim import allow_shared, cuda, n_resident, small_grids
 
 inline = register_jitable
@@ -70,6 +72,27 @@ def by_cell(choose):
     return function
 
 
+def by_form(condition, then, otherwise):
+    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
+    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
+
+
+def by_given(without, given):
+    """As `by_cell`, by the second argument: what a kernel takes of masks or the like, an empty tuple if there is none.
+
+    A kernel compiles nothing of what it is not given.
+    """
+
+    def function(cell, options, *args):
+        return (given if options else without)(cell, options, *args)
+
+    @overload(function, target="cuda", strict=False)
+    def implement(cell, options, *args):
+        return given if len(options) else without
+
+    return function
+
+
 def kernel_for(cell, cached):
     """Return the kernel to launch for a cell: the cached one, or a twin without cache for a class of another package.
 
@@ -85,11 +108,12 @@ def _uncached(cached):
 
 def _define(function) -> None:
     """Let kernels call a function of `numbarnn.cells.numbers` of floats by its definition in Python."""
+    definition = inspect.unwrap(function)
 
     @overload(function, target="cuda", strict=False)
     def implement(x):
-        return function if isinstance(x, types.Float) else None
+        return definition if isinstance(x, types.Float) else None
 
 
-for _name in ("zero", "tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"):
+for _name in ("zero", "tanh", "sigmoid", "relu", "reciprocal_deviation", "tanh_slope", "sigmoid_slope", "relu_slope"):
     _define(getattr(numbers, _name))

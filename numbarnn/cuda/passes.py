@@ -15,6 +15,7 @@ from numbarnn.cuda import resident_adjoint, resident_forward, resident_tangent
 from numbarnn.cuda import tangent as _tangent
 from numbarnn.cuda.compile import kernel_for
 from numbarnn.cuda.launch import allocate, over, resident, through_time
+from numbarnn.cuda.masks import for_kernels, see
 from numbarnn.cuda.packing import (
     fill,
     fill_rows,
@@ -31,42 +32,39 @@ from numbarnn.cuda.product import add_product, parts_size, set_product_over_rows
 from numbarnn.cuda.room import row_size
 from numbarnn.cuda.shim import empty, to_device
 from numbarnn.cuda.state import put_state, take_state
+from numbarnn.masks import n_recorded
 from numbarnn.tape import Tape
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, masks, clip):
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, masks=None, clip=None):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T."""
-    if tape_bytes is not None:
-        raise ValueError("tape_mb is for arrays in the processor's memory; on a CUDA device the whole tape is kept")
-    if clip is not None:
-        raise ValueError("clip must be None on a CUDA device")
-    if form_of(type(cell)).normalisation:
-        raise ValueError(f"cell must be one without normalisation on a CUDA device, got a {type(cell).__name__}")
     n_steps, n_sequences, _ = x.shape
     size = n_units(cell)
-    n_times, n_kept = (n_steps + 1, cell.n_saved) if keep_tape else (1, 0)
+    n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
     a, h, record = allocate(
         x.dtype,
         a=(n_steps, n_sequences, cell.n_gates, size),
         h=(n_steps + 1, n_sequences, cell.R.shape[0]),
-        record=(n_times, n_sequences, n_memory(type(cell)) + n_kept, size),
+        record=(n_times, n_sequences, n_kept, size),
     )
     ends = to_device(np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths)
     _start(cell, state, h, record)
     # a = x_t W + b
     fill_rows(matrix(a, cell.b.size), cell.b)
     _add_to_gates(cell, a, x, cell.W, form_of(type(cell)).input_gates, steps_running(ends, n_steps))
-    arrays = unit_parameters(cell), a, ends, h, record
+    arrays = unit_parameters(cell), a, ends, h, record, *for_kernels(masks, clip)
     _run(_forward.forward, resident_forward.forward, size, cell, pack(cell), n_sequences, *arrays)
-    return h[1:], take_state(cell, h, record, ends), Tape(x, ends, h, record, type(cell)) if keep_tape else None
+    tape = Tape(x, ends, h, record, type(cell), masks, clip) if keep_tape else None
+    return h[1:], take_state(cell, h, record, ends), tape
 
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     """Return the adjoints of the weights, as a cell, of the inputs (None unless asked for) and of the initial state."""
     x, lengths, h, record = tape.arrays
+    mask, changes = for_kernels(tape.masks, tape.clip)
     form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
     n_steps, n_sequences, n_inputs = x.shape
-    h_bar, memory_bar, a_bar, outputs_bar, units_bar, x_bar, u, room = allocate(
+    h_bar, memory_bar, a_bar, outputs_bar, units_bar, x_bar, seen, u, room = allocate(
         x.dtype,
         h_bar=(1, n_sequences, n_outputs),
         memory_bar=(1, n_sequences, n_memory(type(cell)), size),
@@ -74,6 +72,7 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
         outputs_bar=(n_steps if form.projection else 0, n_sequences, n_outputs),
         units_bar=(1, n_sequences, len(form.unit_parameters), size),
         x_bar=(n_steps if inputs else 0, n_sequences, n_inputs),
+        seen=(n_steps if mask else 0, n_sequences, n_outputs),
         u=(n_steps if form.inner_gates else 0, n_sequences, size),
         room=(max(1, parts_size(max(array.size for array in cell), n_steps * n_sequences)),),
     )
@@ -82,12 +81,12 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     put_state(cell, state_bar, h_bar[0], memory_bar[0])
     y_bar = empty((0, n_sequences, n_outputs), x.dtype) if y_bar is None else y_bar
     bars = y_bar, h_bar[0], memory_bar, a_bar, outputs_bar, units_bar
-    depth, arrays = len(form.outer_gates) * size, (unit_parameters(cell), lengths, h, record, *bars)
+    depth, arrays = len(form.outer_gates) * size, (unit_parameters(cell), lengths, h, record, mask, changes, *bars)
     _run(_adjoint.adjoint, resident_adjoint.adjoint, depth, cell, pack_transposed(cell), n_sequences, *arrays)
     running = steps_running(lengths, n_steps)
     cell_bar = type(cell)(*(empty(array.shape, array.dtype) for array in cell))
-    _set_inner_states(cell, tape, u)
-    _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room)
+    _set_inner_states(cell, tape, mask, u)
+    _set_weights_bar(cell, cell_bar, x, see(h, mask, seen), u, a_bar, running, room)
     if form.projection:
         _set_projection_bar(cell_bar, record, outputs_bar, running, room)
     for i, name in enumerate(form.unit_parameters):
@@ -100,15 +99,17 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
 def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     """Return the tangents of the outputs and of the final state."""
     x, lengths, h, record = tape.arrays
+    mask, changes = for_kernels(tape.masks, tape.clip)
     form, size = form_of(type(cell)), n_units(cell)
     n_steps, n_sequences, _ = x.shape
     if cell_dot is None:
         cell_dot = type(cell)(*(zeros_like(array) for array in cell))
-    a_dot, h_dot, memory_dot, u = allocate(
+    a_dot, h_dot, memory_dot, seen, u = allocate(
         x.dtype,
         a_dot=(n_steps, n_sequences, cell.n_gates, size),
         h_dot=h.shape,
         memory_dot=(1, n_sequences, n_memory(type(cell)), size),
+        seen=(n_steps if mask else 0, n_sequences, h.shape[2]),
         u=(n_steps if form.inner_gates else 0, n_sequences, size),
     )
     running = steps_running(lengths, n_steps)
@@ -118,14 +119,15 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     _add_to_gates(cell, a_dot, x, cell_dot.W, form.input_gates, running)
     if x_dot is not None:
         _add_to_gates(cell, a_dot, x_dot, cell.W, form.input_gates, running)
-    _add_to_gates(cell, a_dot, h, cell_dot.R, form.recurrent_gates, running, form.outer_gates)
-    _set_inner_states(cell, tape, u)
+    _add_to_gates(cell, a_dot, see(h, mask, seen), cell_dot.R, form.recurrent_gates, running, form.outer_gates)
+    _set_inner_states(cell, tape, mask, u)
     _add_to_gates(cell, a_dot, u, cell_dot.R, form.recurrent_gates, running, form.inner_gates)
     if form.projection:
         # h = m P + b_P
         m, at, shape = matrix(record, record.shape[2] * size), (n_sequences, 0), (running.size, h.shape[2], size)
         add_product(matrix(h_dot, h.shape[2]), at, m, at, cell_dot.P, (0, 0), shape, running)
-    arrays = unit_parameters(cell), unit_parameters(cell_dot), a_dot, lengths, h, record, h_dot, memory_dot
+    given = lengths, h, record, mask, changes
+    arrays = unit_parameters(cell), unit_parameters(cell_dot), a_dot, *given, h_dot, memory_dot
     _run(_tangent.tangent, resident_tangent.tangent, size, cell, pack(cell), n_sequences, *arrays)
     return h_dot[1:], take_state(cell, h_dot, memory_dot, lengths)
 
@@ -185,14 +187,14 @@ def _add_to_inputs_bar(cell, x_bar, a_bar, running):
         )
 
 
-def _set_weights_bar(cell, cell_bar, tape, u, a_bar, running, room):
+def _set_weights_bar(cell, cell_bar, x, h, u, a_bar, running, room):
     """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all steps.
 
     `W_bar = x_t^T a_bar`, `R_bar = h_(t-1)^T a_bar` or `u_t^T a_bar`, and `b_bar = 1^T a_bar`, summed over the steps.
     """
     form, size = form_of(type(cell)), n_units(cell)
-    products = [(cell_bar.W, tape.x, form.input_gates, form.input_gates)]
-    products += [(cell_bar.R, tape.h, form.recurrent_gates, form.outer_gates)]
+    products = [(cell_bar.W, x, form.input_gates, form.input_gates)]
+    products += [(cell_bar.R, h, form.recurrent_gates, form.outer_gates)]
     products += [(cell_bar.R, u, form.recurrent_gates, form.inner_gates)]
     for weights_bar, inputs, gates, counting in products:
         for block, gate, count in spans(gates, counting):
@@ -220,8 +222,8 @@ def _set_sum(bias_bar, bars, running, room):
     set_product_over_rows(matrix(bias_bar, bias_bar.size), 0, *factors, (1, bias_bar.size, running.size), running, room)
 
 
-def _set_inner_states(cell, tape, u):
-    """Set `u (T, B, H)` to the inner states of all steps."""
+def _set_inner_states(cell, tape, mask, u):
+    """Set `u (T, B, H)` to the inner states of all steps, as R sees them."""
     if u.size:
         kernel = kernel_for(cell, _adjoint.inner_states)
-        kernel[over(u.size)](cell, tape.lengths, tape.h, tape.record, n_memory(type(cell)), u)
+        kernel[over(u.size)](cell, tape.lengths, tape.h, tape.record, mask, n_memory(type(cell)), u)

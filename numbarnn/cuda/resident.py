@@ -13,6 +13,7 @@ from __future__ import annotations
 from numbarnn.cells.numbers import zero
 from numbarnn.cuda.compile import device, inline
 from numbarnn.cuda.launch import PART
+from numbarnn.cuda.masks import masked
 from numbarnn.cuda.shim import cuda
 
 COLUMNS = 2  # of which a thread holds a part
@@ -100,11 +101,11 @@ def clear(room):
 
 
 @device
-def load_rows(h, t, first, n_rows, vectors, stride):
-    """Copy `h[t]` of a block's sequences from the given one on to `vectors (rows, stride)`, given flat."""
+def load_rows(cell, mask, h, t, first, n_rows, vectors, stride):
+    """Copy `h[t]`, masked, of a block's sequences from the given one on to `vectors (rows, stride)`, given flat."""
     for row in range(n_rows):
         for j in range(cuda.threadIdx.x, h.shape[2], cuda.blockDim.x):
-            vectors[row * stride + j] = h[t, first + row, j]
+            vectors[row * stride + j] = masked(cell, mask, h[t, first + row, j], (first + row, j))
     cuda.syncthreads()
 
 

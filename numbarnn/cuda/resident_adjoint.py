@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbarnn.cuda.adjoint import add_y_bar, step_unit
 from numbarnn.cuda.compile import inline, kernel
 from numbarnn.cuda.launch import PART
+from numbarnn.cuda.masks import masked
 from numbarnn.cuda.resident import COLUMNS, add_parts, clear, hold, multiply, place_of, unit_of, wait_for_all
 from numbarnn.cuda.room import last_step
 from numbarnn.cuda.shim import cuda
@@ -19,6 +20,8 @@ def adjoint(
     lengths,
     h,
     record,
+    mask,
+    changes,
     y_bar,
     h_bar,
     memory_bar,
@@ -34,7 +37,7 @@ def adjoint(
 
     Parameters
     ----------
-    cell, weights, units, lengths, h, record, y_bar, h_bar, memory_bar, a_bar, outputs_bar, units_bar
+    cell, weights, units, lengths, h, record, mask, changes, y_bar, h_bar, memory_bar, a_bar, outputs_bar, units_bar
         As `numbarnn.cuda.adjoint.adjoint` has them.
     own_units, rows, group, arrivals
         As `numbarnn.cuda.resident_forward.forward` has them.
@@ -57,7 +60,9 @@ def adjoint(
             b = first + row
             if t < lengths[b]:
                 add_y_bar(h_bar[b], y_bar, t, b, unit, n_units)
-                gates_bar = step_unit(cell, units, h, record, h_bar[b], memory_bar, a_bar, units_bar, t, b, unit)
+                gates_bar = step_unit(
+                    cell, units, h, record, changes, h_bar[b], memory_bar, a_bar, units_bar, t, b, unit
+                )
                 if arrivals.size == 0:
                     store_outer(cell, gates_bar, factors[row * stride : (row + 1) * stride], unit, n_units)
         if arrivals.size > 0:
@@ -68,14 +73,15 @@ def adjoint(
             n_now = min(group, n_rows - start)
             if arrivals.size > 0:
                 _load_factors(cell, a_bar, lengths, t, first + start, n_now, factors, stride)
-            # a = x_t W + h_(t-1) R + b
+            # a = x_t W + (h_(t-1) * mask) R + b
             multiply(held, factors, sums, n_now, n_parts, own_units, part, pair, n_pairs)
             cuda.syncthreads()
             for row in range(first_row, n_now, at_once):
                 b = first + start + row
                 if t < lengths[b]:
                     own = sums[row * n_parts * own_units : (row + 1) * n_parts * own_units]
-                    h_bar[b, unit] += add_parts(own, n_parts, own_units, unit - first_unit)
+                    own_bar = add_parts(own, n_parts, own_units, unit - first_unit)
+                    h_bar[b, unit] += masked(cell, mask, own_bar, (b, unit))
             cuda.syncthreads()
 
 

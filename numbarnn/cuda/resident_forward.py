@@ -22,12 +22,12 @@ from numbarnn.cuda.units import add_outer, load_gates
 
 
 @kernel
-def forward(cell, weights, units, a, lengths, h, record, own_units, rows, group, arrivals):
+def forward(cell, weights, units, a, lengths, h, record, mask, changes, own_units, rows, group, arrivals):
     """Run all sequences through all their steps.
 
     Parameters
     ----------
-    cell, weights, units, a, lengths, h, record
+    cell, weights, units, a, lengths, h, record, mask, changes
         As `numbarnn.cuda.forward.forward` has them, of a cell whose weights of the step are those of the gates that
         see h alone.
     own_units, rows : int
@@ -50,12 +50,12 @@ def forward(cell, weights, units, a, lengths, h, record, own_units, rows, group,
     hold(held, weights, n_units, first_unit, own_units, n_columns, part, pair, n_pairs)
     clear(room)
     if arrivals.size == 0:
-        load_rows(h, 0, first, n_rows, vectors, stride)
+        load_rows(cell, mask, h, 0, first, n_rows, vectors, stride)
     for t in range(last_step(lengths, first, rows)):
         for start in range(0, n_rows, group):
             n_now = min(group, n_rows - start)
             if arrivals.size > 0:
-                load_rows(h, t, first + start, n_now, vectors, stride)
+                load_rows(cell, mask, h, t, first + start, n_now, vectors, stride)
             # a = x_t W + b + h_(t-1) R
             multiply(held, vectors, sums, n_now, n_parts, n_columns, part, pair, n_pairs)
             cuda.syncthreads()
@@ -66,8 +66,8 @@ def forward(cell, weights, units, a, lengths, h, record, own_units, rows, group,
                     add_up(products, n_parts, n_columns, own_units, unit - first_unit)
                     gates = load_gates(cell, a, (t, b, 0, unit))
                     gates = add_outer(cell, gates, products, unit - first_unit, own_units)
-                    before = vectors[row * stride : (row + 1) * stride]
-                    step_unit(cell, units, gates, before, before, h, record, t, b, unit)
+                    seen = vectors[row * stride : (row + 1) * stride]
+                    step_unit(cell, units, gates, seen, seen, h, record, mask, changes, t, b, unit)
             cuda.syncthreads()
         if arrivals.size > 0:
             wait_for_all(arrivals, (t + 1) * cuda.gridDim.x)

@@ -23,13 +23,28 @@ from numbarnn.cuda.units import add_outer, load_gates
 
 @kernel
 def tangent(
-    cell, weights, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, own_units, rows, group, arrivals
+    cell,
+    weights,
+    units,
+    units_dot,
+    a_dot,
+    lengths,
+    h,
+    record,
+    mask,
+    changes,
+    h_dot,
+    memory_dot,
+    own_units,
+    rows,
+    group,
+    arrivals,
 ):
     """Run the tangents of all sequences through all their steps.
 
     Parameters
     ----------
-    cell, weights, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot
+    cell, weights, units, units_dot, a_dot, lengths, h, record, mask, changes, h_dot, memory_dot
         As `numbarnn.cuda.tangent.tangent` has them.
     own_units, rows, group, arrivals
         As `numbarnn.cuda.resident_forward.forward` has them.
@@ -47,12 +62,12 @@ def tangent(
     hold(held, weights, n_units, first_unit, own_units, n_columns, part, pair, n_pairs)
     clear(room)
     if arrivals.size == 0:
-        load_rows(h_dot, 0, first, n_rows, vectors, stride)
+        load_rows(cell, mask, h_dot, 0, first, n_rows, vectors, stride)
     for t in range(last_step(lengths, first, rows)):
         for start in range(0, n_rows, group):
             n_now = min(group, n_rows - start)
             if arrivals.size > 0:
-                load_rows(h_dot, t, first + start, n_now, vectors, stride)
+                load_rows(cell, mask, h_dot, t, first + start, n_now, vectors, stride)
             # a = x_t W + b + h_(t-1) R
             multiply(held, vectors, sums, n_now, n_parts, n_columns, part, pair, n_pairs)
             cuda.syncthreads()
@@ -63,9 +78,23 @@ def tangent(
                     add_up(products, n_parts, n_columns, own_units, unit - first_unit)
                     gates_dot = load_gates(cell, a_dot, (t, b, 0, unit))
                     gates_dot = add_outer(cell, gates_dot, products, unit - first_unit, own_units)
-                    before = vectors[row * stride : (row + 1) * stride]
+                    seen = vectors[row * stride : (row + 1) * stride]
                     step_unit(
-                        cell, units, units_dot, gates_dot, before, h, record, before, h_dot, memory_dot, t, b, unit
+                        cell,
+                        units,
+                        units_dot,
+                        gates_dot,
+                        seen,
+                        h,
+                        record,
+                        mask,
+                        changes,
+                        seen,
+                        h_dot,
+                        memory_dot,
+                        t,
+                        b,
+                        unit,
                     )
             cuda.syncthreads()
         if arrivals.size > 0:

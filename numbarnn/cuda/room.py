@@ -6,7 +6,7 @@ In shared memory where it fits, else in the device's.
 from __future__ import annotations
 
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline
+from numbarnn.cuda.compile import by_cell, by_form, inline
 
 
 def row_size(cell, n_outputs, n_units):
@@ -65,11 +65,9 @@ def copy_to_end(source, room, thread, n_threads):
         room[first + k] = source[k]
 
 
-def _constant(*numbers):
-    if len(numbers) == 1:
-        return lambda cell: numbers[0]
+def _constant(numbers):
     return lambda cell: numbers
 
 
-_n_products = by_cell(lambda c: _constant(len(form_of(c).outer_gates), len(form_of(c).inner_gates)))
-_n_within_step = by_cell(lambda c: _constant(int(bool(form_of(c).inner_gates or form_of(c).projection))))
+_n_products = by_cell(lambda c: _constant((len(form_of(c).outer_gates), len(form_of(c).inner_gates))))
+_n_within_step = by_form(lambda form: form.inner_gates or form.projection, _constant(1), _constant(0))

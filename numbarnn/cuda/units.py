@@ -31,6 +31,7 @@ def _load(size):
 load_gates = by_cell(lambda cell_class: _load(cell_class.n_gates))
 load_memory = by_cell(lambda cell_class: _load(n_memory(cell_class)))
 load_saved = by_cell(lambda cell_class: _load(cell_class.n_saved))
+load_recorded = by_cell(lambda cell_class: _load(cell_class.state_size))
 load_parameters = by_cell(lambda cell_class: _load(len(form_of(cell_class).unit_parameters)))
 
 
@@ -58,22 +59,31 @@ def _store_units(array, at, values):
     return _store(len(values))
 
 
-def add(values, others):
-    """Return the sums of two tuples' numbers."""
-    return _add(len(values))(values, others)
+def _by_pairs(combine):
+    """Return a function of two tuples that combines their numbers one by one, given that of two numbers."""
+    combine = inline(combine)
+
+    @cache
+    def of_size(size):
+        if size == 0:
+            return lambda values, others: ()
+        rest = inline(of_size(size - 1))
+        return lambda values, others: (combine(values[0], others[0]),) + rest(values[1:], others[1:])
+
+    def function(values, others):
+        return of_size(len(values))(values, others)
+
+    @overload(function, target="cuda")
+    def implement(values, others):
+        return of_size(len(values))
+
+    return function
 
 
-@cache
-def _add(size):
-    if size == 0:
-        return lambda values, others: ()
-    rest = inline(_add(size - 1))
-    return lambda values, others: (values[0] + others[0],) + rest(values[1:], others[1:])
-
-
-@overload(add, target="cuda")
-def _add_units(values, others):
-    return _add(len(values))
+# (values, others): the sums, or the products, of two tuples' numbers; and the values less such a product.
+add = _by_pairs(lambda value, other: value + other)
+multiply = _by_pairs(lambda value, other: value * other)
+take_part = _by_pairs(lambda value, other: value - other * value)
 
 
 @cache

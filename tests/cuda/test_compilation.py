@@ -38,33 +38,45 @@ def floats(n_axes):
     return types.Array(types.float32, n_axes, "C")
 
 
-CELLS = [name for name, kind in numbarnn.cells.CELLS.items() if not form_of(kind).normalisation]
-
-
 def assert_single_and_in_registers(ptx):
     assert re.findall(r"^\s+\S+\.f64\b.*$", ptx, re.MULTILINE) == []
     assert re.findall(r"^.*\.local\b.*$", ptx, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_passes(name, compiled):
+def given_to(kind, given):
+    """The types of a mask and of what changes a step; a normalised cell has no zoneout."""
     from numba import types
 
-    from numbarnn.cuda import adjoint, forward, tangent
+    nothing = types.Tuple(())
+    if not given:
+        return nothing, nothing
+    zoneout = nothing if form_of(kind).normalisation else types.UniTuple(floats(3), kind.state_size)
+    return types.UniTuple(floats(2), 1), types.Tuple((zoneout, types.UniTuple(types.float32, 1)))
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["plain", "masked"])
+@pytest.mark.parametrize("name", numbarnn.cells.CELLS)
+def test_passes(name, given, compiled):
+    from numba import types
+
+    from numbarnn.cuda import adjoint
+    from numbarnn.cuda.loops import loops_of
 
     kind = numbarnn.cells.CELLS[name]
     n_axes = [len(form_of(kind).shapes(1, 1, 1)[field]) for field in kind._fields]
     weights = types.NamedTuple([floats(n) for n in n_axes], kind), floats(1), types.boolean, floats(4)
-    lengths = types.Array(types.intp, 1, "C")
-    tape = lengths, floats(3), floats(4)
+    mask, changes = given_to(kind, given)
+    tape = types.Array(types.intp, 1, "C"), floats(3), floats(4)
+    given = *tape, mask, changes
     bars = floats(3), floats(2), floats(4), floats(4), floats(3), floats(4)
-    assert_single_and_in_registers(compiled(forward.forward, *weights, floats(4), *tape, floats(2)))
-    assert_single_and_in_registers(compiled(adjoint.adjoint, *weights, *tape, *bars, floats(2)))
+    loops = loops_of(kind)
+    assert_single_and_in_registers(compiled(loops.forward, *weights, floats(4), *given, floats(2)))
+    assert_single_and_in_registers(compiled(loops.adjoint, *weights, *given, *bars, floats(2)))
     assert_single_and_in_registers(
-        compiled(tangent.tangent, *weights, floats(4), floats(4), *tape, floats(3), floats(4), floats(2))
+        compiled(loops.tangent, *weights, floats(4), floats(4), *given, floats(3), floats(4), floats(2))
     )
     if form_of(kind).inner_gates:
-        assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, types.intp, floats(3)))
+        assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, mask, types.intp, floats(3)))
 
 
 def test_products(compiled):
