@@ -164,9 +164,7 @@ def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> M
     if masks.recurrent is not None:
         check_finite(f"{name}.recurrent", masks.recurrent)
     for i, part in enumerate(masks.zoneout or ()):
-        least, most = _range(part)
-        if not (least >= 0 and most <= 1):
-            raise ValueError(f"{name}.zoneout[{i}] must lie in [0, 1], got {least} .. {most}")
+        _check_fractions(f"{name}.zoneout[{i}]", part)
     return None if masks.recurrent is None and masks.zoneout is None else masks
 
 
@@ -216,12 +214,14 @@ def _zeros_beside(cell, shape):
     return shim.to_device(zeros)
 
 
-def _range(array):
-    """Return the least and the largest number of an array, two zeros if it has none."""
-    if not array.size:
-        return 0, 0
-    values = array.copy_to_host() if on_cuda(array) else array
-    return values.min(), values.max()
+def _check_fractions(name, array):
+    """Refuse numbers outside of [0, 1]."""
+    if on_cuda(array):
+        if _finite_on_cuda().all_fractions(array):
+            return
+        array = array.copy_to_host()
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got {array.min()} .. {array.max()}")
 
 
 def checked_clip(clip: Any, cell: Any) -> Any:

@@ -128,7 +128,7 @@ def adjoint(
             runs,
         )
         if runs:
-            _add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads)
+            add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads)
         cuda.syncthreads()
     if length > 0:
         for j in range(thread, n_outputs, n_threads):
@@ -137,7 +137,7 @@ def adjoint(
 
 @inline
 def add_y_bar(bar, y_bar, t, b, thread, n_threads):
-    """Add the adjoint of a step's outputs to that of h."""
+    """Add the adjoint of the outputs to that of h."""
     if y_bar.shape[0] > 0:
         # y_t = h_t
         for j in range(thread, bar.size, n_threads):
@@ -145,7 +145,7 @@ def add_y_bar(bar, y_bar, t, b, thread, n_threads):
 
 
 @inline
-def _add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads):
+def add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads):
     """Reverse `a = x_t W + (h_(t-1) * mask) R + b` by h: add `a_bar R^T * mask`."""
     for j in range(thread, bar.size, n_threads):
         bar[j] += masked(cell, mask, dot(factors, R, j, bar.size), (b, j))

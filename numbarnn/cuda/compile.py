@@ -8,6 +8,7 @@ kernel. What stands beside a kernel and uses the thread's place in the block is 
 from __future__ import annotations
 
 import inspect
+import math
 from functools import cache
 
 from numba.core import types
@@ -106,14 +107,19 @@ def _uncached(cached):
     return Kernel(cached.py_func, cache=False)
 
 
-def _define(function) -> None:
+def _define(function, definition) -> None:
     """Let kernels call a function of `numbarnn.cells.numbers` of floats by its definition in Python."""
-    definition = inspect.unwrap(function)
 
     @overload(function, target="cuda", strict=False)
     def implement(x):
         return definition if isinstance(x, types.Float) else None
 
 
-for _name in ("zero", "tanh", "sigmoid", "relu", "reciprocal_deviation", "tanh_slope", "sigmoid_slope", "relu_slope"):
-    _define(getattr(numbers, _name))
+def _reciprocal_deviation(variance):
+    """As `numbarnn.cells.numbers` has it, with the square root that kernels know."""
+    return type(variance)(1) / math.sqrt(variance + type(variance)(numbers.EPSILON))
+
+
+_define(numbers.reciprocal_deviation, _reciprocal_deviation)
+for _name in ("zero", "tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope"):
+    _define(getattr(numbers, _name), inspect.unwrap(getattr(numbers, _name)))

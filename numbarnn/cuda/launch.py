@@ -35,6 +35,11 @@ def over(size: int) -> tuple[int, int]:
     return min(BLOCKS, -(-size // BLOCK_THREADS)), BLOCK_THREADS
 
 
+def row_by_row(n_rows: int, width: int) -> tuple[int, int]:
+    """Return blocks and threads for a loop over the rows of a matrix, each of which a block takes at once."""
+    return min(BLOCKS, n_rows), min(-(-width // WARP) * WARP, ROW_THREADS)
+
+
 def through_time(n_sequences: int, width: int, row_size: int, weights: Any) -> Launch:
     """Return the launch of a kernel over time for rows of `width` columns, with room for `row_size` numbers each."""
     threads = min(-(-width // WARP) * WARP, ROW_THREADS)

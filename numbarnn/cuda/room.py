@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from numbarnn.cells.form import form_of
 from numbarnn.cuda.compile import by_cell, by_form, inline
+from numbarnn.cuda.rows import PARTS
 
 
 def row_size(cell, n_outputs, n_units):
@@ -23,6 +24,20 @@ def room_bounds(cell, n_outputs, n_units):
     products = n_outputs + n_outer * n_units
     inner_products = products + n_inner * n_units
     return n_outputs, products, inner_products, inner_products + _n_within_step(cell) * n_units
+
+
+@inline
+def normalised_row_size(cell, n_outputs, n_units):
+    """As `row_size`, of a cell with normalisation."""
+    return normalised_room_bounds(cell, n_units)[5]
+
+
+@inline
+def normalised_room_bounds(cell, n_units):
+    """As `room_bounds`, of a cell with normalisation: h (H,), the products with it, two vectors (H,), two of parts."""
+    products = n_units + _n_products(cell)[0] * n_units
+    units = products + 2 * n_units
+    return n_units, products, products + n_units, units, units + PARTS, units + 2 * PARTS
 
 
 @inline
@@ -46,6 +61,14 @@ def last_step(lengths, first, rows):
 def length_of(lengths, b):
     """Return how many steps a row runs: none if there is no sequence left for it."""
     return lengths[b] if b < lengths.size else 0
+
+
+@inline
+def copy_row(source, b, vector, thread, n_threads):
+    """Copy row b of a matrix, if it has one, to a vector."""
+    if b < source.shape[0]:
+        for k in range(thread, vector.size, n_threads):
+            vector[k] = source[b, k]
 
 
 @inline

@@ -6,6 +6,7 @@ With `NUMBA_ENABLE_CUDASIM=1` in the environment, numba-cuda runs kernels as Pyt
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -29,11 +30,21 @@ __all__ = [
     "n_resident",
     "shared_bytes",
     "small_grids",
+    "syncthreads",
     "to_device",
 ]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 FREELY_SHARED = 48 * 1024  # bytes of shared memory that a block gets on every device without asking for more
+
+
+def syncthreads() -> None:
+    """Wait for the block's other threads: in modules without a kernel, whose `cuda` the simulator does not replace."""
+    threading.current_thread().syncthreads()
+
+
+if not SIMULATED:
+    syncthreads = cuda.syncthreads
 
 
 def check_device() -> None:

@@ -86,6 +86,42 @@ multiply = _by_pairs(lambda value, other: value * other)
 take_part = _by_pairs(lambda value, other: value - other * value)
 
 
+def scale(values, factor):
+    """Return a tuple's numbers times one number."""
+    return _scale(len(values))(values, factor)
+
+
+@cache
+def _scale(size):
+    if size == 0:
+        return lambda values, factor: ()
+    rest = inline(_scale(size - 1))
+    return lambda values, factor: (values[0] * factor,) + rest(values[1:], factor)
+
+
+@overload(scale, target="cuda")
+def _scale_units(values, factor):
+    return _scale(len(values))
+
+
+def total(values):
+    """Return the sum of a tuple's numbers, of which it has one at least."""
+    return _total(len(values))(values)
+
+
+@cache
+def _total(size):
+    if size == 1:
+        return lambda values: values[0]
+    rest = inline(_total(size - 1))
+    return lambda values: values[0] + rest(values[1:])
+
+
+@overload(total, target="cuda")
+def _total_units(values):
+    return _total(len(values))
+
+
 @cache
 def _add_products(places):
     if not places:
@@ -96,6 +132,14 @@ def _add_products(places):
     return lambda cell, gates, products, unit, n_units: (
         (gates[0] + products[place * n_units + unit],) + rest(cell, gates[1:], products, unit, n_units)
     )
+
+
+@cache
+def _load_products(size):
+    if size == 0:
+        return lambda cell, products, at, n_units: ()
+    rest = inline(_load_products(size - 1))
+    return lambda cell, products, at, n_units: (products[at],) + rest(cell, products, at + n_units, n_units)
 
 
 @cache
@@ -125,6 +169,9 @@ def _by_gates(make, gates_of):
 # (cell, gates, products (n * H,), unit, n_units): the gates with the products of h, or of the inner state, added.
 add_outer = _by_gates(_add_products, lambda form: form.outer_gates)
 add_inner = _by_gates(_add_products, lambda form: form.inner_gates)
+
+# (cell, products (n_gates * H,), unit, n_units): the products that belong to the gates of a unit.
+load_products = by_cell(lambda cell_class: _load_products(cell_class.n_gates))
 
 # (cell, gates, factors (n * H,), unit, n_units): write those of the gates that the product with h, or the inner one,
 # was added to.

@@ -12,7 +12,8 @@ from tests.grid import assert_same_bits
 
 pytestmark = needs_device
 
-CELLS = ["lstm", "gru_reset_before", "projected_lstm"]  # plain, with an inner state, with a projection
+# plain, with an inner state, with a projection, normalised
+CELLS = ["lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"]
 small = grid.over(cells=CELLS, specs=["small"], dtypes=["float64"])
 
 
@@ -117,12 +118,6 @@ REFUSED = {
     ),
     "no cell": (lambda cell, x: ("lstm", up(x)), {}, TypeError, "cell must be a cell"),
     "lengths": (lambda cell, x: (up(cell), up(x)), {"lengths": [4, 5, 4]}, ValueError, "lengths must lie"),
-    "normalisation": (
-        lambda cell, x: (up(numbarnn.LayerNormLSTM.init(2, 3)), up(x)), {},
-        ValueError, "cell must be one without normalisation",
-    ),
-    "masks": (lambda cell, x: (up(cell), up(x)), {"masks": numbarnn.Masks()}, ValueError, "masks must be None"),
-    "clip": (lambda cell, x: (up(cell), up(x)), {"clip": 1.0}, ValueError, "clip must be None"),
     "tape_mb": (lambda cell, x: (up(cell), up(x)), {"tape_mb": 1}, ValueError, "tape_mb is for"),
 }  # fmt: skip
 

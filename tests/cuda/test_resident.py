@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 
 import numbarnn
-from numbarnn.cells.form import form_of
 from tests import grid
-from tests.cuda.device import adjoint, down, needs_device, run, tangent
+from tests.cuda.device import adjoint, down, has_one_product, needs_device, run, tangent
 from tests.grid import assert_same_bits
 
 pytestmark = needs_device
 
 
-def has_one_product(name):
-    form = form_of(numbarnn.cells.CELLS[name])
-    return not (form.inner_gates or form.projection or form.normalisation)
-
-
-CELLS = [name for name in grid.CELLS if has_one_product(name)]
+CELLS = [name for name in grid.CELLS if has_one_product(numbarnn.cells.CELLS[name])]
 ALONE = {"RESIDENT_THREADS": 1000}
 SPREAD = {"RESIDENT_THREADS": 1000, "units_of_block": lambda *_: 2, "n_multiprocessors": lambda: 6}
 ARRANGEMENTS = {
