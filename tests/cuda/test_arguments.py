@@ -67,7 +67,7 @@ def test_what_stands_past_a_length_is_not_read(case):
     assert_same_bits([down(bars), down(dots)], three_passes(case)[1:])
 
 
-@small
+@grid.over(cells=CELLS[:3], specs=["small"], dtypes=["float64"])
 def test_what_is_missing_is_zero(case):
     cell, x = up(case.cell), up(case.x)
     y, state, tape = numbarnn.forward(cell, x)
