@@ -86,11 +86,10 @@ def test_passes(name, given, compiled):
         assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, mask, types.intp, floats(3)))
 
 
-ONE_PRODUCT = [name for name, kind in numbarnn.cells.CELLS.items() if has_one_product(kind)]
+ONE_PRODUCT = [(name, False) for name, kind in numbarnn.cells.CELLS.items() if has_one_product(kind)]
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["plain", "masked"])
-@pytest.mark.parametrize("name", ONE_PRODUCT)
+@pytest.mark.parametrize(("name", "given"), [*ONE_PRODUCT, ("lstm", True)])
 def test_passes_with_weights_in_registers(name, given, compiled):
     from numba import types
 
