@@ -15,8 +15,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cpu import finite
 from numbarnn.cpu.checkpoints import Checkpoints, Plan
-from numbarnn.cpu.masks import n_recorded
-from numbarnn.masks import Masks
+from numbarnn.masks import Masks, n_recorded
 from numbarnn.tape import Tape
 
 DLPACK_CUDA = 2, 13  # DLPack's kDLCUDA and kDLCUDAManaged
@@ -170,14 +169,11 @@ def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> M
     """Return the masks for inputs of a shape (T, B, I) as the kernels take them; None if there are none."""
     if masks is None:
         return None
-    if on_cuda(cell.W):
-        raise ValueError(f"{name} must be None on a CUDA device")
     masks = _fitting_masks(name, masks, shape, cell)
     if masks.recurrent is not None:
         check_finite(f"{name}.recurrent", masks.recurrent)
     for i, part in enumerate(masks.zoneout or ()):
-        if part.size and not (part.min() >= 0 and part.max() <= 1):
-            raise ValueError(f"{name}.zoneout[{i}] must lie in [0, 1], got {part.min()} .. {part.max()}")
+        _check_fractions(f"{name}.zoneout[{i}]", part)
     return None if masks.recurrent is None and masks.zoneout is None else masks
 
 
@@ -205,11 +201,36 @@ def _fitting_masks(name, masks, shape, cell):
 
 
 def _fitting_zoneout(name, part, full, cell):
-    """Return the part, zero where it is None, with all its units; steps and sequences may have one row in common."""
-    part = np.zeros((1, 1, 1), cell.W.dtype) if part is None else checked_array(name, part, (None, None, None), cell)
+    """Return the part, zero where it is None; steps and sequences may have one row in common.
+
+    So may units on a CUDA device; elsewhere the part gets all of them.
+    """
+    if part is None:
+        part = _zeros_beside(cell, (1, 1, 1))
+    part = checked_array(name, part, (None, None, None), cell)
     if any(size not in (1, wanted) for size, wanted in zip(part.shape, full, strict=True)):
         raise ValueError(f"{name} must have shape {full}, or 1 along an axis, got {part.shape}")
-    return _plain(np.broadcast_to(part, (*part.shape[:2], full[2])))
+    return part if on_cuda(part) else _plain(np.broadcast_to(part, (*part.shape[:2], full[2])))
+
+
+def _zeros_beside(cell, shape):
+    """Return zeros where the cell's weights are."""
+    zeros = np.zeros(shape, cell.W.dtype)
+    if not on_cuda(cell.W):
+        return zeros
+    from numbarnn.cuda import shim  # noqa: PLC0415  (as above)
+
+    return shim.to_device(zeros)
+
+
+def _check_fractions(name, array):
+    """Refuse numbers outside of [0, 1]."""
+    if on_cuda(array):
+        if _finite_on_cuda().all_fractions(array):
+            return
+        array = array.copy_to_host()
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got {array.min()} .. {array.max()}")
 
 
 def checked_clip(clip: Any, cell: Any) -> Any:
@@ -237,10 +258,12 @@ def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
     return np.array(lengths, np.intp)
 
 
-def checked_tape_bytes(tape_mb: Any) -> float | None:
+def checked_tape_bytes(tape_mb: Any, *, cuda: bool = False) -> float | None:
     """Return the bytes that a tape may take; None is no limit."""
     if tape_mb is None:
         return None
+    if cuda:
+        raise ValueError("tape_mb is for arrays in the processor's memory; on a CUDA device the whole tape is kept")
     if isinstance(tape_mb, bool) or not isinstance(tape_mb, Real):
         raise TypeError(f"tape_mb must be a number of MB or None, got {tape_mb!r}")
     if not float(tape_mb) > 0:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from numbarnn.cells.form import n_memory
 
 
 class Masks(NamedTuple):
@@ -48,3 +50,9 @@ class Masks(NamedTuple):
 
     recurrent: np.ndarray | None = None
     zoneout: tuple[np.ndarray | None, ...] | None = None
+
+
+def n_recorded(cell: Any, masks: Masks | None) -> int:
+    """Return how many numbers of a unit and step the tape holds beside its h."""
+    candidates = 0 if masks is None or masks.zoneout is None else cell.state_size
+    return n_memory(type(cell)) + cell.n_saved + candidates

@@ -141,8 +141,8 @@ def forward(
     masks = checked_masks("masks", masks, x.shape, cell)
     clip = checked_clip(clip, cell)
     check_finite("x", x, lengths)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
-    options = {"tape_bytes": tape_bytes, "masks": masks, "clip": clip}
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb, cuda=on_cuda(x))
+    options = {"masks": masks, "clip": clip} | ({} if tape_bytes is None else {"tape_bytes": tape_bytes})
     y, final, tape = _passes(x).forward(cell, x, state, lengths, keep_tape, n_threads, **options)
     return ForwardResult(y, final, tape)
 

@@ -27,10 +27,10 @@ import numpy as np
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.cpu.compile import kernel_for
 from numbarnn.cpu.loops import loops_of
-from numbarnn.cpu.masks import for_kernels, n_recorded, of_steps
+from numbarnn.cpu.masks import for_kernels, of_steps
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
-from numbarnn.masks import Masks
+from numbarnn.masks import Masks, n_recorded
 
 # If there is a choice, a segment's tape stays in the cache, but there are steps enough that the calls count for little.
 SEGMENT_BYTES = 2_000_000

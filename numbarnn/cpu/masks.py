@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from numbarnn.cells.form import n_memory
 from numbarnn.cpu.compile import inline
 from numbarnn.cpu.simd import lanes, load, store
 from numbarnn.masks import Masks
@@ -21,12 +20,6 @@ def for_kernels(masks, clip):
     """Return what the kernels take: the recurrent mask, and what changes their steps; None where there is none."""
     recurrent, zoneout = masks or Masks()
     return recurrent, None if zoneout is None and clip is None else (zoneout, clip)
-
-
-def n_recorded(cell, masks):
-    """Return how many numbers of a unit and step the tape holds beside its h."""
-    candidates = 0 if masks is None or masks.zoneout is None else cell.state_size
-    return n_memory(type(cell)) + cell.n_saved + candidates
 
 
 @inline

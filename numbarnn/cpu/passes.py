@@ -14,11 +14,12 @@ from numbarnn.cpu import checkpoints
 from numbarnn.cpu.checkpoints import Checkpoints
 from numbarnn.cpu.compile import kernel_for
 from numbarnn.cpu.loops import loops_of
-from numbarnn.cpu.masks import for_kernels, n_recorded
+from numbarnn.cpu.masks import for_kernels
 from numbarnn.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
 from numbarnn.cpu.state import put_state, take_state
 from numbarnn.cpu.threads import for_slices, slice_bounds
 from numbarnn.cpu.tile import prepare
+from numbarnn.masks import n_recorded
 from numbarnn.tape import Tape
 
 # Rows of the adjoint's block: many enough for a long product, few enough that their `a_bar` of one panel stays in L1.

@@ -5,10 +5,11 @@ At each step only `a_bar` and `h_bar = a_bar R^T` are taken; the gradients of th
 
 from __future__ import annotations
 
-from numbarnn.cells.equations import adjoint as step_adjoint
-from numbarnn.cells.equations import inner_adjoint, inner_saved
-from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cells.equations import inner_saved
+from numbarnn.cuda.compile import by_form, inline, kernel
+from numbarnn.cuda.masks import masked
+from numbarnn.cuda.modified import adjoint as step_adjoint
+from numbarnn.cuda.modified import inner_adjoint, project_adjoint
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
@@ -26,7 +27,22 @@ from numbarnn.cuda.units import (
 
 @kernel
 def adjoint(
-    cell, weights, staged, units, lengths, h, record, y_bar, h_bar, memory_bar, a_bar, outputs_bar, units_bar, workspace
+    cell,
+    weights,
+    staged,
+    units,
+    lengths,
+    h,
+    record,
+    mask,
+    changes,
+    y_bar,
+    h_bar,
+    memory_bar,
+    a_bar,
+    outputs_bar,
+    units_bar,
+    workspace,
 ):
     """Run the adjoints of all sequences back through all their steps.
 
@@ -36,7 +52,7 @@ def adjoint(
         Names the equations by its type.
     weights : ndarray of shape (K,)
         From `pack_transposed`.
-    staged, units, lengths, h, record, workspace
+    staged, units, lengths, h, record, mask, changes, workspace
         As the forward pass took and left them.
     y_bar : ndarray of shape (T, B, N) or (0, B, N)
         Adjoint of the outputs; without steps it is zero.
@@ -72,14 +88,15 @@ def adjoint(
     for t in range(last - 1, -1, -1):
         runs = t < length
         if runs:
-            _add_y_bar(bar, y_bar, t, b, thread, n_threads)
-        _reverse_projection(cell, P, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs)
+            add_y_bar(bar, y_bar, t, b, thread, n_threads)
+        _reverse_projection(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs)
         if runs:
             _step(
                 cell,
                 units,
                 h,
                 record,
+                changes,
                 bar,
                 memory_bar,
                 a_bar,
@@ -93,10 +110,25 @@ def adjoint(
             )
         cuda.syncthreads()
         _reverse_inner(
-            cell, R_inner, h, record, bar, memory_bar, a_bar, factors, inner_factors, t, b, thread, n_threads, runs
+            cell,
+            R_inner,
+            h,
+            record,
+            mask,
+            changes,
+            bar,
+            memory_bar,
+            a_bar,
+            factors,
+            inner_factors,
+            t,
+            b,
+            thread,
+            n_threads,
+            runs,
         )
         if runs:
-            _add_to_h_bar(R, bar, factors, thread, n_threads)
+            add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads)
         cuda.syncthreads()
     if length > 0:
         for j in range(thread, n_outputs, n_threads):
@@ -104,7 +136,8 @@ def adjoint(
 
 
 @inline
-def _add_y_bar(bar, y_bar, t, b, thread, n_threads):
+def add_y_bar(bar, y_bar, t, b, thread, n_threads):
+    """Add the adjoint of the outputs to that of h."""
     if y_bar.shape[0] > 0:
         # y_t = h_t
         for j in range(thread, bar.size, n_threads):
@@ -112,33 +145,57 @@ def _add_y_bar(bar, y_bar, t, b, thread, n_threads):
 
 
 @inline
-def _add_to_h_bar(R, bar, factors, thread, n_threads):
-    """Reverse `a = x_t W + h_(t-1) R + b` by h: add `a_bar R^T`."""
+def add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads):
+    """Reverse `a = x_t W + (h_(t-1) * mask) R + b` by h: add `a_bar R^T * mask`."""
     for j in range(thread, bar.size, n_threads):
-        bar[j] += dot(factors, R, j, bar.size)
+        bar[j] += masked(cell, mask, dot(factors, R, j, bar.size), (b, j))
 
 
 @inline
-def _step(cell, units, h, record, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads):
+def _step(
+    cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads
+):
     """Reverse step t: `a_bar`, and the part of the state's adjoint that passes `a` by in place."""
-    n_units, n_memory = record.shape[3], memory_bar.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
-        state_bar = load_state(cell, bar, unit, memory_bar, own)
-        parameters = load_parameters(cell, units, (0, 0, 0, unit))
-        gates_bar, before_bar, parameters_bar = step_adjoint(cell, saved, before, after, state_bar, parameters)
-        store_units(a_bar, now, gates_bar)
+        gates_bar = step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit)
         store_outer(cell, gates_bar, factors, unit, n_units)
         store_inner(cell, gates_bar, inner_factors, unit, n_units)
-        store_state(cell, bar, unit, memory_bar, own, before_bar, ())
-        store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+
+
+@inline
+def step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit):
+    """Reverse step t of one unit, and return its `a_bar`."""
+    now, own = (t, b, 0, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_bar.shape[2], unit))
+    before = load_state(cell, h, (t, b, unit), record, now)
+    state_bar = load_state(cell, bar, unit, memory_bar, own)
+    p = load_parameters(cell, units, (0, 0, 0, unit))
+    bars = step_adjoint(cell, changes, h, record, (t, b, unit), saved, before, state_bar, p)
+    gates_bar, before_bar, parameters_bar = bars
+    store_units(a_bar, now, gates_bar)
+    store_state(cell, bar, unit, memory_bar, own, before_bar, ())
+    store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+    return gates_bar
 
 
 def _reverse_product(
-    cell, R_inner, h, record, bar, memory_bar, a_bar, factors, inner_factors, t, b, thread, n_threads, runs
+    cell,
+    R_inner,
+    h,
+    record,
+    mask,
+    changes,
+    bar,
+    memory_bar,
+    a_bar,
+    factors,
+    inner_factors,
+    t,
+    b,
+    thread,
+    n_threads,
+    runs,
 ):
     """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is made of."""
     n_units, n_memory = record.shape[3], memory_bar.shape[2]
@@ -147,8 +204,9 @@ def _reverse_product(
             now, own = (t, b, 0, unit), (0, b, 0, unit)
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
             before = load_state(cell, h, (t, b, unit), record, now)
-            u_bar = dot(inner_factors, R_inner, unit, n_units)
-            gates_bar, before_bar = inner_adjoint(cell, saved, before, u_bar)
+            # a = .. + (u * mask) R
+            u_bar = masked(cell, mask, dot(inner_factors, R_inner, unit, n_units), (b, unit))
+            gates_bar, before_bar = inner_adjoint(cell, changes, saved, before, u_bar)
             gates_bar = add(load_gates(cell, a_bar, now), gates_bar)
             store_units(a_bar, now, gates_bar)
             store_outer(cell, gates_bar, factors, unit, n_units)
@@ -158,39 +216,53 @@ def _reverse_product(
 
 
 def _reverse_nothing(
-    cell, R_inner, h, record, bar, memory_bar, a_bar, factors, inner_factors, t, b, thread, n_threads, runs
+    cell,
+    R_inner,
+    h,
+    record,
+    mask,
+    changes,
+    bar,
+    memory_bar,
+    a_bar,
+    factors,
+    inner_factors,
+    t,
+    b,
+    thread,
+    n_threads,
+    runs,
 ):
     pass
 
 
-def _reverse_outputs(cell, P, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
+def _reverse_outputs(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
     """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`; `h_bar` is kept for the gradient, and goes no further back."""
     n_outputs, n_units = bar.size, memory_bar.shape[3]
+    if runs:
+        for j in range(thread, n_outputs, n_threads):
+            bar[j], outputs_bar[t, b, j] = project_adjoint(cell, changes, (t, b, j), bar[j])
     cuda.syncthreads()
     if runs:
         for unit in range(thread, n_units, n_threads):
-            memory_bar[0, b, 0, unit] = dot(bar, P, unit, n_units)
-    cuda.syncthreads()
-    if runs:
-        for j in range(thread, n_outputs, n_threads):
-            outputs_bar[t, b, j] = bar[j]
-            bar[j] = 0
+            memory_bar[0, b, 0, unit] = dot(outputs_bar[t, b], P, unit, n_units)
 
 
-def _reverse_no_outputs(cell, P, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
+def _reverse_no_outputs(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
     pass
 
 
 @kernel
-def inner_states(cell, lengths, h, record, n_memory, u):
-    """Set `u (T, B, H)` to the inner states of all steps up to the sequences' ends."""
+def inner_states(cell, lengths, h, record, mask, n_memory, u):
+    """Set `u (T, B, H)` to the inner states of all steps up to the sequences' ends, as R sees them."""
     n_sequences, n_units = u.shape[1:]
     for k in range(cuda.grid(1), u.size, cuda.gridsize(1)):
         t, b, unit = k // (n_sequences * n_units), k // n_units % n_sequences, k % n_units
         if t < lengths[b]:
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-            u[t, b, unit] = inner_saved(cell, saved, load_state(cell, h, (t, b, unit), record, (t, b, 0, unit)))
+            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit))
+            u[t, b, unit] = masked(cell, mask, inner_saved(cell, saved, before), (b, unit))
 
 
-_reverse_inner = by_cell(lambda c: _reverse_product if form_of(c).inner_gates else _reverse_nothing)
-_reverse_projection = by_cell(lambda c: _reverse_outputs if form_of(c).projection else _reverse_no_outputs)
+_reverse_inner = by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
+_reverse_projection = by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)

@@ -1,4 +1,4 @@
-"""Whether numbers on the device are finite."""
+"""Whether numbers on the device are finite, or fractions."""
 
 from __future__ import annotations
 
@@ -26,6 +26,23 @@ def all_finite(array, lengths=None):
     ends = to_device(ends) if isinstance(ends, np.ndarray) else ends
     _find[over(array.size)](array.reshape(array.size), ends, width, found)
     return found.copy_to_host()[0] == 0
+
+
+def all_fractions(array):
+    """Return whether all numbers of a contiguous device array lie in [0, 1]."""
+    if array.size == 0:
+        return True
+    found = to_device(np.zeros(1, np.int32))
+    _find_others[over(array.size)](array.reshape(array.size), found)
+    return found.copy_to_host()[0] == 0
+
+
+@kernel
+def _find_others(array, found):
+    """Set `found` if any number is no fraction; whichever thread does writes the same."""
+    for k in range(cuda.grid(1), array.size, cuda.gridsize(1)):
+        if not 0 <= array[k] <= 1:
+            found[0] = 1
 
 
 @kernel

@@ -5,18 +5,19 @@ A block has a slice of the batch, a row of threads for each of its sequences. Bl
 
 from __future__ import annotations
 
-from numbarnn.cells.equations import inner, step
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cuda.compile import by_cell, by_form, inline, kernel
+from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.modified import inner, project, step
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
-from numbarnn.cuda.state import load_state, store_state
+from numbarnn.cuda.state import store_state
 from numbarnn.cuda.units import add_inner, add_outer, load_gates, load_parameters, store_units
 
 
 @kernel
-def forward(cell, weights, staged, units, a, lengths, h, record, workspace):
+def forward(cell, weights, staged, units, a, lengths, h, record, mask, changes, workspace):
     """Run all sequences through all their steps.
 
     Parameters
@@ -37,6 +38,10 @@ def forward(cell, weights, staged, units, a, lengths, h, record, workspace):
         sequence's end.
     record : ndarray of shape (T + 1, B, n_memory + n_saved, H) or (1, B, n_memory, H)
         As the CPU's forward pass has it.
+    mask : tuple of an ndarray of shape (B, N), or ()
+        Multiplies what the recurrent weights see.
+    changes : tuple
+        `(zoneout, clip)` or `()`, see `numbarnn.cuda.modified`.
     workspace : ndarray of shape (blocks, size) or (0, 0)
         Room for each block where its shared memory is too small.
     """
@@ -52,58 +57,62 @@ def forward(cell, weights, staged, units, a, lengths, h, record, workspace):
     R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
     ends = room_bounds(cell, n_outputs, n_units)
     own = room[row * ends[3] : (row + 1) * ends[3]]
-    before, products, inner_products, u = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]], own[ends[2] :]
+    seen, products, inner_products, u = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]], own[ends[2] :]
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
     if length > 0:
         for j in range(thread, n_outputs, n_threads):
-            before[j] = h[0, b, j]
+            seen[j] = masked(cell, mask, h[0, b, j], (b, j))
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # a = x_t W + b + h_(t-1) R
             for column in range(thread, products.size, n_threads):
-                products[column] = dot(before, R, column, products.size)
+                products[column] = dot(seen, R, column, products.size)
         cuda.syncthreads()
         if runs:
-            _after_h(cell, units, a, products, before, u, h, record, t, b, thread, n_threads)
+            _after_h(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads)
         cuda.syncthreads()
-        _after_all_h(cell, R_inner, P, units, a, inner_products, before, u, h, record, t, b, thread, n_threads, runs)
+        _after_all_h(
+            cell, R_inner, P, units, a, inner_products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs
+        )
     clear_past_end(h, lengths, b, thread, n_threads)
 
 
-def _step(cell, units, a, products, before, u, h, record, t, b, thread, n_threads):
+def _step(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads):
     """Step the units of a row."""
     for unit in range(thread, record.shape[3], n_threads):
         gates = add_outer(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-        _step_unit(cell, units, gates, before, u, h, record, t, b, unit)
+        step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
 
 
-def _inner(cell, units, a, products, before, u, h, record, t, b, thread, n_threads):
+def _inner(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads):
     """Take the inner state of the units of a row from their pre-activations, as `_step` takes the state."""
     now = t if record.shape[0] > 1 else 0
     for unit in range(thread, record.shape[3], n_threads):
         at = (t, b, 0, unit)
         gates = add_outer(cell, load_gates(cell, a, at), products, unit, record.shape[3])
-        value, gates = inner(cell, gates, load_state(cell, before, unit, record, (now, b, 0, unit)))
-        u[unit] = value
+        before = load_before(cell, mask, seen, h, (t, b, unit), record, (now, b, 0, unit))
+        value, gates = inner(cell, changes, gates, before)
+        u[unit] = masked(cell, mask, value, (b, unit))
         store_units(a, at, gates)
 
 
 @inline
-def _step_unit(cell, units, gates, before, u, h, record, t, b, unit):
+def step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit):
+    """Step one unit, of whose h the recurrent weights have `seen` this, from its pre-activations."""
     keep = record.shape[0] > 1
     now = t if keep else 0
-    state_before = load_state(cell, before, unit, record, (now, b, 0, unit))
-    state, saved = step(cell, gates, state_before, load_parameters(cell, units, (0, 0, 0, unit)))
+    before = load_before(cell, mask, seen, h, (t, b, unit), record, (now, b, 0, unit))
+    state, saved = step(cell, changes, (t, b, unit), gates, before, load_parameters(cell, units, (0, 0, 0, unit)))
     if keep:
         store_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), state, saved)
     else:
         store_state(cell, h, (t + 1, b, unit), record, (0, b, 0, unit), state, ())
-    _keep(cell, before, u, unit, state)
+    _keep(cell, mask, seen, u, b, unit, state)
 
 
-def _add_inner(cell, R_inner, P, units, a, products, before, u, h, record, t, b, thread, n_threads, runs):
+def _add_inner(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
     """Add the inner state's product to the pre-activations, and step."""
     if runs:
         for column in range(thread, products.size, n_threads):
@@ -112,28 +121,29 @@ def _add_inner(cell, R_inner, P, units, a, products, before, u, h, record, t, b,
     if runs:
         for unit in range(thread, record.shape[3], n_threads):
             gates = add_inner(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-            _step_unit(cell, units, gates, before, u, h, record, t, b, unit)
+            step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
     cuda.syncthreads()
 
 
-def _project(cell, R_inner, P, units, a, products, before, u, h, record, t, b, thread, n_threads, runs):
+def _project(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
     """Set `h = m P + b_P` of the units' outputs m, which stand in u."""
     if runs:
-        for j in range(thread, before.size, n_threads):
-            h[t + 1, b, j] += dot(u, P, j, before.size)
-            before[j] = h[t + 1, b, j]
+        for j in range(thread, seen.size, n_threads):
+            h[t + 1, b, j] += dot(u, P, j, seen.size)
+            h[t + 1, b, j] = project(cell, changes, (t, b, j), h[t, b, j], h[t + 1, b, j])
+            seen[j] = masked(cell, mask, h[t + 1, b, j], (b, j))
     cuda.syncthreads()
 
 
-def _nothing(cell, R_inner, P, units, a, products, before, u, h, record, t, b, thread, n_threads, runs):
+def _nothing(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
     pass
 
 
-def _keep_h(cell, before, u, unit, state):
-    before[unit] = state[0]
+def _keep_h(cell, mask, seen, u, b, unit, state):
+    seen[unit] = masked(cell, mask, state[0], (b, unit))
 
 
-def _keep_m(cell, before, u, unit, state):
+def _keep_m(cell, mask, seen, u, b, unit, state):
     u[unit] = state[0]
 
 
@@ -142,6 +152,6 @@ def _choose_after_all_h(cell_class):
     return _add_inner if form.inner_gates else _project if form.projection else _nothing
 
 
-_after_h = by_cell(lambda cell_class: _inner if form_of(cell_class).inner_gates else _step)
+_after_h = by_form(lambda form: form.inner_gates, _inner, _step)
 _after_all_h = by_cell(_choose_after_all_h)
-_keep = by_cell(lambda cell_class: _keep_m if form_of(cell_class).projection else _keep_h)
+_keep = by_form(lambda form: form.projection, _keep_m, _keep_h)

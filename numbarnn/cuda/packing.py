@@ -51,12 +51,14 @@ def _copy_block(matrix, width, block, place, n_blocks, transposed, packed, first
 
 
 def unit_parameters(cell):
-    """Return the parameters of the units as one array (1, 1, n, H)."""
-    names = form_of(type(cell)).unit_parameters
-    units = empty((1, 1, len(names), n_units(cell)), cell.R.dtype)
-    for i, name in enumerate(names):
-        units[0, 0, i].copy_to_device(getattr(cell, name))
-    return units
+    """Return the parameters of the units as one array (1, 1, n, H), those of each gate in a row for themselves."""
+    arrays = [getattr(cell, name) for name in form_of(type(cell)).by_unit]
+    size = sum(array.size for array in arrays)
+    units, first = empty((size,), cell.R.dtype), 0
+    for array in arrays:
+        units[first : first + array.size].copy_to_device(array)
+        first += array.size
+    return units.reshape(1, 1, size // n_units(cell), n_units(cell))
 
 
 def spans(gates, blocks=None):

@@ -6,7 +6,8 @@ In shared memory where it fits, else in the device's.
 from __future__ import annotations
 
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline
+from numbarnn.cuda.compile import by_cell, by_form, inline
+from numbarnn.cuda.rows import PARTS
 
 
 def row_size(cell, n_outputs, n_units):
@@ -23,6 +24,20 @@ def room_bounds(cell, n_outputs, n_units):
     products = n_outputs + n_outer * n_units
     inner_products = products + n_inner * n_units
     return n_outputs, products, inner_products, inner_products + _n_within_step(cell) * n_units
+
+
+@inline
+def normalised_row_size(cell, n_outputs, n_units):
+    """As `row_size`, of a cell with normalisation."""
+    return normalised_room_bounds(cell, n_units)[5]
+
+
+@inline
+def normalised_room_bounds(cell, n_units):
+    """As `room_bounds`, of a cell with normalisation: h (H,), the products with it, two vectors (H,), two of parts."""
+    products = n_units + _n_products(cell)[0] * n_units
+    units = products + 2 * n_units
+    return n_units, products, products + n_units, units, units + PARTS, units + 2 * PARTS
 
 
 @inline
@@ -49,6 +64,14 @@ def length_of(lengths, b):
 
 
 @inline
+def copy_row(source, b, vector, thread, n_threads):
+    """Copy row b of a matrix, if it has one, to a vector."""
+    if b < source.shape[0]:
+        for k in range(thread, vector.size, n_threads):
+            vector[k] = source[b, k]
+
+
+@inline
 def clear_past_end(h, lengths, b, thread, n_threads):
     """Set the outputs `h[1:]` past a sequence's end to zero."""
     if b < lengths.size:
@@ -65,11 +88,9 @@ def copy_to_end(source, room, thread, n_threads):
         room[first + k] = source[k]
 
 
-def _constant(*numbers):
-    if len(numbers) == 1:
-        return lambda cell: numbers[0]
+def _constant(numbers):
     return lambda cell: numbers
 
 
-_n_products = by_cell(lambda c: _constant(len(form_of(c).outer_gates), len(form_of(c).inner_gates)))
-_n_within_step = by_cell(lambda c: _constant(int(bool(form_of(c).inner_gates or form_of(c).projection))))
+_n_products = by_cell(lambda c: _constant((len(form_of(c).outer_gates), len(form_of(c).inner_gates))))
+_n_within_step = by_form(lambda form: form.inner_gates or form.projection, _constant(1), _constant(0))

@@ -6,6 +6,7 @@ With `NUMBA_ENABLE_CUDASIM=1` in the environment, numba-cuda runs kernels as Pyt
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,17 +24,31 @@ from numbarnn.cuda.dlpack import Import
 __all__ = [
     "SIMULATED",
     "address",
+    "allow_shared",
     "as_device_array",
     "cuda",
     "current_device",
     "empty",
     "free_bytes",
     "n_multiprocessors",
+    "n_resident",
+    "shared_bytes",
     "small_grids",
+    "syncthreads",
     "to_device",
 ]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+FREELY_SHARED = 48 * 1024  # bytes of shared memory that a block gets on every device without asking for more
+
+
+def syncthreads() -> None:
+    """Wait for the block's other threads: in modules without a kernel, whose `cuda` the simulator does not replace."""
+    threading.current_thread().syncthreads()
+
+
+if not SIMULATED:
+    syncthreads = cuda.syncthreads
 
 
 def check_device() -> None:
@@ -91,6 +106,41 @@ def current_device() -> int:
 def n_multiprocessors() -> int:
     """Return how many blocks the device runs side by side at the least."""
     return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+def shared_bytes() -> int:
+    """Return how much shared memory a block gets if its kernel asks for it."""
+    return FREELY_SHARED if SIMULATED else cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+
+
+def allow_shared(dispatcher: Any, arguments: tuple[Any, ...], n_bytes: int) -> None:
+    """Ask for a kernel's shared memory, as one must for more than every block gets."""
+    if SIMULATED or n_bytes <= FREELY_SHARED:
+        return
+    from numba.cuda.cudadrv.driver import binding, driver  # noqa: PLC0415  (the simulator has none)
+
+    function = _compiled(dispatcher, arguments)._codelibrary.get_cufunc()
+    attribute = binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    driver.cuKernelSetAttribute(attribute, n_bytes, function.handle, function.device.id)
+
+
+def n_resident(dispatcher: Any, arguments: tuple[Any, ...], n_threads: int, n_bytes: int) -> int:
+    """Return how many blocks of a kernel the device has running at once, and let it be launched as such a grid only.
+
+    A cooperative launch of more is an error of the driver's, never a grid whose blocks wait for others in vain.
+    """
+    if SIMULATED:
+        return 1
+    if not cuda.get_current_device().COOPERATIVE_LAUNCH:
+        return 0
+    allow_shared(dispatcher, arguments, n_bytes)
+    kernel = _compiled(dispatcher, arguments)
+    kernel.cooperative = True
+    return kernel.max_cooperative_grid_blocks(n_threads, n_bytes)
+
+
+def _compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Any:
+    return dispatcher.compile(tuple(map(dispatcher.typeof_pyval, arguments)))
 
 
 @contextmanager

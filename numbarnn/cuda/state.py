@@ -5,8 +5,8 @@ h stands among the outputs, unless these are projections of the units' own; the 
 
 from __future__ import annotations
 
-from numbarnn.cells.form import form_of, n_memory
-from numbarnn.cuda.compile import by_cell, kernel
+from numbarnn.cells.form import n_memory
+from numbarnn.cuda.compile import by_form, kernel
 from numbarnn.cuda.launch import over
 from numbarnn.cuda.shim import cuda, empty
 from numbarnn.cuda.units import load_memory, store_units
@@ -30,10 +30,10 @@ def _store_apart(cell, h, h_at, memory, memory_at, state, saved):
 
 
 # (cell, h, h_at, memory, memory_at): the state, or its tangent or adjoint, as the equations have it.
-load_state = by_cell(lambda cell_class: _load_apart if form_of(cell_class).projection else _load_with_h)
+load_state = by_form(lambda form: form.projection, _load_apart, _load_with_h)
 
 # (cell, h, h_at, memory, memory_at, state, saved): the other way, and behind the memory what the step saved.
-store_state = by_cell(lambda cell_class: _store_apart if form_of(cell_class).projection else _store_with_h)
+store_state = by_form(lambda form: form.projection, _store_apart, _store_with_h)
 
 
 def put_state(cell, state, h, memory):

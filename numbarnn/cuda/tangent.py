@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numbarnn.cells.equations import inner_tangent
-from numbarnn.cells.equations import tangent as step_tangent
-from numbarnn.cells.form import form_of
-from numbarnn.cuda.compile import by_cell, inline, kernel
+from numbarnn.cuda.compile import by_form, inline, kernel
+from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.modified import inner_tangent, project
+from numbarnn.cuda.modified import tangent as step_tangent
 from numbarnn.cuda.product import dot
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
@@ -14,12 +14,14 @@ from numbarnn.cuda.units import add_inner, add_outer, load_gates, load_parameter
 
 
 @kernel
-def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, h_dot, memory_dot, workspace):
+def tangent(
+    cell, weights, staged, units, units_dot, a_dot, lengths, h, record, mask, changes, h_dot, memory_dot, workspace
+):
     """Run the tangents of all sequences through all their steps.
 
     Parameters
     ----------
-    cell, weights, staged, units, lengths, h, record, workspace
+    cell, weights, staged, units, lengths, h, record, mask, changes, workspace
         As the forward pass took and left them.
     units_dot : ndarray of shape (1, 1, n_unit_parameters, H)
         The tangents of the units' parameters.
@@ -43,7 +45,7 @@ def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, 
     R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
     ends = room_bounds(cell, n_outputs, n_units)
     own = room[row * ends[3] : (row + 1) * ends[3]]
-    before_dot, products, inner_products, u_dot = (
+    seen_dot, products, inner_products, u_dot = (
         own[: ends[0]],
         own[ends[0] : ends[1]],
         own[ends[1] : ends[2]],
@@ -52,14 +54,14 @@ def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, 
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
     if length > 0:
         for j in range(thread, n_outputs, n_threads):
-            before_dot[j] = h_dot[0, b, j]
+            seen_dot[j] = masked(cell, mask, h_dot[0, b, j], (b, j))
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # a = x_t W + b + h_(t-1) R
             for column in range(thread, products.size, n_threads):
-                products[column] = dot(before_dot, R, column, products.size)
+                products[column] = dot(seen_dot, R, column, products.size)
         cuda.syncthreads()
         _add_inner(
             cell,
@@ -70,7 +72,10 @@ def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, 
             u_dot,
             h,
             record,
-            before_dot,
+            mask,
+            changes,
+            seen_dot,
+            h_dot,
             memory_dot,
             t,
             b,
@@ -89,7 +94,9 @@ def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, 
                 u_dot,
                 h,
                 record,
-                before_dot,
+                mask,
+                changes,
+                seen_dot,
                 h_dot,
                 memory_dot,
                 t,
@@ -98,7 +105,7 @@ def tangent(cell, weights, staged, units, units_dot, a_dot, lengths, h, record, 
                 n_threads,
             )
         cuda.syncthreads()
-        _project(cell, P, u_dot, before_dot, h_dot, t, b, thread, n_threads, runs)
+        _project(cell, P, u_dot, mask, changes, seen_dot, h_dot, t, b, thread, n_threads, runs)
     clear_past_end(h_dot, lengths, b, thread, n_threads)
 
 
@@ -113,7 +120,9 @@ def _step(
     u_dot,
     h,
     record,
-    before_dot,
+    mask,
+    changes,
+    seen_dot,
     h_dot,
     memory_dot,
     t,
@@ -122,20 +131,28 @@ def _step(
     n_threads,
 ):
     """Step the tangents of a row's units."""
-    n_units, n_memory = record.shape[3], memory_dot.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        gates_dot = add_outer(cell, load_gates(cell, a_dot, now), products, unit, n_units)
+        gates_dot = add_outer(cell, load_gates(cell, a_dot, (t, b, 0, unit)), products, unit, n_units)
         gates_dot = add_inner(cell, gates_dot, inner_products, unit, n_units)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        after = load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit))
-        state_dot = load_state(cell, before_dot, unit, memory_dot, own)
-        parameters = load_parameters(cell, units, (0, 0, 0, unit))
-        parameters_dot = load_parameters(cell, units_dot, (0, 0, 0, unit))
-        after_dot = step_tangent(cell, saved, before, after, gates_dot, state_dot, parameters, parameters_dot)
-        store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
-        _keep(cell, before_dot, u_dot, unit, after_dot)
+        step_unit(
+            cell, units, units_dot, gates_dot, u_dot, h, record, mask, changes, seen_dot, h_dot, memory_dot, t, b, unit
+        )
+
+
+@inline
+def step_unit(
+    cell, units, units_dot, gates_dot, u_dot, h, record, mask, changes, seen_dot, h_dot, memory_dot, t, b, unit
+):
+    """Step the tangent of one unit, of whose h_dot the recurrent weights have seen `seen_dot`."""
+    at, own = (t, b, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_dot.shape[2], unit))
+    before = load_state(cell, h, at, record, (t, b, 0, unit))
+    before_dot = load_before(cell, mask, seen_dot, h_dot, at, memory_dot, own)
+    p, p_dot = load_parameters(cell, units, (0, 0, 0, unit)), load_parameters(cell, units_dot, (0, 0, 0, unit))
+    after_dot = step_tangent(cell, changes, h, record, at, saved, before, gates_dot, before_dot, p, p_dot)
+    store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
+    _keep(cell, mask, seen_dot, u_dot, b, unit, after_dot)
 
 
 def _add_inner_product(
@@ -147,7 +164,10 @@ def _add_inner_product(
     u_dot,
     h,
     record,
-    before_dot,
+    mask,
+    changes,
+    seen_dot,
+    h_dot,
     memory_dot,
     t,
     b,
@@ -163,8 +183,10 @@ def _add_inner_product(
             gates_dot = add_outer(cell, load_gates(cell, a_dot, now), products, unit, n_units)
             saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
             before = load_state(cell, h, (t, b, unit), record, now)
-            state_dot = load_state(cell, before_dot, unit, memory_dot, (0, b, 0, unit))
-            u_dot[unit] = inner_tangent(cell, saved, before, gates_dot, state_dot)
+            own = (0, b, 0, unit)
+            before_dot = load_before(cell, mask, seen_dot, h_dot, (t, b, unit), memory_dot, own)
+            value_dot = inner_tangent(cell, changes, saved, before, gates_dot, before_dot)
+            u_dot[unit] = masked(cell, mask, value_dot, (b, unit))
     cuda.syncthreads()
     if runs:
         # a = .. + u R
@@ -182,7 +204,10 @@ def _add_nothing(
     u_dot,
     h,
     record,
-    before_dot,
+    mask,
+    changes,
+    seen_dot,
+    h_dot,
     memory_dot,
     t,
     b,
@@ -193,27 +218,28 @@ def _add_nothing(
     pass
 
 
-def _project_outputs(cell, P, u_dot, before_dot, h_dot, t, b, thread, n_threads, runs):
+def _project_outputs(cell, P, u_dot, mask, changes, seen_dot, h_dot, t, b, thread, n_threads, runs):
     """Add `m_dot P`, of m_dot in `u_dot`, to the tangent of `h = m P + b_P`."""
     if runs:
-        for j in range(thread, before_dot.size, n_threads):
-            h_dot[t + 1, b, j] += dot(u_dot, P, j, before_dot.size)
-            before_dot[j] = h_dot[t + 1, b, j]
+        for j in range(thread, seen_dot.size, n_threads):
+            h_dot[t + 1, b, j] += dot(u_dot, P, j, seen_dot.size)
+            h_dot[t + 1, b, j] = project(cell, changes, (t, b, j), h_dot[t, b, j], h_dot[t + 1, b, j])
+            seen_dot[j] = masked(cell, mask, h_dot[t + 1, b, j], (b, j))
     cuda.syncthreads()
 
 
-def _project_nothing(cell, P, u_dot, before_dot, h_dot, t, b, thread, n_threads, runs):
+def _project_nothing(cell, P, u_dot, mask, changes, seen_dot, h_dot, t, b, thread, n_threads, runs):
     pass
 
 
-def _keep_h(cell, before_dot, u_dot, unit, state_dot):
-    before_dot[unit] = state_dot[0]
+def _keep_h(cell, mask, seen_dot, u_dot, b, unit, state_dot):
+    seen_dot[unit] = masked(cell, mask, state_dot[0], (b, unit))
 
 
-def _keep_m(cell, before_dot, u_dot, unit, state_dot):
+def _keep_m(cell, mask, seen_dot, u_dot, b, unit, state_dot):
     u_dot[unit] = state_dot[0]
 
 
-_add_inner = by_cell(lambda c: _add_inner_product if form_of(c).inner_gates else _add_nothing)
-_project = by_cell(lambda c: _project_outputs if form_of(c).projection else _project_nothing)
-_keep = by_cell(lambda c: _keep_m if form_of(c).projection else _keep_h)
+_add_inner = by_form(lambda form: form.inner_gates, _add_inner_product, _add_nothing)
+_project = by_form(lambda form: form.projection, _project_outputs, _project_nothing)
+_keep = by_form(lambda form: form.projection, _keep_m, _keep_h)

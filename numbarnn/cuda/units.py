@@ -31,6 +31,7 @@ def _load(size):
 load_gates = by_cell(lambda cell_class: _load(cell_class.n_gates))
 load_memory = by_cell(lambda cell_class: _load(n_memory(cell_class)))
 load_saved = by_cell(lambda cell_class: _load(cell_class.n_saved))
+load_recorded = by_cell(lambda cell_class: _load(cell_class.state_size))
 load_parameters = by_cell(lambda cell_class: _load(len(form_of(cell_class).unit_parameters)))
 
 
@@ -58,22 +59,67 @@ def _store_units(array, at, values):
     return _store(len(values))
 
 
-def add(values, others):
-    """Return the sums of two tuples' numbers."""
-    return _add(len(values))(values, others)
+def _by_pairs(combine):
+    """Return a function of two tuples that combines their numbers one by one, given that of two numbers."""
+    combine = inline(combine)
+
+    @cache
+    def of_size(size):
+        if size == 0:
+            return lambda values, others: ()
+        rest = inline(of_size(size - 1))
+        return lambda values, others: (combine(values[0], others[0]),) + rest(values[1:], others[1:])
+
+    def function(values, others):
+        return of_size(len(values))(values, others)
+
+    @overload(function, target="cuda")
+    def implement(values, others):
+        return of_size(len(values))
+
+    return function
+
+
+# (values, others): the sums, or the products, of two tuples' numbers; and the values less such a product.
+add = _by_pairs(lambda value, other: value + other)
+multiply = _by_pairs(lambda value, other: value * other)
+take_part = _by_pairs(lambda value, other: value - other * value)
+
+
+def scale(values, factor):
+    """Return a tuple's numbers times one number."""
+    return _scale(len(values))(values, factor)
 
 
 @cache
-def _add(size):
+def _scale(size):
     if size == 0:
-        return lambda values, others: ()
-    rest = inline(_add(size - 1))
-    return lambda values, others: (values[0] + others[0],) + rest(values[1:], others[1:])
+        return lambda values, factor: ()
+    rest = inline(_scale(size - 1))
+    return lambda values, factor: (values[0] * factor,) + rest(values[1:], factor)
 
 
-@overload(add, target="cuda")
-def _add_units(values, others):
-    return _add(len(values))
+@overload(scale, target="cuda")
+def _scale_units(values, factor):
+    return _scale(len(values))
+
+
+def total(values):
+    """Return the sum of a tuple's numbers, of which it has one at least."""
+    return _total(len(values))(values)
+
+
+@cache
+def _total(size):
+    if size == 1:
+        return lambda values: values[0]
+    rest = inline(_total(size - 1))
+    return lambda values: values[0] + rest(values[1:])
+
+
+@overload(total, target="cuda")
+def _total_units(values):
+    return _total(len(values))
 
 
 @cache
@@ -86,6 +132,14 @@ def _add_products(places):
     return lambda cell, gates, products, unit, n_units: (
         (gates[0] + products[place * n_units + unit],) + rest(cell, gates[1:], products, unit, n_units)
     )
+
+
+@cache
+def _load_products(size):
+    if size == 0:
+        return lambda cell, products, at, n_units: ()
+    rest = inline(_load_products(size - 1))
+    return lambda cell, products, at, n_units: (products[at],) + rest(cell, products, at + n_units, n_units)
 
 
 @cache
@@ -115,6 +169,9 @@ def _by_gates(make, gates_of):
 # (cell, gates, products (n * H,), unit, n_units): the gates with the products of h, or of the inner state, added.
 add_outer = _by_gates(_add_products, lambda form: form.outer_gates)
 add_inner = _by_gates(_add_products, lambda form: form.inner_gates)
+
+# (cell, products (n_gates * H,), unit, n_units): the products that belong to the gates of a unit.
+load_products = by_cell(lambda cell_class: _load_products(cell_class.n_gates))
 
 # (cell, gates, factors (n * H,), unit, n_units): write those of the gates that the product with h, or the inner one,
 # was added to.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from numpy.testing import assert_array_equal
 
-import numbarnn
-from numbarnn.cells.form import form_of
 from tests import grid
 from tests.cuda.device import adjoint, down, needs_device, run, tangent
 
 pytestmark = needs_device
-CELLS = [name for name in grid.CELLS if not form_of(numbarnn.cells.CELLS[name]).normalisation]
 
 
-@grid.over(cells=CELLS, specs=["one_of_everything", "small", "no_sequences", "no_steps"])
+@grid.over(specs=["one_of_everything", "small", "no_sequences", "no_steps"])
 def test_three_passes(case):
     y, state, tape = run(case)
     case.assert_close(down((y, state)), case.reference_forward)
