@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import numbarnn
-from numbarnn.network.reversal import reverse, reversed_steps
+from numbarnn.cpu.reversal import reverse, reversed_steps
 from tests import grid
 
 onnx = pytest.importorskip("onnx")

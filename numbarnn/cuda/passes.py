@@ -34,8 +34,11 @@ from numbarnn.masks import n_recorded
 from numbarnn.tape import Tape
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, masks=None, clip=None):
-    """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T."""
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, outputs=True, masks=None, clip=None):
+    """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
+
+    The outputs are held for all steps whether they are wanted or not.
+    """
     n_steps, n_sequences, _ = x.shape
     size = n_units(cell)
     n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))

@@ -75,9 +75,9 @@ def as_device_array(array: Any) -> Any:
     return cuda.as_cuda_array(array)
 
 
-def to_device(array: np.ndarray) -> Any:
-    """Return a copy of an array on the device."""
-    return cuda.to_device(np.ascontiguousarray(array))
+def to_device(array: Any) -> Any:
+    """Return a copy of an array on the device, or the array if it is there already."""
+    return array if hasattr(array, "__cuda_ndarray__") else cuda.to_device(np.ascontiguousarray(array))
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:

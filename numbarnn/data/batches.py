@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from numbarnn.cpu.compile import kernel
+from numbarnn.cpu import batches
 from numbarnn.data.sequences import Sequences
+from numbarnn.devices import beside
 
 
 def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray, NDArray[np.intp] | None]:
@@ -42,19 +43,9 @@ def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray
     """
     lengths = sequences.lengths[indices]
     n_steps = int(lengths.max())
-    x = np.empty((n_steps, len(indices), sequences.n_inputs), sequences.values.dtype)
-    _gather(sequences.values, sequences.starts[indices], lengths, x)
+    values = sequences.values
+    x = beside(values, batches).time_major(values, sequences.starts[indices], lengths, n_steps)
     return x, None if lengths.min() == n_steps else lengths
-
-
-@kernel
-def _gather(values, starts, lengths, x):
-    """Copy each sequence's steps to its column of x, zeros behind them."""
-    n_steps, n_sequences, n_inputs = x.shape
-    for b in range(n_sequences):
-        for t in range(n_steps):
-            for i in range(n_inputs):
-                x[t, b, i] = values[starts[b] + t, i] if t < lengths[b] else 0
 
 
 def epoch_batches(

@@ -8,6 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from numbarnn.cpu import batches
+from numbarnn.devices import beside, to_device
+
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
@@ -18,7 +21,7 @@ class Sequences:
     Parameters
     ----------
     values : ndarray of shape (sum of lengths, I)
-        The steps of all sequences. C-contiguous.
+        The steps of all sequences. C-contiguous. It may be a CUDA array; then batches are gathered on the device.
     lengths : ndarray of shape (n,), dtype intp
         The number of steps of each sequence.
 
@@ -49,9 +52,12 @@ class Sequences:
         """Row of `values` at which each sequence begins, shape (n,)."""
         return np.cumsum(self.lengths) - self.lengths
 
+    def to_device(self) -> Sequences:
+        """Return the same sequences with their values on the CUDA device."""
+        return Sequences(to_device(self.values), self.lengths)
+
     def take(self, indices: NDArray[np.intp]) -> Sequences:
         """Return the sequences at `indices`, in that order."""
         lengths = self.lengths[indices]
-        starts = np.cumsum(lengths) - lengths
-        rows = np.repeat(self.starts[indices] - starts, lengths) + np.arange(lengths.sum())
-        return Sequences(self.values[rows], lengths)
+        rows = beside(self.values, batches).take_sequences(self.values, self.starts[indices], lengths)
+        return Sequences(rows, lengths)

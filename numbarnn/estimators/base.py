@@ -18,8 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.cells import CELLS
 from numbarnn.cpu.threads import resolve_threads
+from numbarnn.data import Sequences
 from numbarnn.data.forms import Form
 from numbarnn.data.validation import validate_sample_weight, validate_sequences
+from numbarnn.devices import check_cuda, to_device
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.examples import read_examples, rows_of, split, target_rows, with_rows
@@ -77,7 +79,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         truncation: tuple[int, int] | None = None,
         tape_mb: float | None = None,
         dtype: DTypeLike | None = None,
-        device: Literal["cpu"] = "cpu",
+        device: Literal["cpu", "cuda"] = "cpu",
         n_jobs: int | None = None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -144,7 +146,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         ValueError, TypeError
             If X, y, the weights or a parameter are not as described, or the training diverges.
         MemoryError
-            If the network is too large.
+            If the network is too large, or what the training needs does not fit on the CUDA device.
+        ImportError, RuntimeError
+            If numba-cuda or a GPU is missing for `device='cuda'`.
         """
         return self._become(copy.copy(self)._learn(X, y, sample_weight))
 
@@ -169,6 +173,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         """Return encoded predictions as `y` has them."""
 
     def _learn(self, X: Any, y: Any, sample_weight: ArrayLike | None, *, partial: bool = False) -> Self:
+        if self.device == "cuda":
+            check_cuda()
         resume = hasattr(self, "theta_") and (partial or self.warm_start)
         if partial:
             self._validate_params()  # `_fit_context` does so before the first call only
@@ -251,6 +257,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             max_norm=self.max_norm,
             truncation=self.truncation,
             tape_mb=self.tape_mb,
+            device=self.device,
             validation=validation,
             verbose=bool(self.verbose),
             n_jobs=resolve_threads(self.n_jobs),
@@ -292,16 +299,25 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         """Return the network's outputs, one row per sequence or per step."""
         check_is_fitted(self)
         sequences, form = validate_sequences(self, X, reset=False, dtype=self.theta_.dtype)
-        z = predict(self.network_, self.theta_, sequences, n_jobs=resolve_threads(self.n_jobs))
+        theta, sequences = self._placed(sequences)
+        z = predict(self.network_, theta, sequences, n_jobs=resolve_threads(self.n_jobs))
         return _finite(z), sequences.lengths, form
 
     def _outputs_on(self, X: Any, state: State | None) -> tuple[NDArray, NDArray[np.intp], Form, State]:
         """Return what `_outputs` does, the network running on from a state, and the state after it."""
         check_is_fitted(self)
         sequences, form = validate_sequences(self, X, reset=False, dtype=self.theta_.dtype)
+        theta, sequences = self._placed(sequences)
         n_threads = resolve_threads(self.n_jobs)
-        z, state = predict_on(self.network_, self.theta_, sequences, state, n_jobs=n_threads)
+        z, state = predict_on(self.network_, theta, sequences, state, n_jobs=n_threads)
         return _finite(z), sequences.lengths, form, state
+
+    def _placed(self, sequences: Sequences) -> tuple[NDArray, Sequences]:
+        """Return the parameters and the sequences where `device` says."""
+        if self.device != "cuda":
+            return self.theta_, sequences
+        check_cuda()
+        return to_device(self.theta_), sequences.to_device()
 
     def _in_form(self, rows: NDArray, lengths: NDArray[np.intp], form: Form) -> NDArray | list[NDArray]:
         return form.restore(rows, lengths) if self.network_.return_sequences else rows

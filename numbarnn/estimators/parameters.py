@@ -60,7 +60,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "truncation": [None, "array-like"],
     "tape_mb": [None, _POSITIVE],
     "dtype": [None, StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
-    "device": [StrOptions({"cpu"})],
+    "device": [StrOptions({"cpu", "cuda"})],
     "n_jobs": [None, Integral],
 }
 

@@ -115,8 +115,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         states are kept and the rest is computed again, to the same bits: for very long sequences. None is no limit.
     dtype : {'float32', 'float64'} or None, default=None
         Precision of all computations. None takes that of X: float32 stays, all else becomes float64.
-    device : {'cpu'}, default='cpu'
-        Where to compute.
+    device : {'cpu', 'cuda'}, default='cpu'
+        Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
+        and dropped numbers, so their fits agree to rounding, and either goes on from the other's. 'cuda' needs an
+        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `truncation` and no `tape_mb`.
     n_jobs : int or None, default=None
         Number of threads: None is 1 unless in a joblib context, -1 is one per core. It does not change a bit
         of the result.

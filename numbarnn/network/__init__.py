@@ -10,6 +10,7 @@ from numbarnn.network.parameters import Parameters
 from numbarnn.network.prediction import predict, predict_on
 from numbarnn.network.regularization import Regularization
 from numbarnn.network.results import Tape
+from numbarnn.network.room import bytes_on_device
 from numbarnn.network.truncation import checked_truncation, evaluate_windows, truncated_objective
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "Tape",
+    "bytes_on_device",
     "checked_truncation",
     "draw_masks",
     "evaluate",

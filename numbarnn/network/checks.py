@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import checked_state
+from numbarnn.arguments import checked_state, on_cuda
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.network.masks import LayerMasks, NetworkMasks
     from numbarnn.network.network import Network
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def checked_batch(
-    network: Network, x: Array, lengths: ArrayLike | None, dtype: DTypeLike
+    network: Network, x: Array, lengths: ArrayLike | None, theta: Array
 ) -> tuple[Array, NDArray[np.intp] | None]:
     """Return a batch as the passes take it, contiguous and in range.
 
@@ -28,8 +28,8 @@ def checked_batch(
     network : Network
     x : ndarray of shape (T, B, I)
     lengths : array-like of int of shape (B,), or None
-    dtype : dtype
-        That of the parameters, which x must have.
+    theta : ndarray of shape (P,)
+        The parameters, whose dtype x must have; both are NumPy arrays, or both CUDA arrays.
 
     Returns
     -------
@@ -38,14 +38,21 @@ def checked_batch(
 
     Raises
     ------
+    TypeError
+        If theta and x are not in the same place.
     ValueError
         If x or the lengths have another shape or dtype, or a length is out of range.
     """
+    dtype = theta.dtype
+    if on_cuda(x) != on_cuda(theta):
+        where = ["a CUDA array" if on_cuda(array) else "a NumPy array" for array in (theta, x)]
+        raise TypeError("theta and x must both be NumPy arrays or both CUDA arrays, got {} and {}".format(*where))
     if x.ndim != 3 or x.shape[2] != network.n_inputs or x.dtype != dtype:
         raise ValueError(
             f"x must have the shape (T, B, {network.n_inputs}) and the dtype {dtype}, got {x.shape} and {x.dtype}"
         )
-    x = np.require(x, requirements=("C", "W"))
+    if not on_cuda(x):
+        x = np.require(x, requirements=("C", "W"))
     if lengths is None:
         return x, None
     checked = np.require(lengths, requirements=("C", "W"))
@@ -53,8 +60,8 @@ def checked_batch(
         raise ValueError(
             f"lengths must be {x.shape[1]} integers, one per sequence, got {checked.shape} of {checked.dtype}"
         )
-    if checked.size and not 0 <= checked.min() <= checked.max() <= len(x):
-        raise ValueError(f"lengths must lie in 0 .. {len(x)}, got {checked.min()} .. {checked.max()}")
+    if checked.size and not 0 <= checked.min() <= checked.max() <= x.shape[0]:
+        raise ValueError(f"lengths must lie in 0 .. {x.shape[0]}, got {checked.min()} .. {checked.max()}")
     return x, checked.astype(np.intp, copy=False)
 
 

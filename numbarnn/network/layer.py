@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from numbarnn import recurrence
-from numbarnn.cpu import passes
-from numbarnn.network.reversal import reverse
+from numbarnn.cpu import arrays, passes, reversal
+from numbarnn.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +42,12 @@ def forward(
     """
     halves, tapes = [], []
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
-        state = _for_each(initial, x.shape[1])
+        state = beside(x, arrays).for_each(initial, x.shape[1])
         dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
-        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence, "clip": clip}
-        y, final, tape = passes.forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
+        options = {"outputs": not last_state, "masks": own.recurrence, "clip": clip}
+        if tape_bytes is not None:
+            options["tape_bytes"] = tape_bytes
+        y, final, tape = beside(x, passes).forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)
     return _times(_joined(halves), masks.outputs), tuple(tapes), final
@@ -70,7 +70,7 @@ def tangent(
     for cell, own, tape, cell_dot, initial_dot, order in zip(
         cells, masks.cells, tapes, cells_dot, states_dot, (None, steps), strict=False
     ):
-        state_dot = _for_each(initial_dot, tape.x.shape[1])
+        state_dot = beside(tape.x, arrays).for_each(initial_dot, tape.x.shape[1])
         dropped, dropped_dot = _dropped(cell, own.weights), _dropped(cell_dot, own.weights)
         x_read_dot = _times(_reordered(x_dot, order), own.inputs)
         y_dot, last_dot = recurrence.tangent(dropped, tape, dropped_dot, x_read_dot, state_dot, n_jobs=n_threads)
@@ -94,43 +94,40 @@ def adjoint(
     Unless `states`, these are left out.
     """
     cells_bar, x_bars, states_bar = [], [], []
-    n_units = features_bar.shape[-1] // len(cells)
+    array, n_units = beside(features_bar, arrays), features_bar.shape[features_bar.ndim - 1] // len(cells)
     # features = joined(halves) * masks.outputs
     features_bar = _times(features_bar, masks.outputs)
     for i, (cell, own, tape, order) in enumerate(zip(cells, masks.cells, tapes, (None, steps), strict=False)):
-        half_bar = features_bar[..., i * n_units : (i + 1) * n_units]
+        half_bar = array.columns(features_bar, i * n_units, (i + 1) * n_units)
         y_bar, state_bar = None, None
         if features_bar.ndim == 3:
-            y_bar = np.ascontiguousarray(_reordered(half_bar, order))
+            y_bar = _reordered(half_bar, order)
         else:
             state_bar = (half_bar, *(None,) * (cell.state_size - 1))
         dropped = _dropped(cell, own.weights)
-        dropped_bar, x_read_bar, first_bar = passes.adjoint(dropped, tape, y_bar, state_bar, inputs, n_threads)
-        states_bar.append(tuple(part.sum(axis=0) for part in first_bar) if states else ())
+        dropped_bar, x_read_bar, first_bar = beside(features_bar, passes).adjoint(
+            dropped, tape, y_bar, state_bar, inputs, n_threads
+        )
+        states_bar.append(tuple(array.sum_over_sequences(part) for part in first_bar) if states else ())
         # dropped.R = cell.R * own.weights
         cells_bar.append(_dropped(dropped_bar, own.weights))
         # x_read = reordered(x, order) * own.inputs
         x_bars.append(_reordered(_times(x_read_bar, own.inputs), order))
-    return tuple(cells_bar), sum(x_bars[1:], start=x_bars[0]) if inputs else None, tuple(states_bar)
-
-
-def _for_each(state: tuple[Array, ...], n_sequences: int) -> tuple[Array, ...] | None:
-    """Return an initial state with a row for each sequence; an empty one is None, zero."""
-    return tuple(np.broadcast_to(part, (n_sequences, part.shape[-1])) for part in state) or None
+    return tuple(cells_bar), array.total(x_bars) if inputs else None, tuple(states_bar)
 
 
 def _reordered(x: Array | None, order: Array | None) -> Any:
-    return x if x is None or order is None else reverse(x, order)
+    return x if x is None or order is None else beside(x, reversal).reverse(x, order)
 
 
 def _dropped(cell: Any, mask: Array | None) -> Any:
     """Return a cell, or its tangent or adjoint, whose R is multiplied by the mask."""
-    return cell if cell is None or mask is None else cell._replace(R=cell.R * mask)
+    return cell if cell is None or mask is None else cell._replace(R=_times(cell.R, mask))
 
 
 def _times(x: Array | None, mask: Array | None) -> Any:
-    return x if x is None or mask is None else x * mask
+    return x if x is None else beside(x, arrays).times(x, mask)
 
 
 def _joined(halves: list[Array]) -> Array:
-    return halves[0] if len(halves) == 1 else np.concatenate(halves, axis=-1)
+    return beside(halves[0], arrays).joined(halves)

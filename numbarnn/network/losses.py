@@ -6,13 +6,12 @@ and its derivative with respect to z. Weights that sum to one make it scikit-lea
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import numpy as np
 from scipy.special import expit, softmax
 
-from numbarnn.cpu.compile import kernel
+from numbarnn.cpu import losses
+from numbarnn.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +69,7 @@ class SoftmaxCrossEntropy:
         z_bar : ndarray of shape (N, K)
         """
         _check_rows(z, targets, weights, target_shape=z.shape[:1])
-        return _softmax_cross_entropy(z, targets, weights)
+        return beside(z, losses).softmax_cross_entropy(z, targets, weights)
 
     def output(self, z: Array) -> Array:
         """Return the classes' probabilities, the softmax over the last axis."""
@@ -112,7 +111,7 @@ class SigmoidCrossEntropy:
         z_bar : ndarray of shape (N, K)
         """
         _check_rows(z, targets, weights, target_shape=z.shape)
-        return _sigmoid_cross_entropy(z, targets, weights)
+        return beside(z, losses).sigmoid_cross_entropy(z, targets, weights)
 
     def output(self, z: Array) -> Array:
         """Return the labels' probabilities, the sigmoid of each z."""
@@ -150,7 +149,7 @@ class SquaredError:
         z_bar : ndarray of shape (N, K)
         """
         _check_rows(z, targets, weights, target_shape=z.shape)
-        return _squared_error(z, targets, weights)
+        return beside(z, losses).squared_error(z, targets, weights)
 
     def output(self, z: Array) -> Array:
         """Return z itself."""
@@ -162,54 +161,3 @@ def _check_rows(z: Array, targets: Array, weights: Array, target_shape: tuple[in
         raise ValueError(f"targets must have the shape {target_shape} for z {z.shape}, got {targets.shape}")
     if weights.shape != z.shape[:1]:
         raise ValueError(f"weights must have the shape {z.shape[:1]} for z {z.shape}, got {weights.shape}")
-
-
-@kernel
-def _softmax_cross_entropy(z: Array, classes: Array, weights: Array) -> tuple[float, Array]:
-    rows, columns = z.shape
-    z_bar = np.empty_like(z)
-    value = 0.0
-    for n in range(rows):
-        if not 0 <= classes[n] < columns:
-            raise ValueError("targets must be classes from 0 to K - 1")
-        top = z[n, 0]
-        for k in range(1, columns):
-            top = max(top, z[n, k])
-        total = z.dtype.type(0)
-        for k in range(columns):
-            z_bar[n, k] = math.exp(z[n, k] - top)
-            total += z_bar[n, k]
-        scale = weights[n] / total
-        for k in range(columns):
-            z_bar[n, k] *= scale
-        z_bar[n, classes[n]] -= weights[n]
-        value += weights[n] * (math.log(total) - (z[n, classes[n]] - top))
-    return value, z_bar
-
-
-@kernel
-def _sigmoid_cross_entropy(z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    one = z.dtype.type(1)
-    zero = z.dtype.type(0)
-    z_bar = np.empty_like(z)
-    value = 0.0
-    for n in range(z.shape[0]):
-        for k in range(z.shape[1]):
-            small = math.exp(-abs(z[n, k]))
-            value += weights[n] * (max(z[n, k], zero) - z[n, k] * targets[n, k] + math.log1p(small))
-            sigmoid = (one if z[n, k] >= zero else small) / (one + small)
-            z_bar[n, k] = weights[n] * (sigmoid - targets[n, k])
-    return value, z_bar
-
-
-@kernel
-def _squared_error(z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    z_bar = np.empty_like(z)
-    value = 0.0
-    for n in range(z.shape[0]):
-        weight = weights[n] / z.dtype.type(z.shape[1])
-        for k in range(z.shape[1]):
-            error = z[n, k] - targets[n, k]
-            value += 0.5 * weight * error * error
-            z_bar[n, k] = weight * error
-    return value, z_bar

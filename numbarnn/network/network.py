@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cells.form import form_of
 from numbarnn.cells.initial import glorot_uniform
 from numbarnn.cpu.threads import resolve_threads
@@ -38,6 +38,7 @@ class Network:
     In both directions (Schuster and Paliwal 1997) a layer has a second cell that reads each sequence from
     its last valid step to its first; the features of the two stand side by side, forward first. On last
     states the readout sees the forward cell after the last valid step and the backward one after the first.
+    The arrays are NumPy's, or device arrays of numba-cuda all of them; the results are where the arguments were.
 
     Parameters
     ----------
@@ -241,7 +242,7 @@ class Network:
             If shapes or dtypes do not fit together.
         """
         parameters = self.parameters(theta)
-        x, lengths = checked_batch(self, x, lengths, parameters.theta.dtype)
+        x, lengths = checked_batch(self, x, lengths, parameters.theta)
         return passes.forward(
             self,
             parameters,
@@ -249,7 +250,7 @@ class Network:
             lengths,
             masks=checked_masks(self, masks, x),
             keep_tape=keep_tape,
-            tape_bytes=checked_tape_bytes(tape_mb),
+            tape_bytes=checked_tape_bytes(tape_mb, cuda=on_cuda(x)),
             n_threads=resolve_threads(n_jobs),
         )
 
@@ -301,7 +302,7 @@ class Network:
         if self.bidirectional:
             raise ValueError("A network that reads in both directions has no state to go on from.")
         parameters = self.parameters(theta)
-        x, lengths = checked_batch(self, x, lengths, parameters.theta.dtype)
+        x, lengths = checked_batch(self, x, lengths, parameters.theta)
         if state is not None:
             state = checked_states(parameters, state, x.shape[1])
         return passes.advance(self, parameters, x, lengths, state, n_threads=resolve_threads(n_jobs))
@@ -387,11 +388,12 @@ class Network:
     def _readout_shape(self) -> tuple[int, int]:
         return self.hidden_layer_sizes[-1] * len(self.directions), self.n_outputs
 
-    def _check_theta(self, theta: Array) -> None:
-        if not isinstance(theta, np.ndarray) or theta.dtype not in (np.float32, np.float64):
+    def _check_theta(self, theta: Any) -> None:
+        cuda = hasattr(theta, "__cuda_ndarray__")
+        if not (cuda or isinstance(theta, np.ndarray)) or theta.dtype not in (np.float32, np.float64):
             kind = getattr(theta, "dtype", type(theta).__name__)
             raise TypeError(f"theta must be an array of float32 or float64, got {kind}")
         if theta.shape != (self.n_parameters,):
             raise ValueError(f"theta must have the shape ({self.n_parameters},), got {theta.shape}")
-        if not theta.flags.c_contiguous:
+        if not (theta.is_c_contiguous() if cuda else theta.flags.c_contiguous):
             raise ValueError("theta must be contiguous, got a strided view")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
+from numbarnn.cpu import batches, penalty
 from numbarnn.cpu.threads import resolve_threads
+from numbarnn.devices import beside
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks
-from numbarnn.network.penalty import add_penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,13 +29,14 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : ndarray of shape (T, B, I)
+        Where it is, the objective is computed: it may be a CUDA array, then the parameters must be one, too.
     lengths : ndarray of shape (B,), or None
-        Valid steps of each sequence; None if all have T.
+        Valid steps of each sequence; None if all have T. In the processor's memory wherever x is.
     targets : ndarray of shape (N,) or (N, K)
         N rows: one per sequence, or, if the network returns sequences, one per valid step, sequence after
         sequence.
     weights : ndarray of shape (B,), dtype of x
-        Weight of each sequence, and of each of its steps.
+        Weight of each sequence, and of each of its steps. In the processor's memory wherever x is.
     masks : NetworkMasks, default=None
         What is dropped from them, see `draw_masks`; None is nothing.
     """
@@ -115,10 +117,10 @@ def objective(
     2.0
     """
     parameters = network.parameters(theta)
-    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb)
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb, cuda=on_cuda(x))
     return evaluate(network, loss, parameters, batch, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
 
 
@@ -146,42 +148,38 @@ def evaluate(
     )
     rows = z
     if network.return_sequences:
-        rows = valid_rows(z, lengths)
-        weights = np.repeat(weights, len(z) if lengths is None else lengths)
+        ends = np.full(x.shape[1], x.shape[0]) if lengths is None else lengths
+        rows, weights = valid_rows(z, lengths), np.repeat(weights, ends)
     value, z_bar, weight = mean_loss(loss, rows, targets, weights)
     if network.return_sequences:
-        z_bar = _valid_rows_adjoint(z_bar, z.shape, lengths)
+        # rows = valid_rows(z, lengths)
+        z_bar = beside(z_bar, batches).time_major(z_bar, np.cumsum(ends) - ends, ends, x.shape[0])
     theta_bar, _ = passes.adjoint(network, parameters, tape, z_bar, inputs=False, n_threads=n_threads)
-    value += add_penalty(parameters.theta, theta_bar, network.layout.n_weights, alpha / weight)
-    return Objective(value, theta_bar, weight)
+    return Objective(add_penalty(network, parameters, value, theta_bar, alpha / weight), theta_bar, weight)
 
 
 def mean_loss(loss: Loss, rows: Array, targets: Array, weights: Array) -> tuple[float, Array, float]:
-    """Return the weighted mean of the rows' losses, its adjoint, and the sum of the weights."""
+    """Return the weighted mean of the rows' losses, its adjoint, and the sum of the weights.
+
+    On a device the mean is not read before it is converted to float.
+    """
     weight = float(np.add.reduce(weights, dtype=np.float64))
     if not weight > 0:
         raise ValueError(f"weights must have a positive sum, got {weight}")
     value, rows_bar = loss(rows, targets, weights / weights.dtype.type(weight))
-    if not math.isfinite(value):
-        raise ValueError(f"The loss is {value}, not finite. Scale the inputs and targets, or lower the learning rate.")
     return value, rows_bar, weight
+
+
+def add_penalty(network: Network, parameters: Parameters, value: Any, theta_bar: Array, alpha: float) -> float:
+    """Return a loss with the L2 penalty of all weights but the biases, and add its gradient to theta_bar in place."""
+    kernels = beside(theta_bar, penalty)
+    added = kernels.add_penalty(parameters.theta, theta_bar, network.layout.n_weights, alpha)
+    mean = float(value)
+    if not math.isfinite(mean):
+        raise ValueError(f"The loss is {mean}, not finite. Scale the inputs and targets, or lower the learning rate.")
+    return mean + float(added)
 
 
 def valid_rows(z: Array, lengths: Array | None) -> Array:
     """Return the valid steps of z (T, B, K), sequence after sequence, as rows (N, K)."""
-    z = z.swapaxes(0, 1)
-    return np.ascontiguousarray(z).reshape(-1, z.shape[2]) if lengths is None else z[_valid(z, lengths)]
-
-
-def _valid_rows_adjoint(rows_bar: Array, shape: tuple[int, ...], lengths: Array | None) -> Array:
-    z_bar = np.zeros(shape, rows_bar.dtype)
-    sequences_bar = z_bar.swapaxes(0, 1)
-    if lengths is None:
-        sequences_bar[...] = rows_bar.reshape(sequences_bar.shape)
-    else:
-        sequences_bar[_valid(sequences_bar, lengths)] = rows_bar
-    return z_bar
-
-
-def _valid(sequences: Array, lengths: Array) -> Array:
-    return np.arange(sequences.shape[1]) < lengths[:, np.newaxis]
+    return beside(z, batches).valid_rows(z, lengths)

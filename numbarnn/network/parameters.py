@@ -4,7 +4,8 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from numbarnn.cpu import arrays as on_arrays
+from numbarnn.devices import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,7 +71,7 @@ class Layout:
     def flatten(self, arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
         """Copy arrays, given in the order of `shapes`, to a new flat vector."""
         in_order = list(arrays)
-        return np.concatenate([in_order[i] for i in self._order], axis=None)
+        return beside(in_order[0], on_arrays).concatenated([in_order[i] for i in self._order])
 
 
 def _is_bias(name: str) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from numbarnn.arguments import checked_clip
-from numbarnn.network import layer, readout
+from numbarnn.arguments import checked_clip, on_cuda
+from numbarnn.cpu import batches, readout, reversal
+from numbarnn.devices import beside, to_device
+from numbarnn.network import layer
 from numbarnn.network.masks import masks_at_rest
 from numbarnn.network.results import Adjoint, Forward, Tape
-from numbarnn.network.reversal import reversed_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +41,11 @@ def run(
     """
     if masks is None:
         masks = masks_at_rest(network, x.dtype)
+    if on_cuda(x):
+        masks = to_device(masks)
+    lengths = beside(x, batches).valid_steps(x, lengths)
     clip = _clip(network, parameters)
-    steps = reversed_steps(len(x), lengths) if network.bidirectional else None
+    steps = beside(x, reversal).reversed_steps(x.shape[0], lengths) if network.bidirectional else None
     if tape_bytes is not None:
         tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
     tapes, final, features = [], [], x
@@ -63,8 +65,8 @@ def run(
         )
         tapes.append(tape)
         final.append(layer_state)
-    past = _past(len(x), lengths) if network.return_sequences else None
-    z = readout.forward(parameters.readout, features, past)
+    past = beside(x, readout).past_ends(x.shape[0], lengths) if network.return_sequences else None
+    z = beside(x, readout).forward(parameters.readout, features, past)
     return z, Tape(tuple(tapes), features, steps, past, masks) if keep_tape else None, tuple(final)
 
 
@@ -117,7 +119,9 @@ def tangent(
             n_threads=n_threads,
         )
     readout_dot = None if direction is None else direction.readout
-    return readout.tangent(parameters.readout, tape.features, readout_dot, features_dot, tape.past)
+    return beside(tape.features, readout).tangent(
+        parameters.readout, tape.features, readout_dot, features_dot, tape.past
+    )
 
 
 def adjoint(
@@ -125,7 +129,7 @@ def adjoint(
 ) -> Adjoint:
     """Return theta_bar and x_bar (None unless `inputs`): the steps of `forward` reversed."""
     features_bar: Any
-    readout_bar, features_bar = readout.adjoint(parameters.readout, tape.features, z_bar, tape.past)
+    readout_bar, features_bar = beside(z_bar, readout).adjoint(parameters.readout, tape.features, z_bar, tape.past)
     arrays = [*readout_bar]
     for i in reversed(range(len(parameters.layers))):
         cells_bar, features_bar, states_bar = layer.adjoint(
@@ -144,7 +148,3 @@ def adjoint(
 
 def _clip(network: Network, parameters: Parameters) -> Any:
     return checked_clip(network.regularization.clip, parameters.layers[0][0])
-
-
-def _past(n_steps: int, lengths: Array | None) -> Array | None:
-    return None if lengths is None else np.arange(n_steps)[:, np.newaxis] >= lengths

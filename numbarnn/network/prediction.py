@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbarnn.arguments import on_cuda
+from numbarnn.cpu import batches
 from numbarnn.data import Sequences, bounded_batches, time_major
+from numbarnn.devices import beside, to_device, to_host
 from numbarnn.network.checks import checked_states
 from numbarnn.network.objective import valid_rows
 
@@ -36,7 +39,8 @@ def predict(
     network : Network
     theta : ndarray of shape (P,), or Parameters
     sequences : Sequences
-        The n sequences, in the dtype of theta.
+        The n sequences, in the dtype of theta. Theirs and the parameters' arrays may be on a CUDA device, where the
+        network runs then.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
 
@@ -44,7 +48,7 @@ def predict(
     -------
     z : ndarray of shape (n, K), or (sum of lengths, K) if the network returns sequences
         Readout before the output activation, in the order of the sequences (and of their steps). A row
-        does not depend on the others, to the bit.
+        does not depend on the others, to the bit. It is in the processor's memory wherever the sequences are.
     """
 
     def run(parameters: Parameters, x: Array, lengths: Array | None, indices: Array) -> Array:  # noqa: ARG001
@@ -80,11 +84,14 @@ def predict_on(
     n_sequences, parameters = len(sequences.lengths), network.parameters(theta)
     final: list[tuple[Array, ...]] = []
     if state is not None:
+        state = to_device(state) if on_cuda(sequences.values) else state
         state = checked_states(parameters, state, n_sequences)
 
     def run(parameters: Parameters, x: Array, lengths: Array | None, indices: Array) -> Array:
-        before = None if state is None else tuple(tuple(part[indices] for part in layer) for layer in state)
+        rows = beside(x, batches)
+        before = None if state is None else tuple(tuple(rows.take(part, indices) for part in layer) for layer in state)
         z, after = network.advance(parameters, x, lengths, before, n_jobs=n_jobs)
+        after = to_host(after)
         if not final:
             final.extend(tuple(np.empty((n_sequences, *part.shape[1:]), part.dtype) for part in la) for la in after)
         for whole, layer in zip(final, after, strict=True):
@@ -108,7 +115,7 @@ def _by_batches(
         x, lengths = time_major(sequences, indices)
         z = run(parameters, x, lengths, indices)
         order.append(indices)
-        outputs.append(valid_rows(z, lengths) if network.return_sequences else z)
+        outputs.append(to_host(valid_rows(z, lengths) if network.return_sequences else z))
     permutation = np.concatenate(order)
     inverse = np.argsort(permutation)
     rows = np.concatenate(outputs)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numbarnn.analysis import gradient_flow
+from numbarnn.cpu import readout
+from numbarnn.cpu.reversal import reverse
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import Sequences, bounded_batches, time_major
-from numbarnn.network import layer, readout
+from numbarnn.network import layer
 from numbarnn.network.objective import Batch, objective, valid_rows
-from numbarnn.network.reversal import reverse
 from numbarnn.network.truncation import checked_truncation, truncated_objective
 
 if TYPE_CHECKING:

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes
+from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cpu.threads import resolve_threads
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks
-from numbarnn.network.objective import Batch, Objective, evaluate, mean_loss
-from numbarnn.network.penalty import add_penalty
+from numbarnn.network.objective import Batch, Objective, add_penalty, evaluate, mean_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +113,9 @@ def truncated_objective(
     """
     truncation = checked_truncation(network, truncation)
     parameters = network.parameters(theta)
-    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta.dtype)
+    x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
+    if on_cuda(x):
+        raise ValueError(f"truncation must be None for CUDA arrays, got {truncation!r}")
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     settings: dict[str, Any] = {
@@ -268,7 +269,7 @@ def _evaluate_window(
     theta_bar, _ = passes.adjoint(network, parameters, tape, z_bar, inputs=False, n_threads=n_threads)
     if network.learn_state and state is not None:
         _clear_initial_states(network, theta_bar)
-    value += add_penalty(parameters.theta, theta_bar, network.layout.n_weights, penalty)
+    value = add_penalty(network, parameters, value, theta_bar, penalty)
     return Objective(value, theta_bar, weight), final
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numba import njit
+from numbarnn.cpu import clipping
+from numbarnn.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,18 +38,4 @@ def clip_by_global_norm(theta_bar: NDArray[Any], max_norm: float | None) -> floa
     >>> theta_bar
     array([0.6, 0.8])
     """
-    return _clip(theta_bar, math.inf if max_norm is None else float(max_norm))
-
-
-# The sum may be reassociated, so that it vectorizes; its order is the compiled loop's, always the same.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
-def _clip(theta_bar: NDArray[Any], max_norm: float) -> float:
-    squares = 0.0
-    for i in range(theta_bar.size):
-        squares += np.float64(theta_bar[i]) * np.float64(theta_bar[i])
-    norm = math.sqrt(squares)
-    if max_norm < norm < math.inf:
-        scale = theta_bar.dtype.type(max_norm / norm)
-        for i in range(theta_bar.size):
-            theta_bar[i] *= scale
-    return norm
+    return beside(theta_bar, clipping).clip(theta_bar, math.inf if max_norm is None else float(max_norm))

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from numbarnn.cpu import batches
 from numbarnn.data import Sequences, time_major
+from numbarnn.devices import beside
 from numbarnn.network import Batch
 
 if TYPE_CHECKING:
@@ -35,6 +37,6 @@ class Examples(NamedTuple):
         if isinstance(self.targets, Sequences):
             targets = self.targets.take(indices).values
         else:
-            targets = self.targets[indices]
+            targets = beside(self.targets, batches).take(self.targets, indices)
         weights = np.ones(len(indices), x.dtype) if self.weights is None else self.weights[indices]
         return Batch(x, lengths, targets, weights if weights.dtype == x.dtype else weights.astype(x.dtype))

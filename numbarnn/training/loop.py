@@ -15,6 +15,7 @@ from numbarnn.data import epoch_batches
 from numbarnn.network import checked_truncation, evaluate_windows
 from numbarnn.training.epoch import run_epoch
 from numbarnn.training.masking import with_masks
+from numbarnn.training.placement import check_device, move_to_device, move_to_host
 from numbarnn.training.progress import progress_bar, show
 from numbarnn.training.validation import BestParameters
 
@@ -41,6 +42,7 @@ def train(
     verbose: bool = False,
     truncation: tuple[int, int] | None = None,
     tape_mb: float | None = None,
+    device: str = "cpu",
     n_jobs: int | None = None,
 ) -> TrainingState:
     """Train a network until its loss, or its validation score, no longer improves.
@@ -75,6 +77,10 @@ def train(
         a batch.
     tape_mb : float, default=None
         MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
+    device : {'cpu', 'cuda'}, default='cpu'
+        Where to train. On a CUDA device the examples, the parameters and the solver stand there from before the first
+        update till after the last; of a batch only its indices, lengths and weights go there, and its loss and the norm
+        of its gradient come back. The batches and what is dropped of them are drawn as on the processor.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
 
@@ -90,6 +96,11 @@ def train(
     ValueError
         If the loss, its gradient or the parameters are not finite, or `truncation` is not 1 <= k1 <= k2, or given for a
         network that reads in both directions.
+        With `device='cuda'` also if `truncation` or `tape_mb` is given.
+    MemoryError
+        If the training does not fit on the device.
+    ImportError, RuntimeError
+        If numba-cuda or a GPU is missing for `device='cuda'`.
 
     Warns
     -----
@@ -112,14 +123,17 @@ def train(
     >>> state.outcome, state.loss_curve[-1] < 0.1
     ('max_iter', True)
     """
+    check_device(device, truncation=truncation, tape_mb=tape_mb)
     _keep_freed_memory()
     state = copy.deepcopy(state)
     state.outcome = "max_iter"
     n_epochs_before = len(state.loss_curve)
     n_sequences = len(examples.sequences)
     rng = check_random_state(random_state)
-    parameters = network.parameters(state.theta)
     examples = _checked(examples, network, state.theta.dtype)
+    if device == "cuda":
+        examples, validation = move_to_device(network, examples, validation, state, min(batch_size, n_sequences))
+    parameters = network.parameters(state.theta)
     settings: dict[str, Any] = {
         "truncation": None if truncation is None else checked_truncation(network, truncation),
         "alpha": alpha,
@@ -144,6 +158,7 @@ def train(
     except KeyboardInterrupt:
         state.outcome = "interrupted"
         warnings.warn("Training interrupted by user.", stacklevel=2)
+    move_to_host(state)
     if best is not None:
         best.restore()
     if not np.isfinite(state.theta).all():

@@ -1,7 +1,4 @@
-"""Solvers: how a gradient moves the flat parameter vector.
-
-Each update is one compiled call, counter included, so Ctrl-C comes before it or after it, never in its midst.
-"""
+"""Solvers: how a gradient moves the flat parameter vector."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from numbarnn.cpu.compile import kernel
+from numbarnn.cpu import solvers
+from numbarnn.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -89,7 +87,8 @@ class Adam:
         step = learning_rate / (1 - self.beta_1**n)
         correction = 1 / math.sqrt(1 - self.beta_2**n)
         moments = self.first_moment, self.second_moment
-        _adam(theta, theta_bar, *moments, self.n_updates, step, correction, self.beta_1, self.beta_2, self.epsilon)
+        decays = self.beta_1, self.beta_2, self.epsilon
+        beside(theta, solvers).adam(theta, theta_bar, *moments, self.n_updates, step, correction, *decays)
 
 
 class SGD:
@@ -143,7 +142,7 @@ class SGD:
             Step size alpha.
         """
         _check_sizes(self.velocity, theta, theta_bar)
-        _sgd(theta, theta_bar, self.velocity, learning_rate, self.momentum, self.nesterov)
+        beside(theta, solvers).sgd(theta, theta_bar, self.velocity, learning_rate, self.momentum, self.nesterov)
 
 
 def _check_sizes(moment: Array, theta: Array, theta_bar: Array) -> None:
@@ -151,37 +150,3 @@ def _check_sizes(moment: Array, theta: Array, theta_bar: Array) -> None:
         raise ValueError(
             f"theta and theta_bar must have the shape {moment.shape}, got {theta.shape} and {theta_bar.shape}"
         )
-
-
-@kernel
-def _adam(
-    theta: Array,
-    theta_bar: Array,
-    m: Array,
-    v: Array,
-    n_updates: Array,
-    step: float,
-    correction: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-) -> None:
-    n_updates[0] += 1
-    number = theta.dtype.type
-    alpha, root, eps = number(step), number(correction), number(epsilon)
-    decay_1, decay_2 = number(beta_1), number(beta_2)
-    gain_1, gain_2 = number(1 - beta_1), number(1 - beta_2)
-    for i in range(theta.size):
-        m[i] = decay_1 * m[i] + gain_1 * theta_bar[i]
-        v[i] = decay_2 * v[i] + gain_2 * theta_bar[i] * theta_bar[i]
-        theta[i] -= alpha * m[i] / (math.sqrt(v[i]) * root + eps)
-
-
-@kernel
-def _sgd(
-    theta: Array, theta_bar: Array, velocity: Array, learning_rate: float, momentum: float, nesterov: bool
-) -> None:
-    rate, mu = theta.dtype.type(learning_rate), theta.dtype.type(momentum)
-    for i in range(theta.size):
-        velocity[i] = mu * velocity[i] - rate * theta_bar[i]
-        theta[i] += mu * velocity[i] - rate * theta_bar[i] if nesterov else velocity[i]

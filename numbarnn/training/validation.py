@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbarnn.data import Sequences
+from numbarnn.devices import host_copy
 from numbarnn.network import predict
 
 if TYPE_CHECKING:
@@ -47,18 +48,18 @@ class BestParameters:
         self._validation = validation
         self._state = state
         self._n_jobs = n_jobs
-        self._theta = state.theta.copy() if state.validation_scores else None
+        self._theta = host_copy(state.theta) if state.validation_scores else None
 
     def score(self) -> float:
         """Append the score of the present parameters to the state's, and keep them if they are the best."""
         z = predict(self._network, self._state.theta, self._validation.sequences, n_jobs=self._n_jobs)
         score = float(self._validation.score(z))
         if score > self._state.best_validation_score:
-            self._theta = self._state.theta.copy()
+            self._theta = host_copy(self._state.theta)
         self._state.validation_scores.append(score)
         return score
 
     def restore(self) -> None:
-        """Put the best parameters into the state; without any score it stays as it is."""
+        """Put the best parameters into the state, which is in the processor's memory; without any score it stays."""
         if self._theta is not None:
             self._state.theta[:] = self._theta

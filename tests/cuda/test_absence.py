@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import numbarnn
@@ -32,3 +33,16 @@ def test_nobody_imports_the_cuda_package_before_a_cuda_array_comes():
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == []
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.skipif(available(), reason="there is a GPU or numba-cuda's simulator")
+def test_an_estimator_where_no_cuda_array_can_be():
+    X, y = np.ones((4, 3, 1)), np.arange(4.0)
+    estimator = numbarnn.RNNRegressor(2, device="cuda")
+    with pytest.raises((ImportError, RuntimeError), match="CUDA arrays need"):
+        estimator.fit(X, y)
+    assert not hasattr(estimator, "theta_")
+    estimator.set_params(device="cpu", max_iter=1).fit(X, y)
+    with pytest.raises((ImportError, RuntimeError), match="CUDA arrays need"):
+        estimator.set_params(device="cuda").predict(X)

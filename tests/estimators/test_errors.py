@@ -149,7 +149,7 @@ BAD_PARAMETERS = [
     ("truncation", (1, 2, 3)),
     ("dtype", "float16"),
     ("dtype", int),
-    ("device", "cuda"),
+    ("device", "gpu"),
     ("n_jobs", 1.5),
     ("n_jobs", 0),
     ("bidirectional", "both"),

@@ -1,14 +1,11 @@
-from __future__ import annotations
+"""The order in which a layer reads sequences backward."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-
-def reversed_steps(n_steps: int, lengths: NDArray[Any] | None) -> NDArray[np.intp]:
+def reversed_steps(n_steps, lengths):
     """Return the step that takes each place when every sequence is read backward.
 
     The steps past a length stay where they are, so the order is a symmetric permutation of each column:
@@ -32,6 +29,6 @@ def reversed_steps(n_steps: int, lengths: NDArray[Any] | None) -> NDArray[np.int
     return np.where(step < lengths, lengths - 1 - step, step)
 
 
-def reverse(x: NDArray[Any], steps: NDArray[np.intp]) -> NDArray[Any]:
+def reverse(x, steps):
     """Return a copy of x (T, B, F) with the steps of each sequence in the order of `reversed_steps`."""
     return np.ascontiguousarray(x[steps, np.arange(x.shape[1])])

@@ -6,20 +6,17 @@ sequence's length, given as the mask `past (T, B)`, have the output zero.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
-from numbarnn.cpu import product
-from numbarnn.network.parameters import Readout
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
+from numbarnn.cpu.product import product
 
 
-def forward(readout: Readout, features: Array, past: Array | None) -> Array:
+def past_ends(n_steps, lengths):
+    """Return the mask of the steps past the sequences' ends, None if there are none."""
+    return None if lengths is None else np.arange(n_steps)[:, np.newaxis] >= lengths
+
+
+def forward(readout, features, past):
     """Return z (B, K) or (T, B, K)."""
     z = product(_rows(features), readout.W, readout.b).reshape(*features.shape[:-1], readout.b.size)
     if past is not None:
@@ -27,9 +24,7 @@ def forward(readout: Readout, features: Array, past: Array | None) -> Array:
     return z
 
 
-def tangent(
-    readout: Readout, features: Array, readout_dot: Readout | None, features_dot: Array, past: Array | None
-) -> Array:
+def tangent(readout, features, readout_dot, features_dot, past):
     """Return z_dot for tangents of the readout (None: zero) and of the features."""
     z_dot = product(_rows(features_dot), readout.W)
     if readout_dot is not None:
@@ -40,7 +35,7 @@ def tangent(
     return z_dot
 
 
-def adjoint(readout: Readout, features: Array, z_bar: Array, past: Array | None) -> tuple[Readout, Array]:
+def adjoint(readout, features, z_bar, past):
     """Return the readout's adjoint and features_bar."""
     # z[past] = 0
     if past is not None:
@@ -49,10 +44,10 @@ def adjoint(readout: Readout, features: Array, z_bar: Array, past: Array | None)
     # z = features @ W + b
     rows_bar = _rows(z_bar)
     W_bar = product(rows_bar.T, _rows(features)).T  # transposed twice, but only what is narrow
-    readout_bar = Readout(W_bar, b=np.add.reduce(rows_bar))
+    readout_bar = type(readout)(W_bar, b=np.add.reduce(rows_bar))
     features_bar = product(rows_bar, readout.W.T).reshape(features.shape)
     return readout_bar, features_bar
 
 
-def _rows(x: Array) -> Array:
+def _rows(x):
     return x.reshape(-1, x.shape[-1])
