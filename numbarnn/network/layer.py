@@ -126,7 +126,7 @@ def _dropped(cell: Any, mask: Array | None) -> Any:
 
 
 def _times(x: Array | None, mask: Array | None) -> Any:
-    return x if x is None else beside(x, arrays).times(x, mask)
+    return x if x is None or mask is None else beside(x, arrays).times(x, mask)
 
 
 def _joined(halves: list[Array]) -> Array:
