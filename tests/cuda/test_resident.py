@@ -7,8 +7,9 @@ import pytest
 
 import numbarnn
 from tests import grid
-from tests.cuda.device import adjoint, down, has_one_product, needs_device, run, tangent
+from tests.cuda.device import adjoint, down, has_one_product, needs_device, run, tangent, up
 from tests.grid import assert_same_bits
+from tests.test_recurrence_masks import masked_case
 
 pytestmark = needs_device
 
@@ -62,6 +63,19 @@ def test_three_passes(case, arrange):
     cell_bar, x_bar, state_bar = adjoint(case, tape)
     case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
     assert grids == [(True, (3, 2))] * 3
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("limits", [ALONE, SPREAD], ids=["all units", "units spread"])
+def test_masks_and_clip(name, limits, arrange):
+    case = masked_case(name, "small", "float64", "everything")
+    grids = arrange(limits)
+    y, state, tape = run(case, masks=up(case.masks), clip=case.clip)
+    case.assert_close(down((y, state)), case.reference_forward)
+    case.assert_close(tangent(case, tape), case.reference_tangent)
+    cell_bar, x_bar, state_bar = adjoint(case, tape)
+    case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
+    assert len(grids) == 3
 
 
 @grid.over(cells=["lstm", "gru"], specs=["small"], dtypes=["float32"])
