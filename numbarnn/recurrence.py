@@ -86,7 +86,8 @@ def forward(
     keep_tape : bool, default=True
         Whether to keep what `adjoint` and `tangent` need.
     masks : Masks, default=None
-        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them.
+        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them. Their
+        arrays must be where `x` is.
     clip : float, default=None
         Bound of what the gates' activations are taken of, peepholes and the like included: ONNX's `clip`, as ONNX
         Runtime has it. An LSTM's tanh(c) and an initial state are not bounded. The derivative through what is at the
