@@ -41,6 +41,7 @@ def test_no_bit_depends_on_the_launch(case, launch, monkeypatch):
     from numbarnn.cuda import launch as launches
 
     expected = three_passes(case)
+    monkeypatch.setattr(launches, "RESIDENT_THREADS", 0)
     for name, value in LAUNCHES[launch].items():
         monkeypatch.setattr(launches, name, value)
     assert_same_bits(three_passes(case), expected)
