@@ -1,4 +1,4 @@
-"""How fast numbarnn is: by commit (the asv suite), beside others (`rivals`), beside its targets (`targets`).
+"""How fast numbarnn is: by commit (the asv suite), beside others (`rivals`, `gpu_rivals`), beside targets (`targets`).
 
 The modules of this folder are the asv suite, one for each subject. They use the public API, so that they run at old
 commits too; data is seeded, and `setup` calls everything once: nothing that is timed compiles unless its name says so.

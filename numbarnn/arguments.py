@@ -18,12 +18,19 @@ from numbarnn.cpu.checkpoints import Checkpoints, Plan
 from numbarnn.masks import Masks, n_recorded
 from numbarnn.tape import Tape
 
+DLPACK_CUDA = 2, 13  # DLPack's kDLCUDA and kDLCUDAManaged
+
 
 def on_cuda(array: Any) -> bool:
     """Return whether this is an array on a CUDA device, of whatever library."""
     if isinstance(array, np.ndarray):
         return False
-    return hasattr(array, "__cuda_ndarray__") or hasattr(array, "__cuda_array_interface__")
+    if hasattr(array, "__cuda_ndarray__"):
+        return True
+    dlpack_device = getattr(type(array), "__dlpack_device__", None)
+    if dlpack_device is not None:
+        return dlpack_device(array)[0] in DLPACK_CUDA
+    return hasattr(array, "__cuda_array_interface__")
 
 
 def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
@@ -122,6 +129,8 @@ def _kind(cuda):
 
 
 def _as_device_array(array):
+    if not on_cuda(array):
+        return array
     from numbarnn.cuda import shim  # noqa: PLC0415  (imports numba-cuda, which whoever has no GPU need not have)
 
     return shim.as_device_array(array)
@@ -293,6 +302,9 @@ def _check_tape(
     n_of_step: int,
 ) -> bool:
     """Check a tape's structure against a cell's; return whether kernels can take its arrays as they are."""
+    for array_type, shape, _, _ in signatures:
+        if shape is None:
+            raise TypeError(f"tape must hold arrays on the device of the cell's weights, got {array_type.__name__}")
     (_, x, x_dtype, _), _, (_, h, _, _), _ = signatures
     n_inputs, n_outputs, size = sizes
     if left_by is not kind or (x[2], h[2], x_dtype) != (n_inputs, n_outputs, dtype):

@@ -75,9 +75,9 @@ def forward(
     cell : Elman, ElmanReLU or LSTM
         The weights; their type names the equations.
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything with `__cuda_array_interface__`, the
-        weights and the state must be CUDA arrays too, all of them C-contiguous; what is returned then are device arrays
-        of numba-cuda, which other libraries take without a copy.
+        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything on a CUDA device that offers DLPack
+        or `__cuda_array_interface__`, the weights and the state must be CUDA arrays too, all of them C-contiguous; what
+        is returned then are device arrays of numba-cuda, which other libraries take without a copy.
     state : tuple of ndarrays of shape (B, H), default=None
         Initial state, `(h,)` or `(h, c)`; None is zero.
     lengths : array-like of int of shape (B,), default=None
@@ -86,7 +86,8 @@ def forward(
     keep_tape : bool, default=True
         Whether to keep what `adjoint` and `tangent` need.
     masks : Masks, default=None
-        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them.
+        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them. Their
+        arrays must be where `x` is.
     clip : float, default=None
         Bound of what the gates' activations are taken of, peepholes and the like included: ONNX's `clip`, as ONNX
         Runtime has it. An LSTM's tanh(c) and an initial state are not bounded. The derivative through what is at the

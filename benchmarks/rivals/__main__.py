@@ -7,14 +7,13 @@ is not installed is left out.
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 import numbarnn
 from benchmarks.measuring.places import GRID, ODD
+from benchmarks.measuring.tables import write_csv
 from benchmarks.rivals import chart, jax_scan, race
 from benchmarks.rivals.row import Row
 
@@ -32,7 +31,7 @@ def main() -> None:
     rows: list[Row] = []
     for n_threads in options.threads:
         rows += race.run(options.cells, places, n_threads, seconds)
-    _write_csv(rows, options.out.with_suffix(".csv"))
+    write_csv(rows, options.out.with_suffix(".csv"))
     chart.draw(rows, options.out.with_suffix(".png"))
     tqdm.write(f"\n{options.out.with_suffix('.csv')} and .png written")
 
@@ -46,13 +45,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="for each call at each place (1)")
     parser.add_argument("--out", type=Path, default=Path("rivals"), help="stem of the CSV and the chart")
     return parser.parse_args()
-
-
-def _write_csv(rows: Sequence[Row], path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""PyTorch's own layers (oneDNN where PyTorch takes it), and its autograd."""
+"""PyTorch's own layers (oneDNN or cuDNN where PyTorch takes them), and its autograd."""
 
 # ruff: noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
 from __future__ import annotations
@@ -16,27 +16,34 @@ LAYERS = {
 }
 
 
-def enter(problem: Problem, n_threads: int) -> Contender | None:
-    """Return PyTorch's calls, in inference mode and with all gradients; None if it has no such layer."""
+def enter(problem: Problem, n_threads: int, lengths: np.ndarray | None = None, device: str = "cpu") -> Contender | None:
+    """Return PyTorch's calls, in inference mode and with all gradients; None if it has no such layer.
+
+    Sequences of lengths, which fall, are packed and padded within the calls.
+    """
     if type(problem.cell).__name__ not in LAYERS:
         return None
     import torch
+    from torch.nn.utils import rnn
 
     torch.set_num_threads(n_threads)
     cell, x, state, y_bar, state_bar = problem
-    layer = load_layer(cell)
-    wanted = [torch.tensor(array, requires_grad=True) for array in (x, *state)]
+    layer = load_layer(cell).to(device)
+    wanted = [torch.tensor(array, device=device, requires_grad=True) for array in (x, *state)]
     wanted = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, *wanted]
     if len(cell.b) > cell.W.shape[1]:  # the GRU's recurrent bias; else it is the same as the other
         wanted.append(layer.bias_hh_l0)
     else:
         layer.bias_hh_l0.requires_grad = False
     n_states = len(state)
-    cotangents = [torch.from_numpy(array) for array in (y_bar, *(part[None] for part in state_bar))]
+    cotangents = [torch.tensor(array, device=device) for array in (y_bar, *(part[None] for part in state_bar))]
 
     def run(x, *state):
         state = tuple(part[None] for part in state)
-        y, final = layer(x, state if len(state) > 1 else state[0])
+        inputs = x if lengths is None else rnn.pack_padded_sequence(x, torch.from_numpy(lengths))
+        y, final = layer(inputs, state if len(state) > 1 else state[0])
+        if lengths is not None:
+            y, _ = rnn.pad_packed_sequence(y, total_length=x.shape[0])
         return (y, *final) if isinstance(final, tuple) else (y, final)
 
     inputs = wanted[3 : 4 + n_states]
@@ -50,7 +57,7 @@ def enter(problem: Problem, n_threads: int) -> Contender | None:
         return *results, *torch.autograd.grad(results, wanted, cotangents)
 
     def arrays(results):
-        y, *rest = (tensor.detach().numpy() for tensor in results)
+        y, *rest = (tensor.detach().cpu().numpy() for tensor in results)
         final, gradients = [part[0] for part in rest[:n_states]], rest[n_states:]
         if not gradients:
             return y, *final

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from numba.extending import is_jitted
 
+from numbarnn.cpu.loops import Loops
+
 
 class Split(NamedTuple):
     """Seconds of a call, and those of them that pass outside compiled functions."""
@@ -33,17 +35,22 @@ def split(call: Callable[[], object], repeats: int = 15) -> Split:
 
 @contextmanager
 def _timed_kernels() -> Iterator[list[float]]:
-    """Put a stopwatch around each compiled function that numbarnn's Python code calls by a module's name."""
+    """Put a stopwatch around each compiled function that a module of numbarnn names, by itself or in its loops."""
     spent: list[float] = []
     modules = [module for name, module in sys.modules.items() if name.startswith("numbarnn.")]
-    kernels = [(module, name, value) for module in modules for name, value in vars(module).items() if is_jitted(value)]
+    kernels = [(module, name, value) for module in modules for name, value in vars(module).items() if _compiled(value)]
     for module, name, kernel in kernels:
-        setattr(module, name, _timed(kernel, spent))
+        timed = Loops(*(_timed(k, spent) for k in kernel)) if isinstance(kernel, Loops) else _timed(kernel, spent)
+        setattr(module, name, timed)
     try:
         yield spent
     finally:
         for module, name, kernel in kernels:
             setattr(module, name, kernel)
+
+
+def _compiled(value: object) -> bool:
+    return is_jitted(value) or (isinstance(value, Loops) and all(map(is_jitted, value)))
 
 
 def _timed(kernel: Callable, spent: list[float]) -> Callable:

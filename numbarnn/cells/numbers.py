@@ -16,6 +16,8 @@ EPSILON = 1e-5  # what a variance gets before its root is taken: a constant row 
 
 
 def _by_class(function):
+    """Let the number's class compute it, if that has a function of the name."""
+
     @wraps(function)
     def by_class(x):
         own = getattr(type(x), function.__name__, None)

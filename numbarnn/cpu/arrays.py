@@ -11,8 +11,8 @@ def for_each(state, n_sequences):
 
 
 def times(x, mask):
-    """Return the product with a mask, which may lack leading axes of x; None is x, or nothing, as it is."""
-    return x if x is None or mask is None else x * mask
+    """Return the product with a mask, which may lack leading axes of x."""
+    return x * mask
 
 
 def joined(parts):

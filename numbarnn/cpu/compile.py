@@ -27,7 +27,7 @@ def by_cell(choose):
     def function(cell, *args):
         return choose(type(cell))(cell, *args)
 
-    @overload(function, strict=False, jit_options={"error_model": "numpy"})
+    @overload(function, strict=False, jit_options={"error_model": "numpy", "no_cfunc_wrapper": True})
     def implement(cell, *args):
         return choose(cell.instance_class).py_func
 

@@ -84,7 +84,9 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
             a_row = (t - begin) * n_rows
             tiles = n_tiles(running)
             seen_t, seen_first = see(seen, h, mask, t, first)
-            for p in range(packed.shape[0]):
+            for k in range(packed.shape[0]):
+                # There and back: the panels of the step before that are still in the cache come first.
+                p = k if t % 2 == 0 else packed.shape[0] - 1 - k
                 vectors = panel_vectors(x, p, n_units, panel(cell))
                 n = n_outer if n_outer < vectors else vectors
                 for i in range(tiles):

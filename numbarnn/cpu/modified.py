@@ -27,7 +27,7 @@ def by_changes(plain, changed):
     def function(cell, changes, *args):
         return (plain if changes is None else changed)(cell, changes, *args)
 
-    @overload(function, strict=False, jit_options={"error_model": "numpy"})
+    @overload(function, strict=False, jit_options={"error_model": "numpy", "no_cfunc_wrapper": True})
     def implement(cell, changes, *args):
         return plain if isinstance(changes, types.NoneType) else changed
 

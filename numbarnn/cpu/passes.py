@@ -52,7 +52,8 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, o
         kernel(cell, packed, units, x, ends, h, record, *given, bounds[first], bounds[last])
 
     for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
-    final = take_state(cell, _at_ends(h, lengths), _at_ends(record, lengths if keep_tape else None))
+    memory = record[:, :, : n_memory(type(cell))]
+    final = take_state(cell, _at_ends(h, lengths), _at_ends(memory, lengths if keep_tape else None))
     return h[1:] if outputs else None, final, Tape(x, ends, h, record, type(cell), masks, clip) if keep_tape else None
 
 
@@ -85,10 +86,11 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     for_slices(run, bounds.size - 1, n_threads, 2 * _work(cell, tape.x))
     cell_bar = type(cell)(*map(np.empty_like, cell))
     kernel_for(cell, unpack_cell)(gradients, projection_bar, cell_bar)
-    rows = iter(sum(units_bar[1:], start=units_bar[0]))
-    for name in form_of(type(cell)).by_unit:
-        for part in getattr(cell_bar, name).reshape(-1, n_units(cell)):
-            np.copyto(part, next(rows))
+    if units.size:
+        rows = iter(sum(units_bar[1:], start=units_bar[0]))
+        for name in form_of(type(cell)).by_unit:
+            for part in getattr(cell_bar, name).reshape(-1, n_units(cell)):
+                np.copyto(part, next(rows))
     return cell_bar, x_bar if inputs else None, take_state(cell, h_bar, memory_bar)
 
 

@@ -156,20 +156,27 @@ def _step(
     cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads
 ):
     """Reverse step t: `a_bar`, and the part of the state's adjoint that passes `a` by in place."""
-    n_units, n_memory = record.shape[3], memory_bar.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        state_bar = load_state(cell, bar, unit, memory_bar, own)
-        p = load_parameters(cell, units, (0, 0, 0, unit))
-        bars = step_adjoint(cell, changes, h, record, (t, b, unit), saved, before, state_bar, p)
-        gates_bar, before_bar, parameters_bar = bars
-        store_units(a_bar, now, gates_bar)
+        gates_bar = step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit)
         store_outer(cell, gates_bar, factors, unit, n_units)
         store_inner(cell, gates_bar, inner_factors, unit, n_units)
-        store_state(cell, bar, unit, memory_bar, own, before_bar, ())
-        store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+
+
+@inline
+def step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit):
+    """Reverse step t of one unit, and return its `a_bar`."""
+    now, own = (t, b, 0, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_bar.shape[2], unit))
+    before = load_state(cell, h, (t, b, unit), record, now)
+    state_bar = load_state(cell, bar, unit, memory_bar, own)
+    p = load_parameters(cell, units, (0, 0, 0, unit))
+    bars = step_adjoint(cell, changes, h, record, (t, b, unit), saved, before, state_bar, p)
+    gates_bar, before_bar, parameters_bar = bars
+    store_units(a_bar, now, gates_bar)
+    store_state(cell, bar, unit, memory_bar, own, before_bar, ())
+    store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+    return gates_bar
 
 
 def _reverse_product(

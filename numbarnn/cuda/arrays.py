@@ -15,9 +15,7 @@ def for_each(state, n_sequences):
 
 
 def times(x, mask):
-    """Return the product with a mask, which may lack leading axes of x; None is x, or nothing, as it is."""
-    if x is None or mask is None:
-        return x
+    """Return the product with a mask, which may lack leading axes of x."""
     product = empty(x.shape, x.dtype)
     if x.size:
         _times[over(x.size)](x.reshape(x.size), mask.reshape(mask.size), product.reshape(x.size))

@@ -1,7 +1,8 @@
 """How the CUDA kernels are compiled.
 
 `kernel` marks what Python launches: cached on disk, compiled at the first launch and never at import. `inline` marks
-what only kernels call. What stands beside a kernel and uses the thread's place in the block is chosen by `by_cell`.
+what only kernels call, `device` what besides uses the thread's place in the block and stands in another module than the
+kernel. What stands beside a kernel and uses the thread's place in the block is chosen by `by_cell`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,17 @@ from numba.extending import overload, register_jitable
 
 from numbarnn.cells import numbers
 from numbarnn.cells.form import form_of
-from numbarnn.cuda.shim import cuda, small_grids
+from numbarnn.cuda.shim import allow_shared, cuda, n_resident, small_grids
 
 inline = register_jitable
+
+
+def device(function):
+    """Let kernels call a function that uses the thread's place in the block, but stands in another module.
+
+    In the simulator it would not find its thread otherwise.
+    """
+    return cuda.jit(device=True)(function)
 
 
 class Kernel:
@@ -30,6 +39,19 @@ class Kernel:
     def __getitem__(self, configuration):
         with small_grids():
             return self._compiled[configuration]
+
+    def launch(self, configuration, arguments):
+        """Launch with as many bytes of shared memory as the configuration says, more than usual ones, too."""
+        allow_shared(self._compiled, arguments, configuration[3])
+        self[configuration](*arguments)
+
+    def launch_resident(self, configuration, arguments):
+        """Launch a grid whose blocks may wait for each other; if they cannot run all at once, return False instead."""
+        (n_x, n_y), n_threads, _, n_bytes = configuration
+        fits = n_x * n_y <= n_resident(self._compiled, arguments, n_threads, n_bytes)
+        if fits:
+            self[configuration](*arguments)
+        return fits
 
 
 kernel = Kernel

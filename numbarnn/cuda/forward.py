@@ -83,7 +83,7 @@ def _step(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thr
     """Step the units of a row."""
     for unit in range(thread, record.shape[3], n_threads):
         gates = add_outer(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-        _step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
+        step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
 
 
 def _inner(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads):
@@ -99,7 +99,8 @@ def _inner(cell, units, a, products, seen, u, h, record, mask, changes, t, b, th
 
 
 @inline
-def _step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit):
+def step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit):
+    """Step one unit, of whose h the recurrent weights have `seen` this, from its pre-activations."""
     keep = record.shape[0] > 1
     now = t if keep else 0
     before = load_before(cell, mask, seen, h, (t, b, unit), record, (now, b, 0, unit))
@@ -120,7 +121,7 @@ def _add_inner(cell, R_inner, P, units, a, products, seen, u, h, record, mask, c
     if runs:
         for unit in range(thread, record.shape[3], n_threads):
             gates = add_inner(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-            _step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
+            step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
     cuda.syncthreads()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_units
 from numbarnn.cuda.compile import kernel
 from numbarnn.cuda.launch import over
+from numbarnn.cuda.library import note
 from numbarnn.cuda.shim import cuda, empty
 
 
@@ -86,6 +87,7 @@ def steps_running(lengths, n_steps):
     running = empty((n_steps * lengths.size,), np.int8)
     if running.size:
         _find_running[over(running.size)](lengths, running)
+        note(running, lengths, n_steps)
     return running
 
 

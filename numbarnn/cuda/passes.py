@@ -11,8 +11,8 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.cuda.adjoint import inner_states
 from numbarnn.cuda.compile import kernel_for
-from numbarnn.cuda.launch import allocate, over, through_time
-from numbarnn.cuda.loops import loops_of
+from numbarnn.cuda.launch import allocate, over, resident, through_time
+from numbarnn.cuda.loops import loops_of, resident_loops_of
 from numbarnn.cuda.masks import for_kernels, see
 from numbarnn.cuda.normalisation import add_tangent, centred, normalise, reverse, set_products, statistics
 from numbarnn.cuda.packing import (
@@ -52,9 +52,8 @@ def forward(cell, x, state, lengths, keep_tape, n_threads, *, outputs=True, mask
     _start(cell, state, h, record)
     weights = centred(cell) if form_of(type(cell)).normalisation else cell
     _set_inputs_part(cell, weights, a, x, steps_running(ends, n_steps))
-    given = for_kernels(masks, clip)
-    kernel = loops_of(type(cell)).forward
-    _run(kernel, cell, pack(weights), n_sequences, unit_parameters(cell), a, ends, h, record, *given)
+    arrays = unit_parameters(cell), a, ends, h, record, *for_kernels(masks, clip)
+    _run("forward", cell.R.shape[0], cell, pack(weights), n_sequences, *arrays)
     tape = Tape(x, ends, h, record, type(cell), masks, clip) if keep_tape else None
     return h[1:], take_state(cell, h, record, ends), tape
 
@@ -91,8 +90,8 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
         weights, scales = centred(cell), statistics(cell, record, running)
         bars = y_bar, h_bar[0], memory_bar, a_bar, z_bar, units_bar, scales.reshape(3, n_steps, n_sequences)
     given = lengths, h, record, mask, changes
-    kernel = loops_of(type(cell)).adjoint
-    _run(kernel, cell, pack_transposed(weights), n_sequences, unit_parameters(cell), *given, *bars)
+    depth, arrays = len(form.outer_gates) * size, (unit_parameters(cell), *given, *bars)
+    _run("adjoint", depth, cell, pack_transposed(weights), n_sequences, *arrays)
     cell_bar = type(cell)(*(empty(array.shape, array.dtype) for array in cell))
     _set_sum(cell_bar.b, a_bar, running, room)
     x_products_bar, h_products_bar = a_bar, a_bar
@@ -155,10 +154,10 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
         # h = m P + b_P
         m, at, shape = matrix(record, record.shape[2] * size), (n_sequences, 0), (running.size, h.shape[2], size)
         add_product(matrix(h_dot, h.shape[2]), at, m, at, cell_dot.P, (0, 0), shape, running)
-    units = unit_parameters(cell), unit_parameters(cell_dot)
     given = lengths, h, record, mask, changes
-    kernel = loops_of(type(cell)).tangent
-    _run(kernel, cell, pack(weights), n_sequences, *units, a_dot, *given, h_dot, memory_dot, *more)
+    units = unit_parameters(cell), unit_parameters(cell_dot)
+    arrays = *units, a_dot, *given, h_dot, memory_dot, *more
+    _run("tangent", h.shape[2], cell, pack(weights), n_sequences, *arrays)
     return h_dot[1:], take_state(cell, h_dot, memory_dot, lengths)
 
 
@@ -205,13 +204,24 @@ def _reverse_normalisation(cell, weights, cell_bar, tape, a_bar, z, scales, runn
     _set_sum(cell_bar.gain_x, a_bar, running, room)
 
 
-def _run(kernel, cell, weights, n_sequences, *arrays):
-    """Launch a kernel over time."""
-    form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
-    if n_sequences:
+def _run(name, depth, cell, weights, n_sequences, *arrays):
+    """Launch a pass's loop over time: that with `weights (depth, ..)` in registers, if there is one and they fit."""
+    if n_sequences and not _run_resident(name, depth, cell, weights, n_sequences, *arrays):
+        form, size, n_outputs, loops = form_of(type(cell)), n_units(cell), cell.R.shape[0], loops_of(type(cell))
         width = max(n_outputs, len(form.outer_gates) * size)
-        launch = through_time(n_sequences, width, loops_of(type(cell)).row_size(cell, n_outputs, size), weights)
-        kernel_for(cell, kernel)[launch.configuration](cell, weights, launch.staged, *arrays, launch.workspace)
+        launch = through_time(n_sequences, width, loops.row_size(cell, n_outputs, size), weights)
+        arguments = cell, weights, launch.staged, *arrays, launch.workspace
+        kernel_for(cell, getattr(loops, name)).launch(launch.configuration, arguments)
+
+
+def _run_resident(name, depth, cell, weights, n_sequences, *arrays):
+    """Launch a pass's loop over time with the weights in registers; return whether it could be."""
+    loops = resident_loops_of(type(cell))
+    launch = resident(n_sequences, n_units(cell), depth, weights) if loops else None
+    if launch is None:
+        return False
+    configuration, *more = launch
+    return kernel_for(cell, getattr(loops, name)).launch_resident(configuration, (cell, weights, *arrays, *more))
 
 
 def _add_to_gates(cell, a, inputs, weights, gates, running, counting=None):

@@ -1,14 +1,15 @@
 """Matrix products: of one vector within a step, and of all time steps at once in tiles.
 
-Every entry is summed in the order of the depth, in chunks of a fixed size where the depth is time, so its bits depend
-on neither the device nor the run. Nothing is rounded below the arrays' own float type.
+Every entry is summed in the order of the depth, in parts of a fixed size, so its bits depend on neither the device nor
+the run. Nothing is rounded below the arrays' own float type.
 """
 
 from __future__ import annotations
 
 from numbarnn.cells.numbers import zero
+from numbarnn.cuda import library
 from numbarnn.cuda.compile import inline, kernel
-from numbarnn.cuda.launch import over
+from numbarnn.cuda.launch import PART, over
 from numbarnn.cuda.shim import SIMULATED, cuda
 
 SIDE = 2 if SIMULATED else 16  # a block has SIDE x SIDE threads,
@@ -23,8 +24,11 @@ CHUNK = 16 if SIMULATED else 2048  # rows that are summed without a break
 def dot(vector, weights, column, n_columns):
     """Return `vector (K,)` times a column of `weights (K, n_columns)`, given flat."""
     total = zero(vector[0])
-    for k in range(vector.shape[0]):
-        total += vector[k] * weights[k * n_columns + column]
+    for begin in range(0, vector.shape[0], PART):
+        part = zero(total)
+        for k in range(begin, min(begin + PART, vector.shape[0])):
+            part += vector[k] * weights[k * n_columns + column]
+        total += part
     return total
 
 
@@ -34,7 +38,11 @@ def add_product(out, out_at, a, a_at, b, b_at, size, running):
     Rows of `a` that are not `running (rows,)` are not read and count as zero.
     """
     rows, columns, depth = size
-    if rows and columns and depth:
+    if not (rows and columns and depth):
+        return
+    if library.takes(running):
+        library.add_product(out, out_at, a, a_at, b, b_at, size)
+    else:
         grid = -(-rows // TILE), -(-columns // TILE)
         _add_product[grid, (SIDE, SIDE)](out, out_at, a, a_at, b, b_at, size, running)
 
@@ -51,6 +59,9 @@ def set_product_over_rows(out, column, a, a_at, b, b_at, size, running, room):
     `parts_size` numbers of the room.
     """
     rows, columns, depth = size
+    if depth and library.takes(running):
+        library.set_product_over_rows(out, column, a, a_at, b, b_at, size)
+        return
     n_parts = -(-depth // CHUNK)
     parts = room[: n_parts * rows * columns].reshape(n_parts, rows, columns)
     if n_parts:

@@ -131,19 +131,28 @@ def _step(
     n_threads,
 ):
     """Step the tangents of a row's units."""
-    n_units, n_memory = record.shape[3], memory_dot.shape[2]
+    n_units = record.shape[3]
     for unit in range(thread, n_units, n_threads):
-        now, own = (t, b, 0, unit), (0, b, 0, unit)
-        gates_dot = add_outer(cell, load_gates(cell, a_dot, now), products, unit, n_units)
+        gates_dot = add_outer(cell, load_gates(cell, a_dot, (t, b, 0, unit)), products, unit, n_units)
         gates_dot = add_inner(cell, gates_dot, inner_products, unit, n_units)
-        saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-        before = load_state(cell, h, (t, b, unit), record, now)
-        before_dot = load_before(cell, mask, seen_dot, h_dot, (t, b, unit), memory_dot, own)
-        p, p_dot = load_parameters(cell, units, (0, 0, 0, unit)), load_parameters(cell, units_dot, (0, 0, 0, unit))
-        at = t, b, unit
-        after_dot = step_tangent(cell, changes, h, record, at, saved, before, gates_dot, before_dot, p, p_dot)
-        store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
-        _keep(cell, mask, seen_dot, u_dot, b, unit, after_dot)
+        step_unit(
+            cell, units, units_dot, gates_dot, u_dot, h, record, mask, changes, seen_dot, h_dot, memory_dot, t, b, unit
+        )
+
+
+@inline
+def step_unit(
+    cell, units, units_dot, gates_dot, u_dot, h, record, mask, changes, seen_dot, h_dot, memory_dot, t, b, unit
+):
+    """Step the tangent of one unit, of whose h_dot the recurrent weights have seen `seen_dot`."""
+    at, own = (t, b, unit), (0, b, 0, unit)
+    saved = load_saved(cell, record, (t + 1, b, memory_dot.shape[2], unit))
+    before = load_state(cell, h, at, record, (t, b, 0, unit))
+    before_dot = load_before(cell, mask, seen_dot, h_dot, at, memory_dot, own)
+    p, p_dot = load_parameters(cell, units, (0, 0, 0, unit)), load_parameters(cell, units_dot, (0, 0, 0, unit))
+    after_dot = step_tangent(cell, changes, h, record, at, saved, before, gates_dot, before_dot, p, p_dot)
+    store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
+    _keep(cell, mask, seen_dot, u_dot, b, unit, after_dot)
 
 
 def _add_inner_product(

@@ -86,9 +86,13 @@ def adjoint(
     *,
     masks: LayerMasks,
     inputs: bool,
+    states: bool,
     n_threads: int,
 ) -> tuple[tuple[Any, ...], Array | None, tuple[tuple[Array, ...], ...]]:
-    """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share."""
+    """Return the adjoints of the cells, of x (None unless `inputs`), and of initial states that all sequences share.
+
+    Unless `states`, these are left out.
+    """
     cells_bar, x_bars, states_bar = [], [], []
     array, n_units = beside(features_bar, arrays), features_bar.shape[features_bar.ndim - 1] // len(cells)
     # features = joined(halves) * masks.outputs
@@ -104,7 +108,7 @@ def adjoint(
         dropped_bar, x_read_bar, first_bar = beside(features_bar, passes).adjoint(
             dropped, tape, y_bar, state_bar, inputs, n_threads
         )
-        states_bar.append(tuple(array.sum_over_sequences(part) for part in first_bar))
+        states_bar.append(tuple(array.sum_over_sequences(part) for part in first_bar) if states else ())
         # dropped.R = cell.R * own.weights
         cells_bar.append(_dropped(dropped_bar, own.weights))
         # x_read = reordered(x, order) * own.inputs
@@ -122,7 +126,7 @@ def _dropped(cell: Any, mask: Array | None) -> Any:
 
 
 def _times(x: Array | None, mask: Array | None) -> Any:
-    return x if x is None else beside(x, arrays).times(x, mask)
+    return x if x is None or mask is None else beside(x, arrays).times(x, mask)
 
 
 def _joined(halves: list[Array]) -> Array:

@@ -139,10 +139,9 @@ def adjoint(
             tape.steps,
             masks=tape.masks[i],
             inputs=inputs or i > 0,
+            states=network.learn_state,
             n_threads=n_threads,
         )
-        if not network.learn_state:
-            states_bar = ((),) * len(cells_bar)
         arrays[:0] = [bar for bars in zip(cells_bar, states_bar, strict=True) for part in bars for bar in part]
     return Adjoint(network.layout.flatten(arrays), features_bar)
 

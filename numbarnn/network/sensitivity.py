@@ -234,8 +234,16 @@ def layer_gradient_flow(
             for direction, *half in zip(network.directions, cells, tapes, halves, (None, tape.steps), strict=False):
                 norms = flows.setdefault(f"layer{i}.{direction}", np.empty(len(sequences.values)))
                 norms[rows] = valid_rows(_half_flow(*half, n_jobs=n_jobs), lengths)[:, 0]
-            options = {"masks": tape.masks[i], "inputs": i > 0, "n_threads": resolve_threads(n_jobs)}
-            _, features_bar, _ = layer.adjoint(cells, tapes, features_bar, tape.steps, **options)
+            _, features_bar, _ = layer.adjoint(
+                cells,
+                tapes,
+                features_bar,
+                tape.steps,
+                masks=tape.masks[i],
+                inputs=i > 0,
+                states=False,
+                n_threads=resolve_threads(n_jobs),
+            )
     return {name: flows[name] for name in sorted(flows, key=_layer_of)}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numbarnn
+from numbarnn.cells.form import form_of
 
 
 def available():
@@ -23,6 +24,12 @@ needs_device = [
     pytest.mark.cuda,
     pytest.mark.skipif(not available(), reason="needs a GPU or numba-cuda's simulator"),
 ]
+
+
+def has_one_product(kind):
+    """Whether a step of a cell has one recurrent product, so that its weights can stay in registers."""
+    form = form_of(kind)
+    return not (form.inner_gates or form.projection or form.normalisation)
 
 
 def up(tree):

@@ -30,8 +30,8 @@ def test_the_same_bits_from_run_to_run(case):
 LAUNCHES = {
     "several sequences a block": {"n_multiprocessors": lambda: 1, "BLOCK_THREADS": 6, "ROW_THREADS": 2},
     "one sequence a block": {"n_multiprocessors": lambda: 100},
-    "weights not in shared memory": {"SHARED_BYTES": 400},
-    "nothing in shared memory": {"SHARED_BYTES": 0},
+    "weights not in shared memory": {"shared_bytes": lambda: 400},
+    "nothing in shared memory": {"shared_bytes": lambda: 0},
 }
 
 
@@ -41,6 +41,7 @@ def test_no_bit_depends_on_the_launch(case, launch, monkeypatch):
     from numbarnn.cuda import launch as launches
 
     expected = three_passes(case)
+    monkeypatch.setattr(launches, "RESIDENT_THREADS", 0)
     for name, value in LAUNCHES[launch].items():
         monkeypatch.setattr(launches, name, value)
     assert_same_bits(three_passes(case), expected)
@@ -141,6 +142,13 @@ def test_derivatives_refuse_what_is_elsewhere(cell, x):
         numbarnn.adjoint(up(numbarnn.Elman.init(2, 3)), tape)
     with pytest.raises(TypeError, match="NumPy array"):
         numbarnn.stream(up(cell))
+    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+        numbarnn.gradient_flow(cell, tape, down(y))
+    elsewhere = tape._replace(x=x)
+    with pytest.raises(TypeError, match=r"cell\.W must be a .* NumPy array"):
+        numbarnn.adjoint(up(cell), elsewhere)
+    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+        numbarnn.adjoint(cell, elsewhere)
 
 
 def test_lengths_on_the_device(cell, x):

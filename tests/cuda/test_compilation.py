@@ -11,6 +11,7 @@ import pytest
 
 import numbarnn
 from numbarnn.cells.form import form_of
+from tests.cuda.device import has_one_product
 
 pytestmark = [
     pytest.mark.cuda,
@@ -83,6 +84,34 @@ def test_passes(name, given, compiled):
     assert_single_and_in_registers(compiled(loops.tangent, *weights, floats(4), floats(4), *given, *dots, floats(2)))
     if form_of(kind).inner_gates:
         assert_single_and_in_registers(compiled(adjoint.inner_states, weights[0], *tape, mask, types.intp, floats(3)))
+
+
+ONE_PRODUCT = [(name, False) for name, kind in numbarnn.cells.CELLS.items() if has_one_product(kind)]
+
+
+@pytest.mark.parametrize(("name", "given"), [*ONE_PRODUCT, ("lstm", True)])
+def test_passes_with_weights_in_registers(name, given, compiled):
+    from numba import types
+
+    from numbarnn.cuda.loops import RESIDENT
+
+    kind = numbarnn.cells.CELLS[name]
+    n_axes = [len(form_of(kind).shapes(1, 1, 1)[field]) for field in kind._fields]
+    weights = types.NamedTuple([floats(n) for n in n_axes], kind), floats(1), floats(4)
+    lengths = types.Array(types.intp, 1, "C")
+    tape = lengths, floats(3), floats(4), *given_to(kind, given)
+    bars = floats(3), floats(2), floats(4), floats(4), floats(3), floats(4)
+    place = types.intp, types.intp, types.intp, lengths
+    for ptx in (
+        compiled(RESIDENT.forward, *weights, floats(4), *tape, *place),
+        compiled(RESIDENT.adjoint, *weights, *tape, *bars, *place),
+        compiled(RESIDENT.tangent, *weights, floats(4), floats(4), *tape, floats(3), floats(4), *place),
+    ):
+        assert_single_and_in_registers(ptx)
+        assert len(re.findall(r"fma\.rn\.f32", ptx)) >= 2 * 33  # a thread's weights, each in a register
+        assert "ld.global.nc" not in ptx  # h of other blocks is not read through a cache that never hears of it
+        assert re.search(r"bar\.sync.*membar\.gl.*atom\.global\.add.*membar\.gl.*bar\.sync", ptx, re.DOTALL)
+        assert re.findall(r"^\s+call", ptx, re.MULTILINE) == []
 
 
 def test_products(compiled):

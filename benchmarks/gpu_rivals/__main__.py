@@ -1,0 +1,51 @@
+"""Race numbarnn against PyTorch with cuDNN on one GPU, within eight minutes.
+
+Run from the repository, with a build of PyTorch for CUDA, ``python -m pip install -e ".[cuda]"`` and
+``python -m benchmarks.gpu_rivals``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.gpu_rivals import grid, machine, race, table
+from benchmarks.gpu_rivals.row import CONTENDERS, Row
+from benchmarks.measuring.tables import write_csv
+
+LIMIT = 440  # seconds; the rest of eight minutes is for the start and for the last place
+
+
+def main() -> None:
+    """Race, write the rows, print the goals; the exit status tells if results differed or places were left out."""
+    options = _options()
+    lacking = machine.missing()
+    if lacking:
+        sys.exit(f"no race: {lacking}")
+    tqdm.write(machine.in_words())
+    heats = grid.heats(options.cells, grid.QUICK if options.quick else grid.PLACES)
+    rows: list[Row] = []
+    try:
+        race.run(heats, machine.gpu(), LIMIT, options.seconds or (0.05 if options.quick else 0.3), rows)
+    finally:
+        write_csv(rows, options.out)
+        tqdm.write(f"\n{options.out} written")
+    for finding in table.findings(rows):
+        tqdm.write(str(finding))
+    sys.exit(int(len(rows) < 2 * len(heats) * len(CONTENDERS)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_rivals", description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", choices=grid.CELLS, nargs="+", default=grid.CELLS, help="(LSTM GRU Elman)")
+    parser.add_argument("--quick", action="store_true", help="six shapes, 0.05 seconds")
+    parser.add_argument("--seconds", type=float, help="at most, for each call at each place (0.3)")
+    parser.add_argument("--out", type=Path, default=Path("gpu_rivals.csv"), help="the CSV")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

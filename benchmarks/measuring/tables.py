@@ -1,0 +1,16 @@
+"""Rows as a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_csv(rows: Sequence[Any], path: Path) -> None:
+    """Write NamedTuples of one type, their fields' names first."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows[0]._fields if rows else ())
+        writer.writerows(rows)
