@@ -33,6 +33,7 @@ def test_readme_scripts_and_pictures_exist():
     assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", [dot_test, taylor_test])
 def test_the_cell_of_contributing(test):
     names = {"NamedTuple": NamedTuple, "np": np, **vars(initial), **vars(numbers)}

@@ -83,6 +83,7 @@ def test_a_cell_that_is_gone_leaves_the_cache_readable(tmp_path):
     assert_all_right(output(start("print(digest())", **shared)), 1)
 
 
+@pytest.mark.slow
 def test_threads_on_threads():
     assert_all_right(output(start(THREADS.format(n=400))), 400)
 
