@@ -143,7 +143,7 @@ def forward(
     clip = checked_clip(clip, cell)
     check_finite("x", x, lengths)
     n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb, cuda=on_cuda(x))
-    options = {"masks": masks, "clip": clip} | ({} if tape_bytes is None else {"tape_bytes": tape_bytes})
+    options = {"tape_bytes": tape_bytes, "masks": masks, "clip": clip}
     y, final, tape = _passes(x).forward(cell, x, state, lengths, keep_tape, n_threads, **options)
     return ForwardResult(y, final, tape)
 

@@ -11,7 +11,7 @@ from numbarnn.cuda.masks import masked
 from numbarnn.cuda.modified import adjoint as step_adjoint
 from numbarnn.cuda.modified import inner_adjoint, project_adjoint
 from numbarnn.cuda.product import dot
-from numbarnn.cuda.room import copy_to_end, last_step, length_of, room_bounds, weights_bounds
+from numbarnn.cuda.room import copy_row, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state, store_state
 from numbarnn.cuda.units import (
@@ -81,9 +81,7 @@ def adjoint(
     own = room[row * ends[3] : (row + 1) * ends[3]]
     bar, factors, inner_factors = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]]
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    if length > 0:
-        for j in range(thread, n_outputs, n_threads):
-            bar[j] = h_bar[b, j]
+    copy_row(h_bar, b, bar, thread, n_threads)
     cuda.syncthreads()
     for t in range(last - 1, -1, -1):
         runs = t < length

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from numbarnn.cells.form import form_of
 from numbarnn.cuda.compile import by_cell, by_form, inline, kernel
-from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.masks import load_before, masked, see_first
 from numbarnn.cuda.modified import inner, project, step
-from numbarnn.cuda.product import dot
+from numbarnn.cuda.product import dot, multiply_row
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import store_state
@@ -59,16 +59,13 @@ def forward(cell, weights, staged, units, a, lengths, h, record, mask, changes, 
     own = room[row * ends[3] : (row + 1) * ends[3]]
     seen, products, inner_products, u = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]], own[ends[2] :]
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    if length > 0:
-        for j in range(thread, n_outputs, n_threads):
-            seen[j] = masked(cell, mask, h[0, b, j], (b, j))
+    see_first(cell, mask, h, b, seen, thread, n_threads)
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # a = x_t W + b + h_(t-1) R
-            for column in range(thread, products.size, n_threads):
-                products[column] = dot(seen, R, column, products.size)
+            multiply_row(seen, R, products, thread, n_threads)
         cuda.syncthreads()
         if runs:
             _after_h(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads)
@@ -115,8 +112,7 @@ def step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
 def _add_inner(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
     """Add the inner state's product to the pre-activations, and step."""
     if runs:
-        for column in range(thread, products.size, n_threads):
-            products[column] = dot(u, R_inner, column, products.size)
+        multiply_row(u, R_inner, products, thread, n_threads)
     cuda.syncthreads()
     if runs:
         for unit in range(thread, record.shape[3], n_threads):

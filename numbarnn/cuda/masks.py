@@ -5,7 +5,7 @@ A kernel takes a mask as a tuple of one array, or of none, and compiles nothing 
 
 from __future__ import annotations
 
-from numbarnn.cuda.compile import by_given, kernel
+from numbarnn.cuda.compile import by_given, inline, kernel
 from numbarnn.cuda.launch import over
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state
@@ -49,3 +49,11 @@ masked = by_given(lambda cell, mask, value, at: value, lambda cell, mask, value,
 
 # (cell, mask, seen, h, h_at, memory, memory_at): the state before a step. Without a mask its h is what is `seen`.
 load_before = by_given(_load_seen, _load_unseen)
+
+
+@inline
+def see_first(cell, mask, h, b, seen, thread, n_threads):
+    """Set a row's vector to what the recurrent weights see first of a sequence, if the row has one."""
+    if b < h.shape[1]:
+        for j in range(thread, seen.size, n_threads):
+            seen[j] = masked(cell, mask, h[0, b, j], (b, j))

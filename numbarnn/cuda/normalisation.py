@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from numbarnn.cells.normalisation import slope
 from numbarnn.cells.numbers import reciprocal_deviation, zero
-from numbarnn.cuda.compile import kernel
+from numbarnn.cuda.compile import inline, kernel
 from numbarnn.cuda.launch import over, row_by_row
 from numbarnn.cuda.rows import PARTS, row_mean, row_mean_product, row_mean_weighted, row_variance
 from numbarnn.cuda.shim import cuda, empty
@@ -64,6 +64,19 @@ def set_products(products, a_bar, record, scales, running):
 
 def _rows(record):
     return record.reshape(record.shape[0] * record.shape[1], record.shape[2] * record.shape[3])
+
+
+@inline
+def normalised_c(record, statistics, t, b, unit):
+    """Return a unit's LN(c) after step t, from the tape and its `statistics (3, T, B)`."""
+    return (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b]
+
+
+@inline
+def output_parameters(units, unit):
+    """Return a unit's parameters of the output, the last two of `units (1, 1, .., H)`."""
+    last = units.shape[2] - 1
+    return units[0, 0, last - 1, unit], units[0, 0, last, unit]
 
 
 @kernel

@@ -11,6 +11,7 @@ from numbarnn.cells.normalisation import slope
 from numbarnn.cuda.adjoint import add_to_h_bar, add_y_bar
 from numbarnn.cuda.compile import inline, kernel
 from numbarnn.cuda.modified import adjoint as step_adjoint
+from numbarnn.cuda.normalisation import normalised_c, output_parameters
 from numbarnn.cuda.room import copy_row, copy_to_end, last_step, length_of, normalised_room_bounds
 from numbarnn.cuda.rows import row_mean, row_means
 from numbarnn.cuda.shim import cuda
@@ -110,10 +111,9 @@ def adjoint(
 @inline
 def _reverse_output(cell, units, units_bar, record, statistics, bar, v_bar, terms, t, b, thread, n_threads):
     """Reverse `h = output(o, v)`: the adjoint of o into the place of h's, that of v and the terms of a sum aside."""
-    n_units, parameters = record.shape[3], units.shape[2] - 2
-    for unit in range(thread, n_units, n_threads):
-        v = (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b]
-        p = units[0, 0, parameters, unit], units[0, 0, parameters + 1, unit]
+    for unit in range(thread, record.shape[3], n_threads):
+        v = normalised_c(record, statistics, t, b, unit)
+        p = output_parameters(units, unit)
         bar[unit], v_bar[unit], p_bar = output_adjoint(cell, record[t + 1, b, 1, unit], v, bar[unit], p)
         terms[unit] = v * v_bar[unit]
         units_bar[0, b, 0, unit] += p_bar[0]
@@ -149,7 +149,7 @@ def _reverse_step(
         before = load_state(cell, h, (t, b, unit), record, now)
         o_bar, c_bar = load_state(cell, bar, unit, memory_bar, own)
         # v = LN(c)
-        v = (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b]
+        v = normalised_c(record, statistics, t, b, unit)
         c_bar += slope(v, statistics[1, t, b], v_bar[unit] - v_bar_mean, vv_bar_mean)
         bars = step_adjoint(cell, changes, h, record, (t, b, unit), saved, before, (o_bar, c_bar), ())
         gates_bar, before_bar, _ = bars

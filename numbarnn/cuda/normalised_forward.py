@@ -9,9 +9,10 @@ from __future__ import annotations
 from numbarnn.cells.equations import output
 from numbarnn.cells.numbers import reciprocal_deviation, zero
 from numbarnn.cuda.compile import inline, kernel
-from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.masks import load_before, masked, see_first
 from numbarnn.cuda.modified import step
-from numbarnn.cuda.product import dot
+from numbarnn.cuda.normalisation import output_parameters
+from numbarnn.cuda.product import multiply_row
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, normalised_room_bounds
 from numbarnn.cuda.rows import row_mean, row_variance
 from numbarnn.cuda.shim import cuda
@@ -27,7 +28,7 @@ def forward(cell, weights, staged, units, a, lengths, h, record, mask, changes, 
     parameters of the normalisation, and a is `gain_x LN(x_t W) + b`. What a step saves are the gates and the centred
     `h_(t-1) R`.
     """
-    n_units, n_gates = record.shape[3], a.shape[2]
+    n_units = record.shape[3]
     thread, n_threads, row, rows = cuda.threadIdx.x, cuda.blockDim.x, cuda.threadIdx.y, cuda.blockDim.y
     first = cuda.blockIdx.x * rows
     b = first + row
@@ -41,23 +42,20 @@ def forward(cell, weights, staged, units, a, lengths, h, record, mask, changes, 
     c = own[ends[1] : ends[2]]
     parts = own[ends[3] : ends[4]]
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    if length > 0:
-        for unit in range(thread, n_units, n_threads):
-            seen[unit] = masked(cell, mask, h[0, b, unit], (b, unit))
+    see_first(cell, mask, h, b, seen, thread, n_threads)
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # z = h_(t-1) R, centred
-            for column in range(thread, z.size, n_threads):
-                z[column] = dot(seen, weights, column, z.size)
+            multiply_row(seen, weights, z, thread, n_threads)
         variance = row_variance(parts, z, zero(z[0]), thread, n_threads, runs)
         if runs:
             _step(cell, units, a, z, variance, seen, c, h, record, mask, changes, t, b, thread, n_threads)
         mean = row_mean(parts, c, thread, n_threads, runs)
         variance = row_variance(parts, c, mean, thread, n_threads, runs)
         if runs:
-            _set_output(cell, units, n_gates, mean, variance, seen, c, h, mask, t, b, thread, n_threads)
+            _set_output(cell, units, mean, variance, seen, c, h, mask, t, b, thread, n_threads)
         cuda.syncthreads()
     clear_past_end(h, lengths, b, thread, n_threads)
 
@@ -84,11 +82,10 @@ def _step(cell, units, a, z, variance, seen, c, h, record, mask, changes, t, b, 
 
 
 @inline
-def _set_output(cell, units, n_gates, mean, variance, seen, c, h, mask, t, b, thread, n_threads):
+def _set_output(cell, units, mean, variance, seen, c, h, mask, t, b, thread, n_threads):
     """Set h from the normalised c and from o."""
     deviation = reciprocal_deviation(variance)
     for unit in range(thread, c.size, n_threads):
         v = (c[unit] - mean) * deviation
-        p = units[0, 0, 2 * n_gates, unit], units[0, 0, 2 * n_gates + 1, unit]
-        h[t + 1, b, unit] = output(cell, h[t + 1, b, unit], v, p)
+        h[t + 1, b, unit] = output(cell, h[t + 1, b, unit], v, output_parameters(units, unit))
         seen[unit] = masked(cell, mask, h[t + 1, b, unit], (b, unit))

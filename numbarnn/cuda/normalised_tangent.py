@@ -5,9 +5,10 @@ from __future__ import annotations
 from numbarnn.cells.equations import output_tangent
 from numbarnn.cells.normalisation import slope
 from numbarnn.cuda.compile import inline, kernel
-from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.masks import load_before, masked, see_first
 from numbarnn.cuda.modified import tangent as step_tangent
-from numbarnn.cuda.product import dot
+from numbarnn.cuda.normalisation import normalised_c, output_parameters
+from numbarnn.cuda.product import multiply_row
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, normalised_room_bounds
 from numbarnn.cuda.rows import row_mean, row_means
 from numbarnn.cuda.shim import cuda
@@ -60,16 +61,13 @@ def tangent(
     c_dot, terms = own[ends[1] : ends[2]], own[ends[2] : ends[3]]
     parts, others = own[ends[3] : ends[4]], own[ends[4] : ends[5]]
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    if length > 0:
-        for unit in range(thread, n_units, n_threads):
-            seen_dot[unit] = masked(cell, mask, h_dot[0, b, unit], (b, unit))
+    see_first(cell, mask, h_dot, b, seen_dot, thread, n_threads)
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # z = h_(t-1) R, centred
-            for column in range(thread, products.size, n_threads):
-                products[column] = dot(seen_dot, weights, column, products.size)
+            multiply_row(seen_dot, weights, products, thread, n_threads)
         cuda.syncthreads()
         if runs:
             _multiply(cell, products, z_dot, record, terms, t, b, thread, n_threads)
@@ -174,7 +172,7 @@ def _step(
         after_dot = step_tangent(cell, changes, h, record, at, saved, before, gates_dot, before_dot, (), ())
         store_state(cell, h_dot, (t + 1, b, unit), memory_dot, own, after_dot, ())
         c_dot[unit] = after_dot[1]
-        terms[unit] = (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b] * after_dot[1]
+        terms[unit] = normalised_c(record, statistics, t, b, unit) * after_dot[1]
 
 
 @inline
@@ -196,13 +194,11 @@ def _set_output(
     n_threads,
 ):
     """Set the tangent of h from those of c and of o."""
-    n_units, parameters = record.shape[3], units.shape[2] - 2
-    for unit in range(thread, n_units, n_threads):
+    for unit in range(thread, record.shape[3], n_threads):
         # v = LN(c)
-        v = (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b]
+        v = normalised_c(record, statistics, t, b, unit)
         v_dot = slope(v, statistics[1, t, b], c_dot[unit] - c_dot_mean, vc_dot_mean)
-        p = units[0, 0, parameters, unit], units[0, 0, parameters + 1, unit]
-        p_dot = units_dot[0, 0, parameters, unit], units_dot[0, 0, parameters + 1, unit]
+        p, p_dot = output_parameters(units, unit), output_parameters(units_dot, unit)
         o, o_dot = record[t + 1, b, 1, unit], h_dot[t + 1, b, unit]
         h_dot[t + 1, b, unit] = output_tangent(cell, o, v, o_dot, v_dot, p, p_dot)
         seen_dot[unit] = masked(cell, mask, h_dot[t + 1, b, unit], (b, unit))

@@ -34,10 +34,10 @@ from numbarnn.masks import n_recorded
 from numbarnn.tape import Tape
 
 
-def forward(cell, x, state, lengths, keep_tape, n_threads, *, outputs=True, masks=None, clip=None):
+def forward(cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None, clip=None):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
-    The outputs are held for all steps whether they are wanted or not.
+    The outputs are held for all steps whether they are wanted or not; `tape_bytes`, the CPU's, is None.
     """
     n_steps, n_sequences, _ = x.shape
     size = n_units(cell)

@@ -32,6 +32,13 @@ def dot(vector, weights, column, n_columns):
     return total
 
 
+@inline
+def multiply_row(vector, weights, products, thread, n_threads):
+    """Set `products (N,)` to `vector (K,)` times `weights (K, N)`, given flat; a thread has every so many columns."""
+    for column in range(thread, products.size, n_threads):
+        products[column] = dot(vector, weights, column, products.size)
+
+
 def add_product(out, out_at, a, a_at, b, b_at, size, running):
     """Add `a @ b` to `out`, with `size` rows, columns and depth from the given entries of the matrices on.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from numbarnn.cuda.compile import by_form, inline, kernel
-from numbarnn.cuda.masks import load_before, masked
+from numbarnn.cuda.masks import load_before, masked, see_first
 from numbarnn.cuda.modified import inner_tangent, project
 from numbarnn.cuda.modified import tangent as step_tangent
-from numbarnn.cuda.product import dot
+from numbarnn.cuda.product import dot, multiply_row
 from numbarnn.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
 from numbarnn.cuda.shim import cuda
 from numbarnn.cuda.state import load_state, store_state
@@ -52,16 +52,13 @@ def tangent(
         own[ends[2] :],
     )
     length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    if length > 0:
-        for j in range(thread, n_outputs, n_threads):
-            seen_dot[j] = masked(cell, mask, h_dot[0, b, j], (b, j))
+    see_first(cell, mask, h_dot, b, seen_dot, thread, n_threads)
     cuda.syncthreads()
     for t in range(last):
         runs = t < length
         if runs:
             # a = x_t W + b + h_(t-1) R
-            for column in range(thread, products.size, n_threads):
-                products[column] = dot(seen_dot, R, column, products.size)
+            multiply_row(seen_dot, R, products, thread, n_threads)
         cuda.syncthreads()
         _add_inner(
             cell,
@@ -190,8 +187,7 @@ def _add_inner_product(
     cuda.syncthreads()
     if runs:
         # a = .. + u R
-        for column in range(thread, inner_products.size, n_threads):
-            inner_products[column] = dot(u_dot, R_inner, column, inner_products.size)
+        multiply_row(u_dot, R_inner, inner_products, thread, n_threads)
     cuda.syncthreads()
 
 

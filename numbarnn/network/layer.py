@@ -44,9 +44,7 @@ def forward(
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = beside(x, arrays).for_each(initial, x.shape[1])
         dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
-        options = {"outputs": not last_state, "masks": own.recurrence, "clip": clip}
-        if tape_bytes is not None:
-            options["tape_bytes"] = tape_bytes
+        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence, "clip": clip}
         y, final, tape = beside(x, passes).forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)
