@@ -37,7 +37,8 @@ FITS = {
 
 
 def tolerance(estimator):
-    return {"rtol": 1e-4, "atol": 1e-5} if estimator.theta_.dtype == "float32" else {"rtol": 1e-10, "atol": 1e-12}
+    """Return rtol and atol."""
+    return (1e-4, 1e-5) if estimator.theta_.dtype == "float32" else (1e-10, 1e-12)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -45,17 +46,18 @@ def test_the_same_fit(fit):
     estimator, X, y = FITS[fit]
     here = clone(estimator).fit(X, y)
     there = clone(estimator).set_params(device="cuda").fit(X, y)
-    assert_allclose(there.loss_curve_, here.loss_curve_, **tolerance(here))
+    rtol, atol = tolerance(here)
+    assert_allclose(there.loss_curve_, here.loss_curve_, rtol=rtol, atol=atol)
     assert type(there.theta_) is np.ndarray
-    assert_allclose(there.theta_, here.theta_, **tolerance(here))
+    assert_allclose(there.theta_, here.theta_, rtol=rtol, atol=atol)
     assert there.validation_scores_ == here.validation_scores_
-    assert_allclose(there.score(X, y), here.score(X, y), **tolerance(here))
+    assert_allclose(there.score(X, y), here.score(X, y), rtol=rtol, atol=atol)
     z, expected = there.predict(X), here.predict(X)
     for ours, theirs in zip(z, expected, strict=True):
-        assert_allclose(ours, theirs, **tolerance(here))
+        assert_allclose(ours, theirs, rtol=rtol, atol=atol)
     elsewhere = pickle.loads(pickle.dumps(there)).set_params(device="cpu")
     for ours, theirs in zip(elsewhere.predict(X), expected, strict=True):
-        assert_allclose(ours, theirs, **tolerance(here))
+        assert_allclose(ours, theirs, rtol=rtol, atol=atol)
 
 
 def test_probabilities_and_a_state_to_go_on_from():

@@ -101,18 +101,18 @@ def test_readout(steps, dtype):
         features, features_dot, z_bar, valid = features[0], features_dot[0], z_bar[0], np.ones((4, 1), bool)
     features, features_dot = (np.where(valid, array, 0).astype(dtype) for array in (features, features_dot))
     poisoned = [np.where(valid, array, np.nan).astype(dtype) for array in (features, features_dot, z_bar)]
-    tolerance = {"rtol": 1e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-13, "atol": 1e-14}
+    rtol, atol = (1e-5, 1e-6) if dtype == "float32" else (1e-13, 1e-14)
     z = there(readout, "forward", weights, poisoned[0], running)
     assert z.dtype == dtype
-    assert_allclose(z, readout.forward(weights, features, past), **tolerance)
+    assert_allclose(z, readout.forward(weights, features, past), rtol=rtol, atol=atol)
     for direction in (weights_dot, None):
         z_dot = there(readout, "tangent", weights, poisoned[0], direction, poisoned[1], running)
-        assert_allclose(z_dot, readout.tangent(weights, features, direction, features_dot, past), **tolerance)
+        assert_allclose(z_dot, readout.tangent(weights, features, direction, features_dot, past), rtol=rtol, atol=atol)
     bars, features_bar = there(readout, "adjoint", weights, poisoned[0], poisoned[2], running)
     expected, expected_features_bar = readout.adjoint(weights, features, z_bar, past)
     assert type(bars) is Readout
     for ours, theirs in zip((*bars, features_bar), (*expected, expected_features_bar), strict=True):
-        assert_allclose(ours, theirs, **tolerance)
+        assert_allclose(ours, theirs, rtol=rtol, atol=atol)
 
 
 TARGETS = {
@@ -134,9 +134,9 @@ def test_losses(name, dtype):
     from numbarnn.cuda import losses as on_device
 
     ours, ours_bar = getattr(on_device, name)(to_device(z), to_device(targets), weights)
-    tolerance = {"rtol": 1e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-14, "atol": 1e-15}
-    assert_allclose(float(ours), value, **tolerance)
-    assert_allclose(to_host(ours_bar), z_bar, **tolerance)
+    rtol, atol = (1e-5, 1e-6) if dtype == "float32" else (1e-14, 1e-15)
+    assert_allclose(float(ours), value, rtol=rtol, atol=atol)
+    assert_allclose(to_host(ours_bar), z_bar, rtol=rtol, atol=atol)
 
 
 def test_a_target_that_is_no_class_is_no_number():
@@ -151,15 +151,15 @@ def test_a_target_that_is_no_class_is_no_number():
 def test_penalty_and_norm(dtype):
     theta, theta_bar = draw(2, 11, dtype=dtype)
     moved, ours = to_device(theta), to_device(theta_bar)
-    tolerance = {"rtol": 1e-6 if dtype == "float32" else 1e-14, "atol": 0}
+    rtol, atol = 1e-6 if dtype == "float32" else 1e-14, 0
     value = penalty.add_penalty(theta, theta_bar, 7, 0.3)
-    assert_allclose(float(beside(ours, penalty).add_penalty(moved, ours, 7, 0.3)), value, **tolerance)
-    assert_allclose(host_copy(ours), theta_bar, **tolerance)
+    assert_allclose(float(beside(ours, penalty).add_penalty(moved, ours, 7, 0.3)), value, rtol=rtol, atol=atol)
+    assert_allclose(host_copy(ours), theta_bar, rtol=rtol, atol=atol)
     for max_norm in (math.inf, 0.5):
         norm = clipping.clip(theta_bar, max_norm)
-        assert_allclose(beside(ours, clipping).clip(ours, max_norm), norm, **tolerance)
-        assert_allclose(host_copy(ours), theta_bar, **tolerance)
-    assert_allclose(np.linalg.norm(host_copy(ours)), 0.5, **tolerance)
+        assert_allclose(beside(ours, clipping).clip(ours, max_norm), norm, rtol=rtol, atol=atol)
+        assert_allclose(host_copy(ours), theta_bar, rtol=rtol, atol=atol)
+    assert_allclose(np.linalg.norm(host_copy(ours)), 0.5, rtol=rtol, atol=atol)
     infinite = to_device(np.full(11, np.inf, dtype))
     assert beside(ours, clipping).clip(infinite, 0.5) == math.inf
 
@@ -169,7 +169,7 @@ def test_solvers(dtype):
     from numbarnn.training import SGD, Adam
 
     theta = draw(11, dtype=dtype)
-    tolerance = {"rtol": 1e-6, "atol": 1e-7} if dtype == "float32" else {"rtol": 1e-14, "atol": 1e-15}
+    rtol, atol = (1e-6, 1e-7) if dtype == "float32" else (1e-14, 1e-15)
     for make in (Adam, SGD, lambda *sizes: SGD(*sizes, momentum=0.5, nesterov=False)):
         here, device = make(11, dtype), make(11, dtype)
         for name, array in list(vars(device).items()):
@@ -179,6 +179,6 @@ def test_solvers(dtype):
             theta_bar = draw(11, dtype=dtype, seed=i)
             here.update(ours, theta_bar, 0.1)
             device.update(moved, to_device(theta_bar), 0.1)
-        assert_allclose(host_copy(moved), ours, **tolerance)
+        assert_allclose(host_copy(moved), ours, rtol=rtol, atol=atol)
         for name, array in vars(here).items():
-            assert_allclose(to_host(getattr(device, name)), array, **tolerance)
+            assert_allclose(to_host(getattr(device, name)), array, rtol=rtol, atol=atol)

@@ -95,20 +95,20 @@ def test_products(size, dtype, cublas):
     def all_of(rows):
         return steps_running(up(np.array([rows], np.intp)), rows)
 
-    tolerance = {"rtol": 0, "atol": 1e-5 if dtype == "float32" else 1e-13}
+    atol = 1e-5 if dtype == "float32" else 1e-13
     out, a, b = draw(rows + 2, columns + 3), draw(rows + 1, depth + 2), draw(depth + 3, columns + 1)
     expected = out.copy()
     expected[2:, 3:] += a[1:, 2:] @ b[3:, 1:]
     result = up(out)
     add_product(result, (2, 3), up(a), (1, 2), up(b), (3, 1), size, all_of(rows))
-    assert_allclose(result.copy_to_host(), expected, **tolerance)
+    assert_allclose(result.copy_to_host(), expected, rtol=0, atol=atol)
 
     out, a = np.full((rows, columns + 3), np.nan, dtype), draw(depth + 1, rows + 2)
     expected = out.copy()
     expected[:, 2:-1] = a[1:, 2:].T @ b[3:, 1:]
     result = up(out)
     set_product_over_rows(result, 2, up(a), (1, 2), up(b), (3, 1), size, all_of(depth), None)
-    assert_allclose(result.copy_to_host(), expected, **tolerance)
+    assert_allclose(result.copy_to_host(), expected, rtol=0, atol=atol)
     assert cublas.n_products == 2
 
 

@@ -48,17 +48,18 @@ def cases(chosen):
 
 
 def tolerance(dtype):
-    return {"rtol": 2e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-14}
+    """Return rtol and atol."""
+    return (2e-5, 1e-6) if dtype == "float32" else (1e-12, 1e-14)
 
 
 def assert_same_objective(network, loss, theta, batch, **settings):
-    dtype = theta.dtype
+    dtype, (rtol, atol) = theta.dtype, tolerance(theta.dtype)
     expected = objective(network, loss, theta, batch, **settings)
     ours = objective(network, loss, to_device(theta), batch._replace(x=to_device(batch.x)), **settings)
     assert isinstance(ours.value, float)
     assert ours.theta_bar.dtype == dtype
-    assert_allclose(ours.value, expected.value, **tolerance(dtype))
-    assert_allclose(to_host(ours.theta_bar), expected.theta_bar, **tolerance(dtype))
+    assert_allclose(ours.value, expected.value, rtol=rtol, atol=atol)
+    assert_allclose(to_host(ours.theta_bar), expected.theta_bar, rtol=rtol, atol=atol)
     assert ours.weight == expected.weight
 
 
@@ -110,8 +111,9 @@ def test_passes(network):
         network.tangent(to_device(theta), our_tape, *directions)
         for directions in ((to_device(theta_dot), to_device(x_dot)), (None, to_device(x_dot)))
     ]
+    rtol, atol = tolerance("float64")
     for result, expected in zip((ours, *our_bars, *our_dots), (z, *bars, *dots), strict=True):
-        assert_allclose(to_host(result), expected, **tolerance("float64"))
+        assert_allclose(to_host(result), expected, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("steps", [False, True], ids=["last", "steps"])
@@ -126,12 +128,12 @@ def test_predictions(steps, monkeypatch):
     z, state = predict_on(network, theta, sequences, None)
     moved = to_device(theta), sequences.to_device()
     ours, our_state = predict_on(network, *moved, None)
-    assert_allclose(ours, z, **tolerance("float64"))
-    assert_allclose(predict(network, *moved), z, **tolerance("float64"))
+    assert_allclose(ours, z, rtol=1e-12, atol=1e-14)
+    assert_allclose(predict(network, *moved), z, rtol=1e-12, atol=1e-14)
     z, _ = predict_on(network, theta, sequences, state)
     ours, _ = predict_on(network, *moved, our_state)
     assert isinstance(our_state[0][0], np.ndarray)
-    assert_allclose(ours, z, **tolerance("float64"))
+    assert_allclose(ours, z, rtol=1e-12, atol=1e-14)
 
 
 def test_a_row_does_not_depend_on_the_others():

@@ -19,8 +19,6 @@ from tests.training.test_interruption import InterruptedAdam, interrupted
 
 pytestmark = needs_device
 
-TIGHT = {"rtol": 1e-11, "atol": 1e-13}
-
 
 def both(make_state=state_of, **settings):
     """States after the same training on the CPU and on the device."""
@@ -31,12 +29,12 @@ def assert_same(ours, expected):
     assert ours.outcome == expected.outcome
     assert (ours.n_iter, ours.n_seen) == (expected.n_iter, expected.n_seen)
     assert isinstance(ours.theta, np.ndarray)
-    assert_allclose(ours.theta, expected.theta, **TIGHT)
-    assert_allclose(ours.loss_curve, expected.loss_curve, **TIGHT)
-    assert_allclose(ours.validation_scores, expected.validation_scores, **TIGHT)
+    assert_allclose(ours.theta, expected.theta, rtol=1e-11, atol=1e-13)
+    assert_allclose(ours.loss_curve, expected.loss_curve, rtol=1e-11, atol=1e-13)
+    assert_allclose(ours.validation_scores, expected.validation_scores, rtol=1e-11, atol=1e-13)
     for name, value in vars(expected.solver).items():
         assert type(getattr(ours.solver, name)) is type(value)
-        assert_allclose(getattr(ours.solver, name), value, **TIGHT)
+        assert_allclose(getattr(ours.solver, name), value, rtol=1e-11, atol=1e-13)
 
 
 SETTINGS = {
@@ -69,7 +67,7 @@ def test_the_best_parameters_come_back():
         for device in ("cpu", "cuda")
     )
     assert_same(ours, expected)
-    assert_allclose(ours.theta, run(max_iter=2).theta, **TIGHT)
+    assert_allclose(ours.theta, run(max_iter=2).theta, rtol=1e-11, atol=1e-13)
 
 
 def falling():
