@@ -69,7 +69,7 @@ class LongSeries:
 
     def setup(self, cell, truncation):
         """Compile."""
-        if truncation != "exact" and "truncation" not in signature(RNNRegressor).parameters:
+        if truncation != "exact" and "tbptt" not in signature(RNNRegressor).parameters:
             raise NotImplementedError("no truncated BPTT at this commit")
         self.task = _long_series(cell, truncation)
 
@@ -108,7 +108,7 @@ def _vowel_like(cell):
 @lru_cache(maxsize=1)
 def _long_series(cell, truncation):
     series = np.random.default_rng(0).normal(size=(1, 5001, 1)).astype("float32")
-    options = {} if truncation == "exact" else {"truncation": tuple(map(int, truncation.split("-")))}
+    options = {} if truncation == "exact" else {"tbptt": tuple(map(int, truncation.split("-")))}
     model = RNNRegressor((32,), cell=cell, return_sequences=True, max_iter=1, random_state=0, **options)
     return _Task(model, series[:, :-1], series[:, 1:, 0])
 

@@ -25,7 +25,7 @@ class Length:
 
 
 def _run(cell, tape, n_steps):
-    calls = bind(cell, Place(n_steps, 8, 8, 64), tape_mb=tape if isinstance(tape, int) else None)
+    calls = bind(cell, Place(n_steps, 8, 8, 64), checkpoint_memory_mb=tape if isinstance(tape, int) else None)
     if tape == "none":
         calls.forward()
     else:

@@ -86,7 +86,7 @@ class Checkpoints:
 
     def setup(self, cell, tape):
         """Compile."""
-        self.calls = prepared(cell, Place(16384, 8, 8, 64), tape_mb=None if tape == "whole" else tape)
+        self.calls = prepared(cell, Place(16384, 8, 8, 64), checkpoint_memory_mb=None if tape == "whole" else tape)
 
     def time_forward_adjoint(self, *_):
         """Forward, then adjoint."""

@@ -30,8 +30,8 @@ mean, std = roots[:n_train].mean(), roots[:n_train].std()
 series = (roots - mean) / std
 
 window = SlidingWindow(length=CYCLE)
-X_train, y_train = window.cut(series[:n_train])
-X_test, _ = window.cut(series[n_train - CYCLE :])
+X_train, y_train = window.make_xy(series[:n_train])
+X_test, _ = window.make_xy(series[n_train - CYCLE :])
 last_year, cycle_ago = X_test[:, -1, 0], X_test[:, 0, 0]
 
 model = RNNRegressor(
@@ -73,7 +73,7 @@ for name, forecast in forecasts.items():
         rmse[name].append(root_mean_squared_error(observed[chosen], forecast[chosen]))
         row += f"{rmse[name][-1]:16.1f}{mean_absolute_error(observed[chosen], forecast[chosen]):8.1f}"
     print(row)
-newest = window.newest(series)
+newest = window.last_window(series)
 print(f"\nForecast for {years[-1] + 1}: {to_counts(newest[:, -1, 0] + model.predict(newest)).item():.1f}")
 
 colors = dict(zip(forecasts, ("#d1495b", "#00798c", "#8d96a3", "#c9ced6"), strict=True))

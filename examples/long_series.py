@@ -59,7 +59,7 @@ def main() -> None:
 def fit(X, targets, **settings):
     """Return a network that has learned the first steps, and the seconds it took."""
     settings = {"cell": "gru", "return_sequences": True, "n_iter_no_change": 600, "random_state": 0} | settings
-    model = RNNRegressor((32,), tape_mb=4, **settings)
+    model = RNNRegressor((32,), checkpoint_memory_mb=4, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         start = time.perf_counter()
@@ -79,7 +79,7 @@ def truncate(X, targets, exact) -> None:
     print("\nTruncated BPTT: its gradient beside the exact one of the network above; four epochs of training by it")
     print(" k1  k2  relative error  cosine   NRMSE  seconds")
     for (k1, k2), relative_error, cosine in figures:
-        model, took = fit(X, targets, max_iter=4, learning_rate_init=0.003, truncation=(k1, k2))
+        model, took = fit(X, targets, max_iter=4, learning_rate_init=0.003, tbptt=(k1, k2))
         error = nrmse(model.predict(X)[0, TRAIN:], targets[0, TRAIN:])
         print(f"{k1:3d} {k2:3d}  {relative_error:14.3f}  {cosine:6.3f}  {error:6.3f}  {took:7.0f}")
 

@@ -19,9 +19,8 @@ from numbarnn.cells import (
     PeepholeLSTM,
     ProjectedLSTM,
 )
-from numbarnn.masks import Masks
-from numbarnn.recurrence import adjoint, forward, tangent
-from numbarnn.streaming import step, stream
+from numbarnn.kernels.masks import RecurrentMasks
+from numbarnn.recurrence import adjoint, forward, step, stream, tangent
 
 __version__ = "0.1.0"
 
@@ -47,7 +46,7 @@ __all__ = [
     "Jordan",
     "LayerNormLSTM",
     "LeakyElman",
-    "Masks",
+    "RecurrentMasks",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RNNClassifier",

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import (
+from numbarnn.kernels.cpu.checkpoints import Checkpoints, backward_segments
+from numbarnn.kernels.cpu.masks import of_steps
+from numbarnn.kernels.cpu.passes import pack, unit_parameters
+from numbarnn.kernels.cpu.tile import prepare
+from numbarnn.kernels.tape import Tape
+from numbarnn.recurrence import adjoint, forward, tangent
+from numbarnn.recurrence.arguments import (
     check_finite,
     checked_array,
     checked_cell,
@@ -16,12 +22,6 @@ from numbarnn.arguments import (
     checked_state,
     checked_tape,
 )
-from numbarnn.cpu.checkpoints import Checkpoints, backward_segments
-from numbarnn.cpu.masks import of_steps
-from numbarnn.cpu.passes import pack, unit_parameters
-from numbarnn.cpu.tile import prepare
-from numbarnn.recurrence import adjoint, forward, tangent
-from numbarnn.tape import Tape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -275,7 +275,12 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)
             arrays = x[here], np.clip(lengths - t, 0, 1), h[around], record[around]
-            yield start + t, Tape(*arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)), tape.clip)
+            yield (
+                start + t,
+                Tape(
+                    *arrays, type(cell), of_steps(tape.masks, slice(start + t, start + t + 1)), tape.preactivation_clip
+                ),
+            )
 
 
 def _norms(bar: NDArray | None) -> NDArray | float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from numbarnn.masks import Masks
+    from numbarnn.kernels.masks import RecurrentMasks
     from numbarnn.network.masks import NetworkMasks
 
 __all__ = ["dot_test", "taylor_test"]
@@ -35,8 +35,8 @@ def dot_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | NetworkMasks | None = None,
-    clip: float | None = None,
+    masks: RecurrentMasks | NetworkMasks | None = None,
+    preactivation_clip: float | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
@@ -61,9 +61,9 @@ def dot_test(
         Valid steps of each sequence; all of them if missing.
     theta : ndarray of shape (P,), optional
         Parameters of a network; drawn by ``model.init`` if missing.
-    masks : Masks or NetworkMasks, optional
+    masks : RecurrentMasks or NetworkMasks, optional
         What the forward pass of the cell or of the network takes.
-    clip : float, optional
+    preactivation_clip : float, optional
         Bound of a cell's pre-activations, as in `numbarnn.forward`.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
@@ -101,7 +101,17 @@ def dot_test(
     True
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, clip=clip, random=random, n_jobs=n_jobs)
+    passes = _passes(
+        model,
+        x,
+        state,
+        lengths,
+        theta=theta,
+        masks=masks,
+        preactivation_clip=preactivation_clip,
+        random=random,
+        n_jobs=n_jobs,
+    )
     outputs, tape = passes.forward(passes.point)
     if rtol is None:
         rtol = _DOT_TOLERANCE[passes.x.dtype]
@@ -135,8 +145,8 @@ def taylor_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: Masks | NetworkMasks | None = None,
-    clip: float | None = None,
+    masks: RecurrentMasks | NetworkMasks | None = None,
+    preactivation_clip: float | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
     random_state: int | np.random.RandomState | None = None,
@@ -161,9 +171,9 @@ def taylor_test(
         Valid steps of each sequence.
     theta : ndarray of shape (P,), optional
         Parameters of a network.
-    masks : Masks or NetworkMasks, optional
+    masks : RecurrentMasks or NetworkMasks, optional
         What the forward pass takes.
-    clip : float, optional
+    preactivation_clip : float, optional
         Bound of a cell's pre-activations; none should lie so near to it that the step brings it across.
     step : float, optional
         The first :math:`s`; if missing the fourth root of the dtype's rounding error, which keeps clear of
@@ -206,7 +216,17 @@ def taylor_test(
     2.0
     """
     random = check_random_state(random_state)
-    passes = _passes(model, x, state, lengths, theta=theta, masks=masks, clip=clip, random=random, n_jobs=n_jobs)
+    passes = _passes(
+        model,
+        x,
+        state,
+        lengths,
+        theta=theta,
+        masks=masks,
+        preactivation_clip=preactivation_clip,
+        random=random,
+        n_jobs=n_jobs,
+    )
     base, tape = passes.forward(passes.point)
     eps = float(np.finfo(passes.x.dtype).eps)
     if step is None:
@@ -237,8 +257,8 @@ class _CellPasses(NamedTuple):
     x: NDArray
     state: Sequence[NDArray]
     lengths: ArrayLike | None
-    masks: Masks | None
-    clip: float | None
+    masks: RecurrentMasks | None
+    preactivation_clip: float | None
     n_jobs: int | None
 
     @property
@@ -247,7 +267,15 @@ class _CellPasses(NamedTuple):
 
     def forward(self, point: dict[str, NDArray]) -> tuple[dict[str, NDArray], Any]:
         cell, x, state = self._split(point)
-        y, last, tape = forward(cell, x, state, self.lengths, masks=self.masks, clip=self.clip, n_jobs=self.n_jobs)
+        y, last, tape = forward(
+            cell,
+            x,
+            state,
+            self.lengths,
+            masks=self.masks,
+            preactivation_clip=self.preactivation_clip,
+            n_jobs=self.n_jobs,
+        )
         return self._outputs(y, last), tape
 
     def tangent(self, tape: Any, direction: dict[str, NDArray]) -> dict[str, NDArray]:
@@ -307,7 +335,7 @@ def _passes(
     *,
     theta: NDArray | None,
     masks: Any,
-    clip: float | None,
+    preactivation_clip: float | None,
     random: np.random.RandomState,
     n_jobs: int | None,
 ) -> _CellPasses | _NetworkPasses:
@@ -318,11 +346,11 @@ def _passes(
         if state is None:
             last = forward(model, x, None, lengths, keep_tape=False, n_jobs=n_jobs)[1]
             state = [np.zeros_like(part) for part in last]
-        return _CellPasses(model, x, state, lengths, masks, clip, n_jobs)
+        return _CellPasses(model, x, state, lengths, masks, preactivation_clip, n_jobs)
     if state is not None:
         raise ValueError("state is for cells; a network starts from zero.")
-    if clip is not None:
-        raise ValueError("clip is for cells; a network has its own.")
+    if preactivation_clip is not None:
+        raise ValueError("preactivation_clip is for cells; a network has its own.")
     if theta is None:
         theta = model.init(x.dtype, random)
     return _NetworkPasses(model, theta, x, lengths, masks, n_jobs)

@@ -20,4 +20,4 @@ def pytest_configure():
 @pytest.fixture(autouse=True)
 def _threads_whatever_the_work(monkeypatch):
     """Let `n_jobs` be obeyed also where one thread would be faster."""
-    monkeypatch.setattr("numbarnn.cpu.threads.LEAST_WORK", 0)
+    monkeypatch.setattr("numbarnn.kernels.cpu.threads.LEAST_WORK", 0)

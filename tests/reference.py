@@ -28,7 +28,7 @@ def unbounded(a):
 
 
 def bounded(clip):
-    """ONNX's `clip`: bounds what a gate's activation is taken of."""
+    """ONNX's `preactivation_clip`: bounds what a gate's activation is taken of."""
     return lambda a: np.where(np.abs(a.real) < clip, a, np.sign(a.real) * clip)
 
 

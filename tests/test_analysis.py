@@ -73,7 +73,7 @@ def test_gradient_flow_through_checkpoints_has_the_same_bits():
     cell, x, state = draw(shape=(40, 3))
     lengths = np.array([40, 0, 17])
     y, _, tape = numbarnn.forward(cell, x, state, lengths)
-    few = numbarnn.forward(cell, x, state, lengths, tape_mb=0.005).tape
+    few = numbarnn.forward(cell, x, state, lengths, checkpoint_memory_mb=0.005).tape
     assert type(few) is not type(tape)
     assert_array_equal(gradient_flow(cell, few, y), gradient_flow(cell, tape, y))
 

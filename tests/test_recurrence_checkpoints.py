@@ -12,8 +12,8 @@ import pytest
 
 import numbarnn
 from numbarnn.cells.form import n_memory
-from numbarnn.cpu import checkpoints, passes
-from numbarnn.cpu.checkpoints import Checkpoints
+from numbarnn.kernels.cpu import checkpoints, passes
+from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from tests import grid
 from tests.grid import assert_same_bits
 
@@ -49,15 +49,15 @@ def results(case, tape, **options):
 def test_the_bits_of_a_whole_tape(case):
     whole = case.run()
     expected = case.adjoint(), case.tangent()
-    for tape_mb in budgets(case):
-        y, state, tape = case.run(tape_mb=tape_mb)
+    for checkpoint_memory_mb in budgets(case):
+        y, state, tape = case.run(checkpoint_memory_mb=checkpoint_memory_mb)
         assert_same_bits((y, state), whole[:2])
         assert_same_bits(results(case, tape), expected)
 
 
 @grid.over(CELLS, specs=["long"])
 def test_the_budgets_call_for_every_form_of_plan(case):
-    plans = [case.run(tape_mb=tape_mb).tape.plan for tape_mb in budgets(case)]
+    plans = [case.run(checkpoint_memory_mb=checkpoint_memory_mb).tape.plan for checkpoint_memory_mb in budgets(case)]
     assert any(plan.piece == 1 for plan in plans)
     assert any(plan.piece > 1 and plan.slots == 0 for plan in plans)
     assert any(plan.piece > 2 and plan.slots > 1 for plan in plans)
@@ -66,8 +66,8 @@ def test_the_budgets_call_for_every_form_of_plan(case):
 @grid.over(specs=["several_tiles", "long"])
 @pytest.mark.parametrize("n_jobs", [2, -1])
 def test_number_of_threads(case, n_jobs):
-    for tape_mb in budgets(case, shares=(0.02, 0.3)):
-        y, state, tape = case.run(tape_mb=tape_mb, n_jobs=n_jobs)
+    for checkpoint_memory_mb in budgets(case, shares=(0.02, 0.3)):
+        y, state, tape = case.run(checkpoint_memory_mb=checkpoint_memory_mb, n_jobs=n_jobs)
         assert_same_bits((y, state), case.run()[:2])
         assert_same_bits(results(case, tape, n_jobs=n_jobs), (case.adjoint(), case.tangent()))
 
@@ -77,8 +77,10 @@ def test_what_stands_past_a_length_is_not_read(case):
     def poisoned(array):
         return np.where(case.valid[..., None], array, np.nan).astype(case.dtype)
 
-    (tape_mb,) = budgets(case, shares=(0.1,))
-    tape = numbarnn.forward(case.cell, poisoned(case.x), case.state, case.lengths, tape_mb=tape_mb).tape
+    (checkpoint_memory_mb,) = budgets(case, shares=(0.1,))
+    tape = numbarnn.forward(
+        case.cell, poisoned(case.x), case.state, case.lengths, checkpoint_memory_mb=checkpoint_memory_mb
+    ).tape
     assert isinstance(tape, Checkpoints)
     bars = numbarnn.adjoint(case.cell, tape, poisoned(case.y_bar), case.state_bar)
     moved = numbarnn.tangent(case.cell, tape, case.cell_dot, poisoned(case.x_dot), case.state_dot)
@@ -87,9 +89,9 @@ def test_what_stands_past_a_length_is_not_read(case):
 
 @grid.over(CELLS, specs=["long"], dtypes=["float64"])
 def test_what_may_be_missing(case):
-    for tape_mb in budgets(case, shares=(0, 0.1)):
+    for checkpoint_memory_mb in budgets(case, shares=(0, 0.1)):
         whole = numbarnn.forward(case.cell, case.x)
-        part = numbarnn.forward(case.cell, case.x, tape_mb=tape_mb)
+        part = numbarnn.forward(case.cell, case.x, checkpoint_memory_mb=checkpoint_memory_mb)
         assert isinstance(part.tape, Checkpoints)
         assert_same_bits(part[:2], whole[:2])
         for given in ({"y_bar": case.y_bar}, {"state_bar": case.state_bar}, {}):
@@ -108,8 +110,8 @@ def test_outputs_that_nobody_wants(case):
     assert y is None
     assert tape is None
     assert_same_bits(state, whole.state)
-    for tape_mb in (*budgets(case, outputs=False), 1e3):
-        kept = {"keep_tape": True, "tape_bytes": round(tape_mb * 1e6)}
+    for checkpoint_memory_mb in (*budgets(case, outputs=False), 1e3):
+        kept = {"keep_tape": True, "tape_bytes": round(checkpoint_memory_mb * 1e6)}
         y, state, tape = passes.forward(*given, n_threads=1, outputs=False, **kept)
         assert y is None
         assert_same_bits(state, whole.state)
@@ -118,39 +120,39 @@ def test_outputs_that_nobody_wants(case):
 
 def test_a_budget_for_the_whole_tape():
     whole = bounds(CASE)[1]
-    assert isinstance(CASE.run(tape_mb=whole / 1e6).tape, passes.Tape)
-    assert isinstance(CASE.run(tape_mb=(whole - 1) / 1e6).tape, Checkpoints)
-    assert isinstance(CASE.run(tape_mb=float("inf")).tape, passes.Tape)
-    assert CASE.run(tape_mb=1e-6, keep_tape=False).tape is None
+    assert isinstance(CASE.run(checkpoint_memory_mb=whole / 1e6).tape, passes.Tape)
+    assert isinstance(CASE.run(checkpoint_memory_mb=(whole - 1) / 1e6).tape, Checkpoints)
+    assert isinstance(CASE.run(checkpoint_memory_mb=float("inf")).tape, passes.Tape)
+    assert CASE.run(checkpoint_memory_mb=1e-6, keep_tape=False).tape is None
 
 
 @grid.over(specs=["one_of_everything", "long", "several_tiles"], dtypes=["float64"])
 def test_too_small_a_budget(case):
     least, _ = bounds(case)
-    assert case.run(tape_mb=least / 1e6).tape is not None
-    with pytest.raises(ValueError, match=rf"tape_mb must be at least .* \({least} bytes.*, got"):
-        case.run(tape_mb=(least - 1) / 1e6)
+    assert case.run(checkpoint_memory_mb=least / 1e6).tape is not None
+    with pytest.raises(ValueError, match=rf"checkpoint_memory_mb must be at least .* \({least} bytes.*, got"):
+        case.run(checkpoint_memory_mb=(least - 1) / 1e6)
 
 
-@pytest.mark.parametrize("tape_mb", [0, -1.5, float("nan"), -float("inf")])
-def test_a_budget_that_is_none(tape_mb):
-    with pytest.raises(ValueError, match=r"tape_mb must be above 0, got"):
-        CASE.run(tape_mb=tape_mb)
+@pytest.mark.parametrize("checkpoint_memory_mb", [0, -1.5, float("nan"), -float("inf")])
+def test_a_budget_that_is_none(checkpoint_memory_mb):
+    with pytest.raises(ValueError, match=r"checkpoint_memory_mb must be above 0, got"):
+        CASE.run(checkpoint_memory_mb=checkpoint_memory_mb)
 
 
-@pytest.mark.parametrize("tape_mb", ["64", True, 1j, [64]])
-def test_a_budget_that_is_no_number(tape_mb):
-    with pytest.raises(TypeError, match=r"tape_mb must be a number of MB or None, got"):
-        CASE.run(tape_mb=tape_mb)
+@pytest.mark.parametrize("checkpoint_memory_mb", ["64", True, 1j, [64]])
+def test_a_budget_that_is_no_number(checkpoint_memory_mb):
+    with pytest.raises(TypeError, match=r"checkpoint_memory_mb must be a number of MB or None, got"):
+        CASE.run(checkpoint_memory_mb=checkpoint_memory_mb)
 
 
 def test_numbers_of_any_real_kind():
-    for tape_mb in (1, 1.0, np.float32(1), np.int64(1)):
-        assert_same_bits(CASE.run(tape_mb=tape_mb)[:2], CASE.run()[:2])
+    for checkpoint_memory_mb in (1, 1.0, np.float32(1), np.int64(1)):
+        assert_same_bits(CASE.run(checkpoint_memory_mb=checkpoint_memory_mb)[:2], CASE.run()[:2])
 
 
 def test_the_tape_is_left_alone():
-    tape = CASE.run(tape_mb=budgets(CASE)[3]).tape
+    tape = CASE.run(checkpoint_memory_mb=budgets(CASE)[3]).tape
     before = [array.copy() for array in tape.arrays]
     once, again = results(CASE, tape), results(CASE, tape)
     assert_same_bits(once, again)
@@ -158,13 +160,13 @@ def test_the_tape_is_left_alone():
 
 
 def test_the_tape_does_not_share_the_outputs():
-    y, _, tape = CASE.run(tape_mb=budgets(CASE)[3])
+    y, _, tape = CASE.run(checkpoint_memory_mb=budgets(CASE)[3])
     y[:] = np.nan
     assert_same_bits(results(CASE, tape), (CASE.adjoint(), CASE.tangent()))
 
 
 def test_pickled():
-    tape = CASE.run(tape_mb=budgets(CASE)[3]).tape
+    tape = CASE.run(checkpoint_memory_mb=budgets(CASE)[3]).tape
     buffers = []
     apart = pickle.dumps(tape, 5, buffer_callback=buffers.append)
     read_only = pickle.loads(apart, buffers=[bytes(b.raw()) for b in buffers])
@@ -174,7 +176,7 @@ def test_pickled():
 
 @pytest.mark.parametrize("field", ["x", "lengths", "h", "memory"])
 def test_tapes_that_forward_did_not_leave(field):
-    tape = CASE.run(tape_mb=budgets(CASE)[3]).tape
+    tape = CASE.run(checkpoint_memory_mb=budgets(CASE)[3]).tape
     for changed in (getattr(tape, field)[:1].copy(), getattr(tape, field).astype(float)):
         for function in (numbarnn.adjoint, numbarnn.tangent):
             with pytest.raises(ValueError, match="tape"):
@@ -182,7 +184,7 @@ def test_tapes_that_forward_did_not_leave(field):
 
 
 def test_tapes_of_another_cell():
-    tape = CASE.run(tape_mb=budgets(CASE)[3]).tape
+    tape = CASE.run(checkpoint_memory_mb=budgets(CASE)[3]).tape
     other = grid.case("elman", "long", "float32").cell
     with pytest.raises(ValueError, match="tape must come from a forward pass of Elman"):
         numbarnn.adjoint(other, tape)

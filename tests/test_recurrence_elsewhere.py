@@ -42,7 +42,7 @@ PROCESSORS = {
 @pytest.mark.parametrize("processor", PROCESSORS)
 def test_on_other_processors(processor, tmp_path):
     environment = PROCESSORS[processor] | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    code = "from numbarnn.cpu import simd; print(simd.REGISTER_BITS, 'bits')"
+    code = "from numbarnn.kernels.cpu import simd; print(simd.REGISTER_BITS, 'bits')"
     bits = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, **environment}, text=True)
     assert processor.startswith(bits.strip())
     check_values("test_", **environment)

@@ -1,4 +1,4 @@
-"""Masks and clipping within the recurrence: the three passes against the naive reference, and what each does alone."""
+"""RecurrentMasks and clipping within the recurrence: the three passes against the naive reference, and what each does alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numbarnn
 from numbarnn.cells.form import form_of
-from numbarnn.cpu.checkpoints import Checkpoints
+from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from numbarnn.testing import dot_test, taylor_test
 from tests import grid, reference
 from tests.grid import assert_same_bits
@@ -21,7 +21,7 @@ from tests.test_recurrence_checkpoints import bounds
 VARIANTS = {  # masks, and ONNX's clip, which about a third of all pre-activations reach
     "recurrent": (["recurrent"], None),
     "zoneout": (["zoneout"], None),
-    "clip": ([], 0.8),
+    "preactivation_clip": ([], 0.8),
     "masks": (["recurrent", "zoneout"], None),
     "everything": (["recurrent", "zoneout"], 0.8),
 }
@@ -36,9 +36,9 @@ class Masked(grid.Case):
         self.id = f"{self.id}-{variant}"
         self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
         self.zoneout = self._draw_zoneout()
-        self.variant, (kept, self.clip) = variant, VARIANTS[variant]
+        self.variant, (kept, self.preactivation_clip) = variant, VARIANTS[variant]
         fields = kept if not form_of(type(self.cell)).normalisation else set(kept) - {"zoneout"}
-        self.masks = numbarnn.Masks(**{field: getattr(self, field) for field in fields})
+        self.masks = numbarnn.RecurrentMasks(**{field: getattr(self, field) for field in fields})
 
     def _drop(self, shape, p):
         return (np.where(self._rng.random(shape) < p, 0, 1 / (1 - p))).astype("float32").astype(self.dtype)
@@ -51,17 +51,17 @@ class Masked(grid.Case):
         return tuple(part.astype("float32").astype(self.dtype) for part in (of_h, *others))
 
     def run(self, **options):
-        return super().run(masks=self.masks, clip=self.clip, **options)
+        return super().run(masks=self.masks, preactivation_clip=self.preactivation_clip, **options)
 
     def certify(self, test, **options):
-        options |= {"masks": self.masks, "clip": self.clip, "random_state": 1}
+        options |= {"masks": self.masks, "preactivation_clip": self.preactivation_clip, "random_state": 1}
         return test(self.cell, self.x, self.state, self.lengths, **options)
 
     @property
     def given(self):
         step = grid.CELLS[self.name]
-        if self.clip is not None:
-            step = partial(step, bound=reference.bounded(self.clip))
+        if self.preactivation_clip is not None:
+            step = partial(step, bound=reference.bounded(self.preactivation_clip))
         return step, self.cell, self.x, self.state, self.all_lengths
 
     @cached_property
@@ -147,7 +147,7 @@ def test_the_same_bits_on_any_number_of_threads(case):
 @pytest.mark.parametrize("share", [0, 0.1])
 def test_the_bits_of_a_whole_tape(case, share):
     least, whole = bounds(case)
-    y, state, tape = case.run(tape_mb=(least + int(share * (whole - least))) / 1e6)
+    y, state, tape = case.run(checkpoint_memory_mb=(least + int(share * (whole - least))) / 1e6)
     if case.cell.state_size + case.cell.n_saved > 1 or case.masks.zoneout:
         assert isinstance(tape, Checkpoints)
     assert_same_bits((y, state), case.run()[:2])
@@ -169,14 +169,14 @@ T, B, N = CASE.zoneout[0].shape
 
 def test_no_mask_is_the_plain_pass():
     plain = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths)
-    without = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks())
+    without = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.RecurrentMasks())
     assert without.tape.masks is None
     assert_same_bits(without[:2], plain[:2])
 
 
 def run_with_zoneout(*zoneout):
-    masks = numbarnn.Masks(CASE.recurrent, zoneout)
-    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks, clip=CASE.clip)
+    masks = numbarnn.RecurrentMasks(CASE.recurrent, zoneout)
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks, preactivation_clip=CASE.clip)
     return run[:2], numbarnn.adjoint(CASE.cell, run.tape, CASE.y_bar, CASE.state_bar)
 
 
@@ -189,8 +189,8 @@ def test_zoneout_in_common_is_zoneout_of_each():
 def test_a_part_without_zoneout():
     zero = np.zeros((1, 1, 1))
     assert_same_bits(run_with_zoneout(CASE.zoneout[0], None), run_with_zoneout(CASE.zoneout[0], zero))
-    plain = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.Masks(CASE.recurrent))
-    without = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.Masks(CASE.recurrent, (None, None)))
+    plain = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.RecurrentMasks(CASE.recurrent))
+    without = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.RecurrentMasks(CASE.recurrent, (None, None)))
     assert without.tape.masks.zoneout is None
     assert_same_bits(without[:2], plain[:2])
 
@@ -205,8 +205,10 @@ def test_what_stays_altogether():
 def test_masks_of_any_layout():
     strided = np.repeat(CASE.recurrent, 2, axis=1)[:, ::2]
     strided.flags.writeable = False
-    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks(strided))
-    packed = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.Masks(CASE.recurrent))
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.RecurrentMasks(strided))
+    packed = numbarnn.forward(
+        CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=numbarnn.RecurrentMasks(CASE.recurrent)
+    )
     assert_same_bits(run[:2], packed[:2])
 
 
@@ -218,48 +220,48 @@ def test_a_pickled_tape():
         assert_same_bits(numbarnn.adjoint(CASE.cell, tape, CASE.y_bar, CASE.state_bar), CASE.adjoint())
 
 
-@pytest.mark.parametrize("clip", [0.8, np.float32(0.8), 1])
+@pytest.mark.parametrize("preactivation_clip", [0.8, np.float32(0.8), 1])
 def test_a_bound_of_any_kind_of_number(clip):
-    clipped = numbarnn.forward(CASE.cell, CASE.x, masks=CASE.masks, clip=clip)
-    assert clipped.tape.clip == clip
-    assert clipped.tape.clip.dtype == CASE.dtype
+    clipped = numbarnn.forward(CASE.cell, CASE.x, masks=CASE.masks, preactivation_clip=clip)
+    assert clipped.tape.preactivation_clip == clip
+    assert clipped.tape.preactivation_clip.dtype == CASE.dtype
 
 
 @pytest.mark.parametrize("bad", [0, -1.0, np.inf, np.nan, 1e-400, "1", True, 1j, [1.0]])
 def test_what_is_no_bound(bad):
     with pytest.raises((TypeError, ValueError), match=r"^clip must be "):
-        numbarnn.forward(CASE.cell, CASE.x, clip=bad)
+        numbarnn.forward(CASE.cell, CASE.x, preactivation_clip=bad)
 
 
 def test_a_bound_that_float32_has_no_number_for():
     case = grid.case("lstm", "small", "float32")
     for bad in (1e39, 1e-60):
         with pytest.raises(ValueError, match=r"^clip must be above 0 and finite in float32, got "):
-            numbarnn.forward(case.cell, case.x, clip=bad)
+            numbarnn.forward(case.cell, case.x, preactivation_clip=bad)
 
 
 BAD_MASKS = {
     "an array": np.ones((B, N)),
     "a tuple": (np.ones((B, N)), None),
-    "recurrent: other batch": numbarnn.Masks(np.ones((B + 1, N))),
-    "recurrent: other units": numbarnn.Masks(np.ones((B, N + 1))),
-    "recurrent: rank 3": numbarnn.Masks(np.ones((1, B, N))),
-    "recurrent: float32": numbarnn.Masks(np.ones((B, N), "float32")),
-    "recurrent: booleans": numbarnn.Masks(np.ones((B, N), bool)),
-    "recurrent: a list": numbarnn.Masks([[1.0] * N] * B),
-    "recurrent: a NaN": numbarnn.Masks(np.full((B, N), np.nan)),
-    "recurrent: infinite": numbarnn.Masks(np.full((B, N), np.inf)),
-    "zoneout: an array": numbarnn.Masks(zoneout=np.ones((T, B, N))),
-    "zoneout: one part": numbarnn.Masks(zoneout=(np.ones((T, B, N)),)),
-    "zoneout[0]: other steps": numbarnn.Masks(zoneout=(np.ones((T + 1, B, N)), None)),
-    "zoneout[1]: other batch": numbarnn.Masks(zoneout=(None, np.ones((T, B + 1, N)))),
-    "zoneout[1]: other units": numbarnn.Masks(zoneout=(None, np.ones((T, B, N + 1)))),
-    "zoneout[0]: rank 2": numbarnn.Masks(zoneout=(np.ones((B, N)), None)),
-    "zoneout[0]: a number": numbarnn.Masks(zoneout=(0.1, 0.1)),
-    "zoneout[0]: float32": numbarnn.Masks(zoneout=(np.ones((T, B, N), "float32"), None)),
-    "zoneout[0]: a NaN": numbarnn.Masks(zoneout=(np.full((T, B, N), np.nan), None)),
-    "zoneout[0]: below 0": numbarnn.Masks(zoneout=(np.full((T, B, N), -0.1), None)),
-    "zoneout[1]: above 1": numbarnn.Masks(zoneout=(None, np.full((1, 1, 1), 1.1))),
+    "recurrent: other batch": numbarnn.RecurrentMasks(np.ones((B + 1, N))),
+    "recurrent: other units": numbarnn.RecurrentMasks(np.ones((B, N + 1))),
+    "recurrent: rank 3": numbarnn.RecurrentMasks(np.ones((1, B, N))),
+    "recurrent: float32": numbarnn.RecurrentMasks(np.ones((B, N), "float32")),
+    "recurrent: booleans": numbarnn.RecurrentMasks(np.ones((B, N), bool)),
+    "recurrent: a list": numbarnn.RecurrentMasks([[1.0] * N] * B),
+    "recurrent: a NaN": numbarnn.RecurrentMasks(np.full((B, N), np.nan)),
+    "recurrent: infinite": numbarnn.RecurrentMasks(np.full((B, N), np.inf)),
+    "zoneout: an array": numbarnn.RecurrentMasks(zoneout=np.ones((T, B, N))),
+    "zoneout: one part": numbarnn.RecurrentMasks(zoneout=(np.ones((T, B, N)),)),
+    "zoneout[0]: other steps": numbarnn.RecurrentMasks(zoneout=(np.ones((T + 1, B, N)), None)),
+    "zoneout[1]: other batch": numbarnn.RecurrentMasks(zoneout=(None, np.ones((T, B + 1, N)))),
+    "zoneout[1]: other units": numbarnn.RecurrentMasks(zoneout=(None, np.ones((T, B, N + 1)))),
+    "zoneout[0]: rank 2": numbarnn.RecurrentMasks(zoneout=(np.ones((B, N)), None)),
+    "zoneout[0]: a number": numbarnn.RecurrentMasks(zoneout=(0.1, 0.1)),
+    "zoneout[0]: float32": numbarnn.RecurrentMasks(zoneout=(np.ones((T, B, N), "float32"), None)),
+    "zoneout[0]: a NaN": numbarnn.RecurrentMasks(zoneout=(np.full((T, B, N), np.nan), None)),
+    "zoneout[0]: below 0": numbarnn.RecurrentMasks(zoneout=(np.full((T, B, N), -0.1), None)),
+    "zoneout[1]: above 1": numbarnn.RecurrentMasks(zoneout=(None, np.full((1, 1, 1), 1.1))),
 }
 
 
@@ -286,6 +288,6 @@ def test_tapes_that_forward_did_not_leave(changed, message):
 
 def test_zoneout_needs_a_step_that_ends_in_h():
     cell = numbarnn.LayerNormLSTM.init(2, 3, random_state=0)
-    masks = numbarnn.Masks(zoneout=(np.zeros((1, 1, 1), "float32"), None))
+    masks = numbarnn.RecurrentMasks(zoneout=(np.zeros((1, 1, 1), "float32"), None))
     with pytest.raises(ValueError, match=r"^masks.zoneout must be None for a LayerNormLSTM"):
         numbarnn.forward(cell, np.ones((4, 1, 2), "float32"), masks=masks)

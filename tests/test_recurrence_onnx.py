@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import numbarnn
-from numbarnn.cpu.reversal import reverse, reversed_steps
+from numbarnn.kernels.cpu.reversal import reverse, reversed_steps
 from tests import grid
 
 onnx = pytest.importorskip("onnx")
@@ -84,10 +84,10 @@ def test_forward_parity(case, directions):
 
 @pytest.mark.slow
 @grid.over(OPERATORS, specs=["small", "several_tiles"], dtypes=["float32"])
-@pytest.mark.parametrize("clip", [0.5, 1.5, 100.0])
+@pytest.mark.parametrize("preactivation_clip", [0.5, 1.5, 100.0])
 def test_clip_parity(case, clip):
     """It bounds what the gates' activations are taken of, the sums within them too, but not the cell."""
-    assert_parity(case, 1, clip=clip)
+    assert_parity(case, 1, preactivation_clip=clip)
 
 
 def assert_parity(case, directions, **options):

@@ -63,7 +63,10 @@ def test_masks_and_clip(name, dtype):
     case = grid.case(name, "small", dtype)
     recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype(dtype).reshape(case.y_bar[0].shape)
     zoneout = np.full((1, 1, 1), 0.2, dtype), *[None] * (len(case.state) - 1)
-    given = {"masks": numbarnn.Masks(recurrent, None if name == "layer_norm_lstm" else zoneout), "clip": 0.8}
+    given = {
+        "masks": numbarnn.RecurrentMasks(recurrent, None if name == "layer_norm_lstm" else zoneout),
+        "preactivation_clip": 0.8,
+    }
     stream = numbarnn.stream(case.cell, case.spec.B, case.state, **given)
     first, second = np.array([numbarnn.step(stream, x_t) for x_t in case.x[:2]]), np.empty_like(case.y_bar[2:])
     run_compiled(pickle.loads(pickle.dumps(stream)), case.x[2:], second)
@@ -143,8 +146,8 @@ def test_wrong_streams():
         numbarnn.stream(CASE.cell, -1)
     with pytest.raises(ValueError, match="state"):
         numbarnn.stream(CASE.cell, 1, CASE.state)
-    with pytest.raises(ValueError, match="clip must be above 0"):
-        numbarnn.stream(CASE.cell, clip=0)
+    with pytest.raises(ValueError, match="preactivation_clip must be above 0"):
+        numbarnn.stream(CASE.cell, preactivation_clip=0)
     drawn = np.zeros((5, 1, CASE.spec.H), np.float32)
     with pytest.raises(ValueError, match=r"masks.zoneout\[0\] must have shape \(1, 1, 5\)"):
-        numbarnn.stream(CASE.cell, masks=numbarnn.Masks(zoneout=(drawn, None)))
+        numbarnn.stream(CASE.cell, masks=numbarnn.RecurrentMasks(zoneout=(drawn, None)))

@@ -23,7 +23,7 @@ def gpu() -> Machine:
     """Return the GPU."""
     import torch  # noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
 
-    from numbarnn.cuda import shim  # noqa: PLC0415
+    from numbarnn.kernels.cuda import shim  # noqa: PLC0415
 
     return Machine("cuda", shim.to_device, torch.cuda.synchronize)
 

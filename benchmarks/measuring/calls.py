@@ -24,16 +24,18 @@ class Calls(NamedTuple):
 
 @lru_cache(maxsize=1)
 def prepared(
-    cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, tape_mb: float | None = None
+    cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, checkpoint_memory_mb: float | None = None
 ) -> Calls:
     """Return the same calls when asked again: asv runs `setup` before every sample."""
-    calls = bind(cell, place, dtype, n_threads, tape_mb)
+    calls = bind(cell, place, dtype, n_threads, checkpoint_memory_mb)
     for call in calls:
         call()
     return calls
 
 
-def bind(cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, tape_mb: float | None = None) -> Calls:
+def bind(
+    cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, checkpoint_memory_mb: float | None = None
+) -> Calls:
     """Return the calls on seeded arrays; the first call of each may compile it.
 
     Raises
@@ -41,9 +43,9 @@ def bind(cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, ta
     NotImplementedError
         If this commit has no such cell, or no tape of limited size.
     """
-    if tape_mb is not None and "tape_mb" not in signature(numbarnn.forward).parameters:
+    if checkpoint_memory_mb is not None and "checkpoint_memory_mb" not in signature(numbarnn.forward).parameters:
         raise NotImplementedError("no checkpoints at this commit")
-    limit = {} if tape_mb is None else {"tape_mb": tape_mb}
+    limit = {} if checkpoint_memory_mb is None else {"checkpoint_memory_mb": checkpoint_memory_mb}
     weights, x, state, y_bar, state_bar = draw(find(cell), place, dtype)
     kept: list = []
 

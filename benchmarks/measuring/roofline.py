@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numba import njit
 
-from numbarnn.cpu.simd import lanes
-from numbarnn.cpu.tile import TILE_ROWS, VECTORS, prepare, tile_from
+from numbarnn.kernels.cpu.simd import lanes
+from numbarnn.kernels.cpu.tile import TILE_ROWS, VECTORS, prepare, tile_from
 
 DEPTH = 512  # deep enough that loading and storing the tile no longer shows
 REPEATS = 100

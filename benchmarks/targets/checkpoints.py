@@ -15,14 +15,14 @@ from benchmarks.targets.memory import PROCESS, n_bytes, peak
 
 PLACE = Place(100_000, 8, 1, 64)
 TAPE_MB = 64
-WHOLE, CHECKPOINTS = "whole tape", f"tape_mb={TAPE_MB}"
+WHOLE, CHECKPOINTS = "whole tape", f"checkpoint_memory_mb={TAPE_MB}"
 
 
 def findings() -> Iterator[Finding]:
     """Measure memory in new processes, then time in turns."""
-    for name, tape_mb, at_most in ((WHOLE, None, None), (CHECKPOINTS, TAPE_MB, TAPE_MB)):
+    for name, checkpoint_memory_mb, at_most in ((WHOLE, None, None), (CHECKPOINTS, TAPE_MB, TAPE_MB)):
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
-            grown = process.submit(_measure, tape_mb).result()
+            grown = process.submit(_measure, checkpoint_memory_mb).result()
         yield Finding(f"LSTM, {PLACE}, {name}, peak over inputs and outputs", grown / 1e6, "MB", at_most)
     problem = draw(numbarnn.LSTM, PLACE)
     calls = {
@@ -38,19 +38,19 @@ def findings() -> Iterator[Finding]:
     yield Finding(f"LSTM, {PLACE}, {CHECKPOINTS} over {WHOLE}", ratio, "", at_most=1.6)
 
 
-def _measure(tape_mb: float | None) -> int:
+def _measure(checkpoint_memory_mb: float | None) -> int:
     """Return the bytes by which the process grew beside the outputs and the gradients."""
     _forward_adjoint(draw(numbarnn.LSTM, PLACE._replace(T=50)), 0.1)  # compiles, in segments too
     problem = draw(numbarnn.LSTM, PLACE)
     (PROCESS / "clear_refs").write_text("5")  # proc(5): sets the peak to what is in use now
     before = peak()
-    outputs = _forward_adjoint(problem, tape_mb)
+    outputs = _forward_adjoint(problem, checkpoint_memory_mb)
     return peak() - before - outputs
 
 
-def _forward_adjoint(problem: Problem, tape_mb: float | None) -> int:
+def _forward_adjoint(problem: Problem, checkpoint_memory_mb: float | None) -> int:
     """Run once and return the bytes of all that came out."""
     cell, x, state, y_bar, state_bar = problem
-    y, final, tape = numbarnn.forward(cell, x, state, tape_mb=tape_mb, n_jobs=1)
+    y, final, tape = numbarnn.forward(cell, x, state, checkpoint_memory_mb=checkpoint_memory_mb, n_jobs=1)
     cell_bar, x_bar, state_0_bar = numbarnn.adjoint(cell, tape, y_bar, state_bar, n_jobs=1)
     return n_bytes((y, *final, *cell_bar, x_bar, *state_0_bar))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from numba.extending import is_jitted
 
-from numbarnn.cpu.loops import Loops
+from numbarnn.kernels.cpu.loops import Loops
 
 
 class Split(NamedTuple):

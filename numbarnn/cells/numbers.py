@@ -1,7 +1,7 @@
 """The functions of a number in which the cells write their equations.
 
-A number is a float, a complex number, or one of the CPU kernels' SIMD vectors (`numbarnn.cpu.vector_math`); one whose
-class has a function of the same name, such as `numbarnn.cuda.bounded.Inputs`, is asked for it instead. The slopes
+A number is a float, a complex number, or one of the CPU kernels' SIMD vectors (`numbarnn.kernels.cpu.vector_math`); one whose
+class has a function of the same name, such as `numbarnn.kernels.cuda.bounded.Inputs`, is asked for it instead. The slopes
 are taken from the output value, as in LeCun et al. 2012, "Efficient BackProp": they cost no second exponential. No
 equation needs a literal constant, so none can pull a float32 kernel into float64.
 """

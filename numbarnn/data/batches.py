@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from numbarnn.cpu import batches
 from numbarnn.data.sequences import Sequences
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import batches
+from numbarnn.kernels.devices import beside
 
 
 def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray, NDArray[np.intp] | None]:

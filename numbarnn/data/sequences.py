@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from numbarnn.cpu import batches
-from numbarnn.devices import beside, to_device
+from numbarnn.kernels.cpu import batches
+from numbarnn.kernels.devices import beside, to_device
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,12 +32,12 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
     >>> from numbarnn.data import SlidingWindow
     >>> window = SlidingWindow(length=3, horizon=2)
     >>> series = np.arange(6.0)
-    >>> X, y = window.cut(series)
+    >>> X, y = window.make_xy(series)
     >>> X.shape
     (2, 3, 1)
     >>> X[0].ravel(), y[0]
     (array([0., 1., 2.]), array([3., 4.]))
-    >>> window.newest(series).ravel()
+    >>> window.last_window(series).ravel()
     array([3., 4., 5.])
     """
 
@@ -81,7 +81,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         values = self._read(series, n_steps=self.length)
         return self._take(values, self._starts(values, self.length), self.length)
 
-    def cut(self, series: ArrayLike, y: ArrayLike | None = None) -> tuple[NDArray, NDArray]:
+    def make_xy(self, series: ArrayLike, y: ArrayLike | None = None) -> tuple[NDArray, NDArray]:
         """Cut a series into windows and targets, ready for `fit`.
 
         Parameters
@@ -115,7 +115,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         single = targets.ndim == 1 and self.horizon == 1
         return self._take(values, starts, self.length), rows[:, 0] if single else rows
 
-    def newest(self, series: ArrayLike) -> NDArray:
+    def last_window(self, series: ArrayLike) -> NDArray:
         """Return the last window of a series, to forecast what comes next.
 
         Parameters

@@ -17,14 +17,14 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.cells import CELLS
-from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form
 from numbarnn.data.validation import validate_sample_weight, validate_sequences
-from numbarnn.devices import check_cuda, to_device
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.examples import read_examples, rows_of, split, target_rows, with_rows
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import check_cuda, to_device
 from numbarnn.network import Loss, Network, predict, predict_on
 from numbarnn.training import Examples, Plateau, TrainingState, Validation, train
 
@@ -54,7 +54,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
-        clip: float | None = None,
+        preactivation_clip: float | None = None,
         solver: Literal["adam", "sgd"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
@@ -75,9 +75,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_iter_no_change: int = 10,
-        max_norm: float | None = None,
-        truncation: tuple[int, int] | None = None,
-        tape_mb: float | None = None,
+        max_grad_norm: float | None = None,
+        tbptt: tuple[int, int] | None = None,
+        checkpoint_memory_mb: float | None = None,
         dtype: DTypeLike | None = None,
         device: Literal["cpu", "cuda"] = "cpu",
         n_jobs: int | None = None,
@@ -92,7 +92,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.recurrent_dropout = recurrent_dropout
         self.weight_dropout = weight_dropout
         self.zoneout = zoneout
-        self.clip = clip
+        self.preactivation_clip = preactivation_clip
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -113,9 +113,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
-        self.max_norm = max_norm
-        self.truncation = truncation
-        self.tape_mb = tape_mb
+        self.max_grad_norm = max_grad_norm
+        self.tbptt = tbptt
+        self.checkpoint_memory_mb = checkpoint_memory_mb
         self.dtype = dtype
         self.device = device
         self.n_jobs = n_jobs
@@ -254,9 +254,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             shuffle=self.shuffle,
             random_state=rng,
             alpha=self.alpha,
-            max_norm=self.max_norm,
-            truncation=self.truncation,
-            tape_mb=self.tape_mb,
+            max_grad_norm=self.max_grad_norm,
+            tbptt=self.tbptt,
+            checkpoint_memory_mb=self.checkpoint_memory_mb,
             device=self.device,
             validation=validation,
             verbose=bool(self.verbose),

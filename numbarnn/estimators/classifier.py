@@ -64,7 +64,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     zoneout : float or tuple of two floats, default=0.0
         Probability that a unit keeps its state of the step before: one for the whole state, or `(h, c)` for a cell that
         has both. Not for 'layer_norm_lstm'.
-    clip : float or None, default=None
+    preactivation_clip : float or None, default=None
         The gates' pre-activations are clipped to [-clip, clip], as in ONNX. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'
         Adam (Kingma and Ba 2015) or stochastic gradient descent with momentum.
@@ -114,13 +114,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         What solver='adam' adds to its denominator.
     n_iter_no_change : int, default=10
         Training stops when more epochs in a row bring no improvement of `tol`.
-    max_norm : float or None, default=None
+    max_grad_norm : float or None, default=None
         Longer gradients are scaled to this norm (Pascanu et al. 2013). None clips nothing.
-    truncation : (int, int) or None, default=None
+    tbptt : (int, int) or None, default=None
         Truncated BPTT (Williams & Peng 1990): steps k1 and k2. After every k1 steps the parameters are updated, by the
         gradient of these steps' loss through the last k2, and the state is carried on. `truncation_error` tells how far
         such gradients are from the exact one. None takes each batch's exact gradient.
-    tape_mb : float or None, default=None
+    checkpoint_memory_mb : float or None, default=None
         MB (10^6 bytes) that what the training keeps of a batch's steps may take. Where it would take more, only some
         states are kept and the rest is computed again, to the same bits: for very long sequences. None is no limit.
     dtype : {'float32', 'float64'} or None, default=None
@@ -128,7 +128,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     device : {'cpu', 'cuda'}, default='cpu'
         Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
         and dropped numbers, so their fits agree to rounding, and either goes on from the other's. 'cuda' needs an
-        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `truncation` and no `tape_mb`.
+        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `tbptt` and no `checkpoint_memory_mb`.
     n_jobs : int or None, default=None
         Number of threads: None is 1 unless in a joblib context, -1 is one per core. It does not change a bit
         of the result.
@@ -183,13 +183,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     `recurrent_dropout` h_(t-1) before its product with R      each sequence     [7]_, "variational"
     `weight_dropout`    R, "DropConnect"                       each batch        [8]_, [9]_
     `zoneout`           h_t and c_t, which stay as they were   each step         [10]_
-    `clip`              the pre-activations                    (not random)      ONNX's RNN, GRU and LSTM
+    `preactivation_clip`              the pre-activations                    (not random)      ONNX's RNN, GRU and LSTM
     =================== ====================================== ================= ========================
 
     Each layer has its own masks, and so has each direction. In the training, what a dropout keeps is divided by one
     minus its probability, so that predictions need do nothing; `loss_curve_` is the loss of that. Predictions and
     derivatives take the mean of zoneout, ``z * old + (1 - z) * new``, and the clip. Zoneout and `dropout` draw a number
-    for each step and unit, which `tape_mb` does not count.
+    for each step and unit, which `checkpoint_memory_mb` does not count.
 
     References
     ----------

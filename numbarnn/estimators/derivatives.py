@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form
 from numbarnn.estimators.directions import (
@@ -21,6 +20,7 @@ from numbarnn.estimators.directions import (
     read_sequences,
     step_rows,
 )
+from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.network import predict
 from numbarnn.network.sensitivity import (
     TruncationError,
@@ -206,7 +206,7 @@ class DerivativesMixin:
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The targets, as in `fit`.
         truncations : sequence of m pairs (int, int)
-            Steps k1 and k2 of each, as in the parameter `truncation`.
+            Steps k1 and k2 of each, as in the parameter `tbptt`.
 
         Returns
         -------
@@ -246,7 +246,10 @@ class DerivativesMixin:
         """
         sequences, _ = read_sequences(self, X)
         targets = encoded_targets(self, y, sequences.lengths)
-        options: dict[str, Any] = {"tape_mb": self.tape_mb, "n_jobs": resolve_threads(self.n_jobs)}
+        options: dict[str, Any] = {
+            "checkpoint_memory_mb": self.checkpoint_memory_mb,
+            "n_jobs": resolve_threads(self.n_jobs),
+        }
         return truncation_error(self.network_, self._loss, self.theta_, sequences, targets, truncations, **options)
 
     def jacobian_vector_product(self: Fitted, X: Any, X_dot: Any = None, theta_dot: ArrayLike | None = None) -> Any:

@@ -24,7 +24,7 @@ class Fitted(Protocol):
     theta_: NDArray
     out_activation_: str
     n_outputs_: int
-    tape_mb: float | None
+    checkpoint_memory_mb: float | None
     n_jobs: int | None
     _loss: Loss
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import checked_state, on_cuda
+from numbarnn.kernels.devices import on_cuda
+from numbarnn.recurrence.arguments import checked_state
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from numbarnn import recurrence
-from numbarnn.cpu import arrays, passes, reversal
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import arrays, passes, reversal
+from numbarnn.kernels.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def forward(
     steps: Array | None,
     *,
     masks: LayerMasks,
-    clip: Any,
+    preactivation_clip: Any,
     states: tuple[tuple[Array, ...], ...],
     last_state: bool,
     keep_tape: bool,
@@ -44,7 +44,12 @@ def forward(
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = beside(x, arrays).for_each(initial, x.shape[1])
         dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
-        options = {"tape_bytes": tape_bytes, "outputs": not last_state, "masks": own.recurrence, "clip": clip}
+        options = {
+            "tape_bytes": tape_bytes,
+            "outputs": not last_state,
+            "masks": own.recurrence,
+            "preactivation_clip": preactivation_clip,
+        }
         y, final, tape = beside(x, passes).forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from scipy.special import expit, softmax
 
-from numbarnn.cpu import losses
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import losses
+from numbarnn.kernels.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

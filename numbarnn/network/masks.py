@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
-from numbarnn.cpu.compile import kernel
-from numbarnn.cpu.masks import of_steps
-from numbarnn.masks import Masks
+from numbarnn.kernels.cpu.compile import kernel
+from numbarnn.kernels.cpu.masks import of_steps
+from numbarnn.kernels.masks import RecurrentMasks
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -35,13 +35,13 @@ class CellMasks(NamedTuple):
         Factors of the inputs, of all steps.
     weights : ndarray of shape (N, G*H), or None
         Factors of R.
-    recurrence : Masks or None
-        What acts within a step, see `numbarnn.Masks`.
+    recurrence : RecurrentMasks or None
+        What acts within a step, see `numbarnn.RecurrentMasks`.
     """
 
     inputs: Array | None = None
     weights: Array | None = None
-    recurrence: Masks | None = None
+    recurrence: RecurrentMasks | None = None
 
 
 class LayerMasks(NamedTuple):
@@ -203,6 +203,6 @@ def _threshold(p: float) -> int:
     return min(round(p * _STEPS), _STEPS - 1)
 
 
-def _within_steps(recurrent: Array | None, zoneout: tuple[Array, ...] | None) -> Masks | None:
+def _within_steps(recurrent: Array | None, zoneout: tuple[Array, ...] | None) -> RecurrentMasks | None:
     """Return what the recurrence takes; None if that is nothing."""
-    return None if recurrent is None and zoneout is None else Masks(recurrent, zoneout)
+    return None if recurrent is None and zoneout is None else RecurrentMasks(recurrent, zoneout)

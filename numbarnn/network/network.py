@@ -10,14 +10,15 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_scalar
 
-from numbarnn.arguments import checked_tape_bytes, on_cuda
 from numbarnn.cells.form import form_of
 from numbarnn.cells.initial import glorot_uniform
-from numbarnn.cpu.threads import resolve_threads
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import on_cuda
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks, checked_states
 from numbarnn.network.parameters import Layout, Parameters, Readout
 from numbarnn.network.regularization import Regularization
+from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -211,7 +212,7 @@ class Network:
         keep_tape: bool = True,
         *,
         masks: NetworkMasks | None = None,
-        tape_mb: float | None = None,
+        checkpoint_memory_mb: float | None = None,
         n_jobs: int | None = None,
     ) -> Forward:
         """Run the network from zero or from learned states.
@@ -226,7 +227,7 @@ class Network:
             Whether to keep what the other passes need.
         masks : NetworkMasks, default=None
             What is dropped, from `draw_masks`; None is the network as it predicts. The tape carries them.
-        tape_mb : float, default=None
+        checkpoint_memory_mb : float, default=None
             MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
         n_jobs : int, default=None
             Number of threads, in scikit-learn's sense.
@@ -250,7 +251,7 @@ class Network:
             lengths,
             masks=checked_masks(self, masks, x),
             keep_tape=keep_tape,
-            tape_bytes=checked_tape_bytes(tape_mb, cuda=on_cuda(x)),
+            tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
             n_threads=resolve_threads(n_jobs),
         )
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes, on_cuda
-from numbarnn.cpu import batches, penalty
-from numbarnn.cpu.threads import resolve_threads
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import batches, penalty
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import beside, on_cuda
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks
+from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def objective(
     batch: Batch,
     *,
     alpha: float = 0.0,
-    tape_mb: float | None = None,
+    checkpoint_memory_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> Objective:
     r"""Return the regularized loss of a batch and its gradient.
@@ -90,7 +90,7 @@ def objective(
     batch : Batch
     alpha : float, default=0.0
         Strength of the L2 penalty.
-    tape_mb : float, default=None
+    checkpoint_memory_mb : float, default=None
         MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
@@ -120,7 +120,7 @@ def objective(
     x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(tape_mb, cuda=on_cuda(x))
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x))
     return evaluate(network, loss, parameters, batch, alpha=alpha, tape_bytes=tape_bytes, n_threads=n_threads)
 
 

@@ -4,8 +4,8 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbarnn.cpu import arrays as on_arrays
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import arrays as on_arrays
+from numbarnn.kernels.devices import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

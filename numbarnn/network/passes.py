@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numbarnn.arguments import checked_clip, on_cuda
-from numbarnn.cpu import batches, readout, reversal
-from numbarnn.devices import beside, to_device
+from numbarnn.kernels.cpu import batches, readout, reversal
+from numbarnn.kernels.devices import beside, on_cuda, to_device
 from numbarnn.network import layer
 from numbarnn.network.masks import masks_at_rest
 from numbarnn.network.results import Adjoint, Forward, Tape
+from numbarnn.recurrence.arguments import checked_preactivation_clip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +37,14 @@ def run(
     """Run all layers and the readout over x (T, B, I); the cells share what their tapes may take.
 
     Return the outputs, the tape (None if not kept), and the state after. A network in both directions can begin with
-    the initial state alone (None). Masks of None are those of a network at rest, from which nothing is dropped.
+    the initial state alone (None). RecurrentMasks of None are those of a network at rest, from which nothing is dropped.
     """
     if masks is None:
         masks = masks_at_rest(network, x.dtype)
     if on_cuda(x):
         masks = to_device(masks)
     lengths = beside(x, batches).valid_steps(x, lengths)
-    clip = _clip(network, parameters)
+    preactivation_clip = _clip(network, parameters)
     steps = beside(x, reversal).reversed_steps(x.shape[0], lengths) if network.bidirectional else None
     if tape_bytes is not None:
         tape_bytes /= len(network.hidden_layer_sizes) * len(network.directions)
@@ -56,7 +56,7 @@ def run(
             lengths,
             steps,
             masks=masks[i],
-            clip=clip,
+            preactivation_clip=preactivation_clip,
             states=parameters.states[i] if state is None else (state[i],),
             last_state=network.hands_on_last_state(i),
             keep_tape=keep_tape,
@@ -147,4 +147,4 @@ def adjoint(
 
 
 def _clip(network: Network, parameters: Parameters) -> Any:
-    return checked_clip(network.regularization.clip, parameters.layers[0][0])
+    return checked_preactivation_clip(network.regularization.preactivation_clip, parameters.layers[0][0])

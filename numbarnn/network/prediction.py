@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import on_cuda
-from numbarnn.cpu import batches
 from numbarnn.data import Sequences, bounded_batches, time_major
-from numbarnn.devices import beside, to_device, to_host
+from numbarnn.kernels.cpu import batches
+from numbarnn.kernels.devices import beside, on_cuda, to_device, to_host
 from numbarnn.network.checks import checked_states
 from numbarnn.network.objective import valid_rows
 

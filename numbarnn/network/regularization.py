@@ -29,7 +29,7 @@ class Regularization:
     zoneout : float or tuple of two floats, default=0.0
         That a unit keeps its state of the step before (Krueger et al. 2017): one probability for all of the state, or
         `(h, c)`. Without masks the state is the mean over them: z times the old one plus 1 - z times the new one.
-    clip : float, default=None
+    preactivation_clip : float, default=None
         Pre-activations are clipped to [-clip, clip], with masks and without, as in ONNX. None clips nothing.
 
     Raises
@@ -61,7 +61,7 @@ class Regularization:
     recurrent_dropout: float = 0.0
     weight_dropout: float = 0.0
     zoneout: float | tuple[float, float] = 0.0
-    clip: float | None = None
+    preactivation_clip: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.zoneout, Real):
@@ -76,10 +76,12 @@ class Regularization:
                 _check_number(field.name, p)
                 if not 0 <= p < 1:
                     raise ValueError(f"{field.name} must lie in [0, 1), got {value!r}")
-        if self.clip is not None:
-            _check_number("clip", self.clip)
-            if not 0 < self.clip < math.inf:
-                raise ValueError(f"clip must be above 0 and finite, or None, got {self.clip!r}")
+        if self.preactivation_clip is not None:
+            _check_number("preactivation_clip", self.preactivation_clip)
+            if not 0 < self.preactivation_clip < math.inf:
+                raise ValueError(
+                    f"preactivation_clip must be above 0 and finite, or None, got {self.preactivation_clip!r}"
+                )
 
     @property
     def is_random(self) -> bool:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numbarnn.analysis import gradient_flow
-from numbarnn.cpu import readout
-from numbarnn.cpu.reversal import reverse
-from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import Sequences, bounded_batches, time_major
+from numbarnn.kernels.cpu import readout
+from numbarnn.kernels.cpu.reversal import reverse
+from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.network import layer
 from numbarnn.network.objective import Batch, objective, valid_rows
 from numbarnn.network.truncation import checked_truncation, truncated_objective
@@ -255,7 +255,7 @@ def truncation_error(
     targets: Array | Sequences,
     truncations: Sequence[tuple[int, int]],
     *,
-    tape_mb: float | None = None,
+    checkpoint_memory_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> TruncationError:
     """Compare gradients of the mean loss, without the penalty, by truncated BPTT with the exact one.
@@ -272,7 +272,7 @@ def truncation_error(
         As in `numbarnn.training.Examples`.
     truncations : sequence of m pairs (int, int)
         Steps k1 and k2 of each, as in `truncated_objective`.
-    tape_mb : float, default=None
+    checkpoint_memory_mb : float, default=None
         MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
@@ -285,7 +285,7 @@ def truncation_error(
     parameters = network.parameters(theta)
     pairs = [checked_truncation(network, pair) for pair in truncations]
     gradients = np.zeros((1 + len(pairs), parameters.theta.size))
-    options: dict[str, Any] = {"tape_mb": tape_mb, "n_jobs": n_jobs}
+    options: dict[str, Any] = {"checkpoint_memory_mb": checkpoint_memory_mb, "n_jobs": n_jobs}
     for indices, _, x, lengths in _batches(network, sequences):
         batch = Batch(x, lengths, _taken(targets, indices), np.ones(len(indices), x.dtype))
         results = [objective(network, loss, parameters, batch, **options)]

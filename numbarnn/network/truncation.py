@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.arguments import checked_tape_bytes, on_cuda
-from numbarnn.cpu.threads import resolve_threads
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import on_cuda
 from numbarnn.network import passes
 from numbarnn.network.checks import checked_batch, checked_masks
 from numbarnn.network.objective import Batch, Objective, add_penalty, evaluate, mean_loss
+from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,10 +50,10 @@ def truncated_objective(
     loss: Loss,
     theta: Array | Parameters,
     batch: Batch,
-    truncation: tuple[int, int],
+    tbptt: tuple[int, int],
     *,
     alpha: float = 0.0,
-    tape_mb: float | None = None,
+    checkpoint_memory_mb: float | None = None,
     n_jobs: int | None = None,
 ) -> Objective:
     """Return the regularized loss of a batch, as `objective` does, and its gradient by truncated BPTT.
@@ -67,12 +68,12 @@ def truncated_objective(
     loss : SoftmaxCrossEntropy, SigmoidCrossEntropy or SquaredError
     theta : ndarray of shape (P,), or Parameters
     batch : Batch
-    truncation : (int, int)
+    tbptt : (int, int)
         Steps k1 from one backward pass to the next, and steps k2 that it goes through. With k2 of T or more the
         gradient is the exact one, to rounding; with k1 of T or more also, to the bit.
     alpha : float, default=0.0
         Strength of the L2 penalty.
-    tape_mb : float, default=None
+    checkpoint_memory_mb : float, default=None
         MB that the tapes of one window may take, as in `numbarnn.forward`; None is no limit.
     n_jobs : int, default=None
         Number of threads, in scikit-learn's sense.
@@ -111,20 +112,20 @@ def truncated_objective(
     4 False
     6 True
     """
-    truncation = checked_truncation(network, truncation)
+    tbptt = checked_truncation(network, tbptt)
     parameters = network.parameters(theta)
     x, lengths = checked_batch(network, batch.x, batch.lengths, parameters.theta)
     if on_cuda(x):
-        raise ValueError(f"truncation must be None for CUDA arrays, got {truncation!r}")
+        raise ValueError(f"tbptt must be None for CUDA arrays, got {tbptt!r}")
     checked_masks(network, batch.masks, x)
     batch = batch._replace(x=x, lengths=lengths)
     settings: dict[str, Any] = {
         "alpha": alpha,
-        "tape_bytes": checked_tape_bytes(tape_mb),
+        "tape_bytes": checked_tape_bytes(checkpoint_memory_mb),
         "n_threads": resolve_threads(n_jobs),
     }
     value, theta_bar, weight = 0.0, np.zeros_like(parameters.theta), 0.0
-    for window in evaluate_windows(network, loss, parameters, batch, truncation=truncation, **settings):
+    for window in evaluate_windows(network, loss, parameters, batch, tbptt=tbptt, **settings):
         weight += window.weight
         share = window.weight / weight
         value += share * (window.value - value)
@@ -138,7 +139,7 @@ def evaluate_windows(
     parameters: Parameters,
     batch: Batch,
     *,
-    truncation: tuple[int, int] | None,
+    tbptt: tuple[int, int] | None,
     alpha: float,
     tape_bytes: float | None,
     n_threads: int,
@@ -149,7 +150,7 @@ def evaluate_windows(
     weights, is that of the batch: a window's loss is the mean over its own rows, its penalty that of the whole batch.
     """
     settings: dict[str, Any] = {"tape_bytes": tape_bytes, "n_threads": n_threads}
-    if truncation is None:
+    if tbptt is None:
         yield evaluate(network, loss, parameters, batch, alpha=alpha, **settings)
         return
     x, lengths, targets, weights, masks = batch
@@ -161,7 +162,7 @@ def evaluate_windows(
     if not total > 0:
         raise ValueError(f"weights must have a positive sum, got {total}")
     state = None
-    for window in windows(n_steps, truncation):
+    for window in windows(n_steps, tbptt):
         start, first, stop, following = window
         own, rows = _own_rows(network, ends, window)
         evaluated = final = None
@@ -184,7 +185,7 @@ def evaluate_windows(
             yield evaluated
 
 
-def windows(n_steps: int, truncation: tuple[int, int]) -> Iterator[Window]:
+def windows(n_steps: int, tbptt: tuple[int, int]) -> Iterator[Window]:
     """Yield the windows of a padded time axis.
 
     Where they lie depends on its end only if all of them reach the first step: a sequence has the same windows whatever
@@ -200,7 +201,7 @@ def windows(n_steps: int, truncation: tuple[int, int]) -> Iterator[Window]:
     2 4 6 4
     4 6 7 4
     """
-    k1, k2 = truncation
+    k1, k2 = tbptt
 
     def start(first: int) -> int:
         return 0 if k2 >= n_steps else max(0, first + k1 - k2)
@@ -210,19 +211,19 @@ def windows(n_steps: int, truncation: tuple[int, int]) -> Iterator[Window]:
         yield Window(start(first), first, stop, start(first + k1 if stop < n_steps else first))
 
 
-def checked_truncation(network: Network, truncation: Any) -> tuple[int, int]:
+def checked_truncation(network: Network, tbptt: Any) -> tuple[int, int]:
     """Return a truncation as two integers; one that does not fit raises an error."""
     try:
-        k1, k2 = truncation
+        k1, k2 = tbptt
     except (TypeError, ValueError):
-        raise ValueError(f"truncation must be two numbers of steps, (k1, k2), got {truncation!r}") from None
+        raise ValueError(f"tbptt must be two numbers of steps, (k1, k2), got {tbptt!r}") from None
     if any(isinstance(k, bool) or not isinstance(k, int | np.integer) for k in (k1, k2)):
-        raise TypeError(f"truncation must be two integers, (k1, k2), got {truncation!r}")
+        raise TypeError(f"tbptt must be two integers, (k1, k2), got {tbptt!r}")
     if not 1 <= k1 <= k2:
-        raise ValueError(f"truncation must be (k1, k2) with 1 <= k1 <= k2, got {truncation!r}")
+        raise ValueError(f"tbptt must be (k1, k2) with 1 <= k1 <= k2, got {tbptt!r}")
     if network.bidirectional:
         raise ValueError(
-            "truncation needs a network that reads in one direction: a backward layer begins at the end of a sequence, "
+            "tbptt needs a network that reads in one direction: a backward layer begins at the end of a sequence, "
             "whose state no window knows"
         )
     return int(k1), int(k2)

@@ -19,7 +19,7 @@ def run_epoch(
     state: TrainingState,
     batches: Iterable[Batch],
     *,
-    max_norm: float | None,
+    max_grad_norm: float | None,
     bar: tqdm | None,
 ) -> float:
     """Update the parameters once per batch, or once per window of a batch.
@@ -31,7 +31,7 @@ def run_epoch(
     state : TrainingState
         Its parameters and its solver change.
     batches : iterable of Batch
-    max_norm : float or None
+    max_grad_norm : float or None
         Largest norm of a gradient; None clips nothing.
     bar : tqdm or None
         Moves by one with each batch.
@@ -49,7 +49,7 @@ def run_epoch(
     total = total_weight = 0.0
     for batch in batches:
         for value, theta_bar, weight in evaluate(batch):
-            norm = clip_by_global_norm(theta_bar, max_norm)
+            norm = clip_by_global_norm(theta_bar, max_grad_norm)
             if not math.isfinite(norm):
                 raise ValueError(
                     f"The gradient's norm is {norm}, not finite. "

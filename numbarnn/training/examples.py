@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.cpu import batches
 from numbarnn.data import Sequences, time_major
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import batches
+from numbarnn.kernels.devices import beside
 from numbarnn.network import Batch
 
 if TYPE_CHECKING:

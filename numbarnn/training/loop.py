@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from numbarnn.arguments import checked_tape_bytes
-from numbarnn.cpu.threads import resolve_threads
 from numbarnn.data import epoch_batches
+from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.network import checked_truncation, evaluate_windows
+from numbarnn.recurrence.arguments import checked_tape_bytes
 from numbarnn.training.epoch import run_epoch
 from numbarnn.training.masking import with_masks
 from numbarnn.training.placement import check_device, move_to_device, move_to_host
@@ -37,11 +37,11 @@ def train(
     shuffle: bool = True,
     random_state: int | np.random.RandomState | None = None,
     alpha: float = 1e-4,
-    max_norm: float | None = 1.0,
+    max_grad_norm: float | None = 1.0,
     validation: Validation | None = None,
     verbose: bool = False,
-    truncation: tuple[int, int] | None = None,
-    tape_mb: float | None = None,
+    tbptt: tuple[int, int] | None = None,
+    checkpoint_memory_mb: float | None = None,
     device: str = "cpu",
     n_jobs: int | None = None,
 ) -> TrainingState:
@@ -64,18 +64,18 @@ def train(
         Draws the batches, and what the network's regularization drops of them.
     alpha : float, default=1e-4
         Strength of the L2 penalty on all weights but the biases.
-    max_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Largest norm of a gradient; longer ones are scaled to it. None clips nothing.
     validation : Validation, default=None
         If given, its score decides when to stop, and the parameters of the best score are returned.
     verbose : bool, default=False
         Whether to show a progress bar with the current loss.
-    truncation : (int, int), default=None
+    tbptt : (int, int), default=None
         Steps k1 and k2 of truncated BPTT, as in `truncated_objective`: the parameters are updated after every k1 steps,
         by the gradient of these steps' mean loss through the last k2, and the state is carried on as the parameters of
         the time have left it. Where k1 steps of a batch hold no loss there is no update. None is exact BPTT, one update
         a batch.
-    tape_mb : float, default=None
+    checkpoint_memory_mb : float, default=None
         MB that the layers' tapes may take, as in `numbarnn.forward`; None is no limit.
     device : {'cpu', 'cuda'}, default='cpu'
         Where to train. On a CUDA device the examples, the parameters and the solver stand there from before the first
@@ -92,11 +92,11 @@ def train(
     Raises
     ------
     TypeError
-        If `truncation` holds anything but integers.
+        If `tbptt` holds anything but integers.
     ValueError
-        If the loss, its gradient or the parameters are not finite, or `truncation` is not 1 <= k1 <= k2, or given for a
+        If the loss, its gradient or the parameters are not finite, or `tbptt` is not 1 <= k1 <= k2, or given for a
         network that reads in both directions.
-        With `device='cuda'` also if `truncation` or `tape_mb` is given.
+        With `device='cuda'` also if `tbptt` or `checkpoint_memory_mb` is given.
     MemoryError
         If the training does not fit on the device.
     ImportError, RuntimeError
@@ -123,7 +123,7 @@ def train(
     >>> state.outcome, state.loss_curve[-1] < 0.1
     ('max_iter', True)
     """
-    check_device(device, truncation=truncation, tape_mb=tape_mb)
+    check_device(device, tbptt=tbptt, checkpoint_memory_mb=checkpoint_memory_mb)
     _keep_freed_memory()
     state = copy.deepcopy(state)
     state.outcome = "max_iter"
@@ -135,9 +135,9 @@ def train(
         examples, validation = move_to_device(network, examples, validation, state, min(batch_size, n_sequences))
     parameters = network.parameters(state.theta)
     settings: dict[str, Any] = {
-        "truncation": None if truncation is None else checked_truncation(network, truncation),
+        "tbptt": None if tbptt is None else checked_truncation(network, tbptt),
         "alpha": alpha,
-        "tape_bytes": checked_tape_bytes(tape_mb),
+        "tape_bytes": checked_tape_bytes(checkpoint_memory_mb),
         "n_threads": resolve_threads(n_jobs),
     }
     objectives = partial(evaluate_windows, network, loss, parameters, **settings)
@@ -147,7 +147,7 @@ def train(
             for _ in range(max_iter):
                 indices = epoch_batches(examples.sequences.lengths, batch_size, rng if shuffle else None)
                 batches = with_masks(network, map(examples.batch, indices), rng)
-                value = run_epoch(objectives, state, batches, max_norm=max_norm, bar=bar)
+                value = run_epoch(objectives, state, batches, max_grad_norm=max_grad_norm, bar=bar)
                 state.end_epoch(value, n_sequences)
                 watched = value if best is None else -best.score()
                 if bar is not None:

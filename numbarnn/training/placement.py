@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.arguments import on_cuda
 from numbarnn.data import Sequences
-from numbarnn.devices import check_cuda, check_room, to_device, to_host
+from numbarnn.kernels.devices import check_cuda, check_room, on_cuda, to_device, to_host
 from numbarnn.network import bytes_on_device
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from numbarnn.training.validation import Validation
 
 
-def check_device(device: str, *, truncation: object, tape_mb: object) -> None:
+def check_device(device: str, *, tbptt: object, checkpoint_memory_mb: object) -> None:
     """Refuse a device that there is not, and settings that it lacks.
 
     Raises
@@ -32,7 +31,7 @@ def check_device(device: str, *, truncation: object, tape_mb: object) -> None:
         raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
     if device == "cpu":
         return
-    for name, value in (("truncation", truncation), ("tape_mb", tape_mb)):
+    for name, value in (("tbptt", tbptt), ("checkpoint_memory_mb", checkpoint_memory_mb)):
         if value is not None:
             raise ValueError(f"{name} must be None with device='cuda', got {value!r}")
     check_cuda()

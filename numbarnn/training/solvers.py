@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from numbarnn.cpu import solvers
-from numbarnn.devices import beside
+from numbarnn.kernels.cpu import solvers
+from numbarnn.kernels.devices import beside
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbarnn.data import Sequences
-from numbarnn.devices import host_copy
+from numbarnn.kernels.devices import host_copy
 from numbarnn.network import predict
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.cpu import product
+from numbarnn.kernels.cpu import product
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

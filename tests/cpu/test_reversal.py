@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.cpu.reversal import reverse, reversed_steps
+from numbarnn.kernels.cpu.reversal import reverse, reversed_steps
 
 
 def test_reverses_valid_steps_alone():

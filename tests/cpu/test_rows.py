@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.cpu.compile import kernel
-from numbarnn.cpu.rows import centre, row_mean, row_variance
-from numbarnn.cpu.simd import store
+from numbarnn.kernels.cpu.compile import kernel
+from numbarnn.kernels.cpu.rows import centre, row_mean, row_variance
+from numbarnn.kernels.cpu.simd import store
 
 SIZES = [1, 2, 7, 16, 17, 100]
 TOLERANCE = {"float32": 1e-6, "float64": 1e-14}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from numbarnn.cpu.simd import lanes, load, store, store_down
+from numbarnn.kernels.cpu.simd import lanes, load, store, store_down
 
 
 @numba.njit(error_model="numpy")

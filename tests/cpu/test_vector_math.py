@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numbarnn.cells import numbers
-from numbarnn.cpu.simd import lanes, load, store
+from numbarnn.kernels.cpu.simd import lanes, load, store
 
 DTYPES = [np.float32, np.float64]
 FUNCTIONS = ["tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope", "reciprocal_deviation"]

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 import numbarnn
-from numbarnn.cpu import threads
+from numbarnn.kernels.cpu import threads
 
 threads.LEAST_WORK = 0  # else so little work would be done by one thread
 

@@ -41,7 +41,7 @@ def up(tree):
 
 def down(tree):
     """The same tree of tuples with copies of its arrays in NumPy."""
-    from numbarnn.arguments import on_cuda
+    from numbarnn.kernels.devices import on_cuda
 
     assert not isinstance(tree, np.ndarray)
     return each(lambda array: array.copy_to_host() if on_cuda(array) else array, object, tree)

@@ -38,7 +38,7 @@ LAUNCHES = {
 @small
 @pytest.mark.parametrize("launch", LAUNCHES)
 def test_no_bit_depends_on_the_launch(case, launch, monkeypatch):
-    from numbarnn.cuda import launch as launches
+    from numbarnn.kernels.cuda import launch as launches
 
     expected = three_passes(case)
     monkeypatch.setattr(launches, "RESIDENT_THREADS", 0)
@@ -119,7 +119,7 @@ REFUSED = {
     ),
     "no cell": (lambda cell, x: ("lstm", up(x)), {}, TypeError, "cell must be a cell"),
     "lengths": (lambda cell, x: (up(cell), up(x)), {"lengths": [4, 5, 4]}, ValueError, "lengths must lie"),
-    "tape_mb": (lambda cell, x: (up(cell), up(x)), {"tape_mb": 1}, ValueError, "tape_mb is for"),
+    "checkpoint_memory_mb": (lambda cell, x: (up(cell), up(x)), {"checkpoint_memory_mb": 1}, ValueError, "checkpoint_memory_mb is for"),
 }  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_lengths_on_the_device(cell, x):
 
 
 def test_a_request_that_does_not_fit(cell, x, monkeypatch):
-    from numbarnn.cuda import launch
+    from numbarnn.kernels.cuda import launch
 
     tape = numbarnn.forward(up(cell), up(x)).tape
     monkeypatch.setattr(launch, "free_bytes", lambda: 100)

@@ -60,8 +60,8 @@ def given_to(kind, given):
 def test_passes(name, given, compiled):
     from numba import types
 
-    from numbarnn.cuda import adjoint
-    from numbarnn.cuda.loops import loops_of
+    from numbarnn.kernels.cuda import adjoint
+    from numbarnn.kernels.cuda.loops import loops_of
 
     kind = numbarnn.cells.CELLS[name]
     n_axes = [len(form_of(kind).shapes(1, 1, 1)[field]) for field in kind._fields]
@@ -93,7 +93,7 @@ ONE_PRODUCT = [(name, False) for name, kind in numbarnn.cells.CELLS.items() if h
 def test_passes_with_weights_in_registers(name, given, compiled):
     from numba import types
 
-    from numbarnn.cuda.loops import RESIDENT
+    from numbarnn.kernels.cuda.loops import RESIDENT
 
     kind = numbarnn.cells.CELLS[name]
     n_axes = [len(form_of(kind).shapes(1, 1, 1)[field]) for field in kind._fields]
@@ -117,7 +117,7 @@ def test_passes_with_weights_in_registers(name, given, compiled):
 def test_products(compiled):
     from numba import types
 
-    from numbarnn.cuda import product
+    from numbarnn.kernels.cuda import product
 
     at, size = types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 3)
     running, factors = types.Array(types.int8, 1, "C"), (floats(2), at, floats(2), at)
@@ -132,7 +132,7 @@ def test_products(compiled):
 def test_normalisation(compiled):
     from numba import types
 
-    from numbarnn.cuda import normalisation
+    from numbarnn.kernels.cuda import normalisation
 
     row, rows, running, size = floats(1), floats(2), types.Array(types.int8, 1, "C"), types.intp
     for ptx in (

@@ -56,7 +56,7 @@ def test_kernels(kernel, kinds, compiled):  # noqa: F811
     from importlib import import_module
 
     module, name = kernel.split(".")
-    function = getattr(import_module(f"numbarnn.cuda.{module}"), name)
+    function = getattr(import_module(f"numbarnn.kernels.cuda.{module}"), name)
     ptx = compiled(function, *(kinds[kind] for kind in (SINGLE | SUMMING)[kernel].split()))
     if kernel in SINGLE:
         assert_single_and_in_registers(ptx)

@@ -21,7 +21,7 @@ QUICK = {"hidden_layer_sizes": (3,), "batch_size": 4, "max_iter": 2, "random_sta
 FITS = {
     "classes": (RNNClassifier(**QUICK, early_stopping=True, validation_fraction=0.25), X, labels(X)),
     "labels": (RNNClassifier(**QUICK, cell="elman"), X, np.column_stack([labels(X), 1 - labels(X)])),
-    "numbers": (RNNRegressor(**QUICK, solver="sgd", max_norm=0.1, learn_initial_state=True), X, numbers(X)),
+    "numbers": (RNNRegressor(**QUICK, solver="sgd", max_grad_norm=0.1, learn_initial_state=True), X, numbers(X)),
     "steps": (
         RNNRegressor(
             **QUICK | {"hidden_layer_sizes": (3, 2), "batch_size": 8},
@@ -80,8 +80,8 @@ def test_it_goes_on_here_and_there():
 
 
 REFUSED = {
-    "tape_mb": 1.0,
-    "truncation": (2, 2),
+    "checkpoint_memory_mb": 1.0,
+    "tbptt": (2, 2),
 }
 
 
@@ -99,7 +99,7 @@ def test_a_fit_that_fails_changes_nothing(monkeypatch):
     before = estimator.predict(X)
     with pytest.raises(ValueError, match="not finite"):
         estimator.fit([1e300 * x for x in X], 1e300 * numbers(X))
-    from numbarnn.cuda import shim
+    from numbarnn.kernels.cuda import shim
 
     monkeypatch.setattr(shim, "free_bytes", lambda: 100)
     with pytest.raises(MemoryError, match="100 bytes free"):

@@ -68,7 +68,7 @@ def _take_memory_as_it_is(monkeypatch):
     """Let the simulator, which lacks it, view memory by its address as numba-cuda does on a GPU."""
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
-    from numbarnn.cuda import shim
+    from numbarnn.kernels.cuda import shim
 
     class Memory:
         def __init__(self, owner):
@@ -107,7 +107,7 @@ def x():
 
 
 def test_a_view_on_the_stream_of_the_launches(cell, x):
-    from numbarnn.cuda import dlpack
+    from numbarnn.kernels.cuda import dlpack
 
     theirs = ByDLPack(x)
     tape = numbarnn.forward(up(cell), theirs).tape

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.cpu import arrays, batches, clipping, losses, penalty, readout, reversal, solvers
-from numbarnn.devices import beside, host_copy, to_device, to_host
+from numbarnn.kernels.cpu import arrays, batches, clipping, losses, penalty, readout, reversal, solvers
+from numbarnn.kernels.devices import beside, host_copy, to_device, to_host
 from numbarnn.network.parameters import Readout
 from tests.cuda.device import needs_device
 from tests.cuda.strict import _strict  # noqa: F401
@@ -44,7 +44,7 @@ def test_namesakes():
 
 @pytest.mark.parametrize("values", [draw(9, 2), np.arange(9)], ids=["numbers", "integers"])
 def test_batches(values):
-    from numbarnn.cuda import batches as on_device
+    from numbarnn.kernels.cuda import batches as on_device
 
     table = values.reshape(9, -1)
     x = batches.time_major(table, STARTS, LENGTHS, 4)
@@ -131,7 +131,7 @@ def test_losses(name, dtype):
     targets = TARGETS[name] if name.startswith("softmax") else TARGETS[name].astype(dtype)
     weights = (0.5 + np.random.default_rng(1).random(10)).astype(dtype)
     value, z_bar = getattr(losses, name)(z, targets, weights)
-    from numbarnn.cuda import losses as on_device
+    from numbarnn.kernels.cuda import losses as on_device
 
     ours, ours_bar = getattr(on_device, name)(to_device(z), to_device(targets), weights)
     rtol, atol = (1e-5, 1e-6) if dtype == "float32" else (1e-14, 1e-15)
@@ -140,7 +140,7 @@ def test_losses(name, dtype):
 
 
 def test_a_target_that_is_no_class_is_no_number():
-    from numbarnn.cuda import losses as on_device
+    from numbarnn.kernels.cuda import losses as on_device
 
     for wrong in (-1, 3):
         value, _ = on_device.softmax_cross_entropy(to_device(draw(2, 3)), np.array([0, wrong]), np.ones(2))
@@ -155,9 +155,9 @@ def test_penalty_and_norm(dtype):
     value = penalty.add_penalty(theta, theta_bar, 7, 0.3)
     assert_allclose(float(beside(ours, penalty).add_penalty(moved, ours, 7, 0.3)), value, rtol=rtol, atol=atol)
     assert_allclose(host_copy(ours), theta_bar, rtol=rtol, atol=atol)
-    for max_norm in (math.inf, 0.5):
-        norm = clipping.clip(theta_bar, max_norm)
-        assert_allclose(beside(ours, clipping).clip(ours, max_norm), norm, rtol=rtol, atol=atol)
+    for max_grad_norm in (math.inf, 0.5):
+        norm = clipping.clip(theta_bar, max_grad_norm)
+        assert_allclose(beside(ours, clipping).clip(ours, max_grad_norm), norm, rtol=rtol, atol=atol)
         assert_allclose(host_copy(ours), theta_bar, rtol=rtol, atol=atol)
     assert_allclose(np.linalg.norm(host_copy(ours)), 0.5, rtol=rtol, atol=atol)
     infinite = to_device(np.full(11, np.inf, dtype))

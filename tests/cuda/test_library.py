@@ -26,7 +26,7 @@ pytestmark = [
 
 
 class Cublas:
-    """What `numbarnn.cuda.library` takes of nvmath.bindings.cublas."""
+    """What `numbarnn.kernels.cuda.library` takes of nvmath.bindings.cublas."""
 
     Operation = IntEnum("Operation", {"N": 0, "T": 1})
     Math = IntEnum("Math", {"DEFAULT_MATH": 0, "TF32_TENSOR_OP_MATH": 3})
@@ -70,7 +70,7 @@ class Cublas:
 
 @pytest.fixture
 def cublas(monkeypatch):
-    from numbarnn.cuda import library
+    from numbarnn.kernels.cuda import library
 
     stand_in = Cublas()
     library._handle.cache_clear()
@@ -83,8 +83,8 @@ def cublas(monkeypatch):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products(size, dtype, cublas):
-    from numbarnn.cuda.packing import steps_running
-    from numbarnn.cuda.product import add_product, set_product_over_rows
+    from numbarnn.kernels.cuda.packing import steps_running
+    from numbarnn.kernels.cuda.product import add_product, set_product_over_rows
 
     rows, columns, depth = size
     rng = np.random.default_rng(0)
@@ -127,7 +127,7 @@ def test_three_passes(name, spec, cublas, monkeypatch):
 
 @pytest.mark.parametrize(("choice", "mode"), [("cublas", "DEFAULT_MATH"), ("cublas-tf32", "TF32_TENSOR_OP_MATH")])
 def test_one_handle_in_the_mode_that_was_asked_for(cublas, choice, mode, monkeypatch):
-    from numbarnn.cuda import library
+    from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", choice)
     cell, x = up(numbarnn.Elman.init(2, 3, random_state=0)), up(np.ones((2, 2, 2), np.float32))
@@ -139,7 +139,7 @@ def test_one_handle_in_the_mode_that_was_asked_for(cublas, choice, mode, monkeyp
 
 
 def test_nobody_gets_it_unasked(cublas, monkeypatch):
-    from numbarnn.cuda import library
+    from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", "own")
     numbarnn.forward(up(numbarnn.Elman.init(2, 3)), up(np.ones((2, 2, 2), np.float32)))
@@ -147,7 +147,7 @@ def test_nobody_gets_it_unasked(cublas, monkeypatch):
 
 
 def test_without_the_library(monkeypatch):
-    from numbarnn.cuda import library
+    from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", "cublas")
     monkeypatch.setitem(sys.modules, "nvmath.bindings", None)

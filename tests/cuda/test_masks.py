@@ -1,4 +1,4 @@
-"""Masks and clipping within the recurrence on the device: the three passes against the naive reference."""
+"""RecurrentMasks and clipping within the recurrence on the device: the three passes against the naive reference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CASES += [
         ("layer_norm_lstm", "small", "float32", "everything"),
         ("lstm", "small", "float64", "recurrent"),
         ("lstm", "small", "float64", "zoneout"),
-        ("lstm", "small", "float64", "clip"),
+        ("lstm", "small", "float64", "preactivation_clip"),
         ("gru_reset_before", "small", "float64", "recurrent"),
         ("projected_lstm", "one_of_everything", "float32", "masks"),
     ]
@@ -33,7 +33,7 @@ CASE = CASES[list(grid.CELLS).index("lstm")]
 
 
 def run_masked(case, **options):
-    return run(case, masks=up(case.masks), clip=case.clip, **options)
+    return run(case, masks=up(case.masks), preactivation_clip=case.clip, **options)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
@@ -69,7 +69,7 @@ def test_missing_cotangents_are_zero(name):
 
 
 def test_no_mask_is_the_plain_pass():
-    without = run(CASE, masks=numbarnn.Masks(None, (None, None)))
+    without = run(CASE, masks=numbarnn.RecurrentMasks(None, (None, None)))
     assert without.tape.masks is None
     assert_same_bits(down(without[:2]), down(run(CASE)[:2]))
 
@@ -78,7 +78,7 @@ def test_zoneout_in_common_is_zoneout_of_each():
     T, B, N = CASE.zoneout[0].shape
     expected = None
     for shape in [(1, 1, 1), (1, B, 1), (T, 1, N), (T, B, N)]:
-        y, state, tape = run(CASE, masks=up(numbarnn.Masks(None, (np.full(shape, 0.3), None))))
+        y, state, tape = run(CASE, masks=up(numbarnn.RecurrentMasks(None, (np.full(shape, 0.3), None))))
         bits = down((y, state)), adjoint(CASE, tape)
         assert_same_bits(bits, expected or bits)
         expected = bits
@@ -86,27 +86,35 @@ def test_zoneout_in_common_is_zoneout_of_each():
 
 MASK, KEPT = np.ones((4, 5)), np.full((1, 1, 1), 0.1)
 REFUSED = {
-    "masks elsewhere": (lambda: numbarnn.Masks(MASK), TypeError, "masks.recurrent must be a CUDA array"),
+    "masks elsewhere": (lambda: numbarnn.RecurrentMasks(MASK), TypeError, "masks.recurrent must be a CUDA array"),
     "zoneout elsewhere": (
-        lambda: numbarnn.Masks(zoneout=(None, KEPT)),
+        lambda: numbarnn.RecurrentMasks(zoneout=(None, KEPT)),
         TypeError,
         "masks.zoneout[1] must be a CUDA array",
     ),
-    "other dtype": (lambda: up(numbarnn.Masks(MASK.astype("float32"))), TypeError, "masks.recurrent must be float64"),
+    "other dtype": (
+        lambda: up(numbarnn.RecurrentMasks(MASK.astype("float32"))),
+        TypeError,
+        "masks.recurrent must be float64",
+    ),
     "other shape": (
-        lambda: up(numbarnn.Masks(MASK[1:])),
+        lambda: up(numbarnn.RecurrentMasks(MASK[1:])),
         ValueError,
         "masks.recurrent must have shape (4, 5), got (3, 5)",
     ),
-    "strides": (lambda: numbarnn.Masks(up(np.ones((8, 5)))[::2]), ValueError, "masks.recurrent must be C-contiguous"),
-    "a NaN": (lambda: up(numbarnn.Masks(np.nan * MASK)), ValueError, "masks.recurrent must be finite"),
+    "strides": (
+        lambda: numbarnn.RecurrentMasks(up(np.ones((8, 5)))[::2]),
+        ValueError,
+        "masks.recurrent must be C-contiguous",
+    ),
+    "a NaN": (lambda: up(numbarnn.RecurrentMasks(np.nan * MASK)), ValueError, "masks.recurrent must be finite"),
     "no fraction": (
-        lambda: up(numbarnn.Masks(None, (KEPT, 20 * KEPT))),
+        lambda: up(numbarnn.RecurrentMasks(None, (KEPT, 20 * KEPT))),
         ValueError,
         "masks.zoneout[1] must lie in [0, 1]",
     ),
     "a NaN that stays": (
-        lambda: up(numbarnn.Masks(None, (np.nan * KEPT, KEPT))),
+        lambda: up(numbarnn.RecurrentMasks(None, (np.nan * KEPT, KEPT))),
         ValueError,
         "masks.zoneout[0] must lie in",
     ),
@@ -122,18 +130,18 @@ def test_what_is_no_mask(refused):
 
 def test_masks_of_a_device_elsewhere():
     with pytest.raises(TypeError, match=r"masks\.recurrent must be a NumPy array"):
-        numbarnn.forward(CASE.cell, CASE.x, masks=up(numbarnn.Masks(MASK)))
+        numbarnn.forward(CASE.cell, CASE.x, masks=up(numbarnn.RecurrentMasks(MASK)))
 
 
 def test_zoneout_needs_a_step_that_ends_in_h():
     case = grid.case("layer_norm_lstm", "small", "float64")
     with pytest.raises(ValueError, match=r"^masks\.zoneout must be None for a LayerNormLSTM"):
-        run(case, masks=up(numbarnn.Masks(None, (KEPT, None))))
+        run(case, masks=up(numbarnn.RecurrentMasks(None, (KEPT, None))))
 
 
 def test_what_is_no_bound():
     with pytest.raises(ValueError, match=r"^clip must be above 0"):
-        run(CASE, clip=-1.0)
+        run(CASE, preactivation_clip=-1.0)
 
 
 def test_a_tape_that_forward_did_not_leave():

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import numbarnn
 from numbarnn.data import Sequences
-from numbarnn.devices import to_device, to_host
+from numbarnn.kernels.devices import to_device, to_host
 from numbarnn.network import (
     Network,
     Regularization,
@@ -87,7 +87,7 @@ def test_objective_from_learned_states():
 @pytest.mark.parametrize("steps", [False, True], ids=["last", "steps"])
 def test_objective_with_dropout(steps):
     kept = {"dropout": 0.4, "input_dropout": 0.3, "weight_dropout": 0.3}
-    settings = Regularization(**kept, recurrent_dropout=0.3, zoneout=(0.2, 0.3), clip=0.5)
+    settings = Regularization(**kept, recurrent_dropout=0.3, zoneout=(0.2, 0.3), preactivation_clip=0.5)
     network = Network(numbarnn.LSTM, 2, (3, 2), 3, bidirectional=True, return_sequences=steps, regularization=settings)
     theta, batch = batch_of(network, SquaredError(), LENGTHS)
     masks = draw_masks(network, 5, 4, "float64", random_state=0)
@@ -151,9 +151,9 @@ def test_refusals():
     theta, batch = batch_of(network, SquaredError(), LENGTHS)
     there = batch._replace(x=to_device(batch.x))
     moved = to_device(theta)
-    with pytest.raises(ValueError, match="tape_mb"):
-        objective(network, SquaredError(), moved, there, tape_mb=1)
-    with pytest.raises(ValueError, match="truncation must be None"):
+    with pytest.raises(ValueError, match="checkpoint_memory_mb"):
+        objective(network, SquaredError(), moved, there, checkpoint_memory_mb=1)
+    with pytest.raises(ValueError, match="tbptt must be None"):
         truncated_objective(network, SquaredError(), moved, there, (2, 2))
     with pytest.raises(TypeError, match="theta and x must both be"):
         objective(network, SquaredError(), theta, there)

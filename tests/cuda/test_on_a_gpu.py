@@ -77,7 +77,7 @@ def test_arrays_of_cupy(case):
 @grid.over(cells=["gru", "projected_lstm"], specs=["equal_lengths", "small"])
 def test_cublas(case, monkeypatch):
     pytest.importorskip("nvmath.bindings.cublas")
-    from numbarnn.cuda import library
+    from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", "cublas")
     y, state, tape = run(case)

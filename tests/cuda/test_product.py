@@ -15,7 +15,7 @@ SIZES = [(1, 1, 1), (5, 3, 4), (9, 10, 37)]
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_add_product(size):
-    from numbarnn.cuda.product import add_product
+    from numbarnn.kernels.cuda.product import add_product
 
     rows, columns, depth = size
     rng = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def test_add_product(size):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_product_over_rows(size):
-    from numbarnn.cuda.product import parts_size, set_product_over_rows
+    from numbarnn.kernels.cuda.product import parts_size, set_product_over_rows
 
     rows, columns, depth = size
     rng = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def test_product_over_rows(size):
 
 
 def test_product_over_no_rows_is_zero():
-    from numbarnn.cuda.product import set_product_over_rows
+    from numbarnn.kernels.cuda.product import set_product_over_rows
 
     result, a, b = up(np.ones((2, 3))), up(np.ones((0, 2))), up(np.ones((0, 3)))
     running, room = up(np.ones(0, np.int8)), up(np.ones(1))

@@ -33,9 +33,9 @@ def three_passes(case):
 @pytest.fixture
 def arrange(monkeypatch):
     """A function that sets how kernels are launched, and returns a list that gets the grids of resident blocks."""
-    from numbarnn.cuda import compile as compiling
-    from numbarnn.cuda import launch
-    from numbarnn.cuda.shim import SIMULATED
+    from numbarnn.kernels.cuda import compile as compiling
+    from numbarnn.kernels.cuda import launch
+    from numbarnn.kernels.cuda.shim import SIMULATED
 
     def arrange(limits):
         for name, value in limits.items():
@@ -70,7 +70,7 @@ def test_three_passes(case, arrange):
 def test_masks_and_clip(name, limits, arrange):
     case = masked_case(name, "small", "float64", "everything")
     grids = arrange(limits)
-    y, state, tape = run(case, masks=up(case.masks), clip=case.clip)
+    y, state, tape = run(case, masks=up(case.masks), preactivation_clip=case.clip)
     case.assert_close(down((y, state)), case.reference_forward)
     case.assert_close(tangent(case, tape), case.reference_tangent)
     cell_bar, x_bar, state_bar = adjoint(case, tape)
@@ -99,7 +99,7 @@ def test_without_a_tape_and_from_run_to_run(arrange):
 
 
 def test_blocks_that_cannot_all_run_at_once_are_not_launched(arrange, monkeypatch):
-    from numbarnn.cuda import compile as compiling
+    from numbarnn.kernels.cuda import compile as compiling
 
     case = grid.case("elman", "small", "float64")
     grids = arrange(SPREAD)
@@ -115,7 +115,7 @@ SIZES = [(1, 1), (32, 64), (1000, 64), (1, 512), (32, 512), (256, 700), (32, 300
 @pytest.mark.parametrize(("B", "H"), SIZES)
 @pytest.mark.parametrize("n_products", [1, 3, 4])
 def test_a_launch_has_room_for_all(B, H, n_products, monkeypatch):
-    from numbarnn.cuda import launch
+    from numbarnn.kernels.cuda import launch
 
     limits = {"PART": 33, "RESIDENT_THREADS": 256, "n_multiprocessors": lambda: 132, "shared_bytes": lambda: 227 * 1024}
     for name, value in limits.items():

@@ -38,7 +38,7 @@ def assert_same(ours, expected):
 
 
 SETTINGS = {
-    "adam, clipped": {"max_norm": 0.1, "examples": examples_of(weights=np.linspace(0.5, 2, 12))},
+    "adam, clipped": {"max_grad_norm": 0.1, "examples": examples_of(weights=np.linspace(0.5, 2, 12))},
     "momentum": {"make_state": lambda: state_of(SGD), "shuffle": False},
     "converged": {"make_state": lambda: state_of(learning_rate=1e-9, n_iter_no_change=0)},
 }
@@ -52,7 +52,7 @@ def test_the_same_training(name):
 
 
 def test_one_target_a_step_and_dropout():
-    settings = Regularization(0.3, 0.2, 0.2, 0.2, zoneout=0.1, clip=2.0)
+    settings = Regularization(0.3, 0.2, 0.2, 0.2, zoneout=0.1, preactivation_clip=2.0)
     network = Network(LSTM, 2, (3,), 1, bidirectional=True, return_sequences=True, regularization=settings)
     sequences = examples_of(n=6).sequences
     examples = Examples(sequences, Sequences(sequences.values[:, :1].copy(), sequences.lengths))
@@ -104,8 +104,8 @@ def test_divergence():
 
 
 def test_memory_is_asked_for_before_the_first_launch(monkeypatch):
-    from numbarnn.cuda import compile as compiling
-    from numbarnn.cuda import shim
+    from numbarnn.kernels.cuda import compile as compiling
+    from numbarnn.kernels.cuda import shim
 
     def launch(*arguments):
         raise AssertionError("a kernel was launched")
@@ -118,9 +118,9 @@ def test_memory_is_asked_for_before_the_first_launch(monkeypatch):
 
 def test_the_memory_asked_for_is_about_what_is_taken(monkeypatch):
     """The least that a batch needs, but not a small part of it."""
-    from numbarnn.cuda import passes, shim
-    from numbarnn.cuda.launch import allocate
-    from numbarnn.devices import to_device
+    from numbarnn.kernels.cuda import passes, shim
+    from numbarnn.kernels.cuda.launch import allocate
+    from numbarnn.kernels.devices import to_device
     from numbarnn.network import Batch, bytes_on_device, objective
 
     taken = []
@@ -129,7 +129,7 @@ def test_the_memory_asked_for_is_about_what_is_taken(monkeypatch):
         taken.append(int(np.prod(shape)) * np.dtype(dtype).itemsize)
         return shim.cuda.device_array(shape, dtype)
 
-    monkeypatch.setattr("numbarnn.cuda.launch.empty", empty)
+    monkeypatch.setattr("numbarnn.kernels.cuda.launch.empty", empty)
     assert passes.allocate is allocate
     network = Network(Elman, 2, (3, 4), 3, bidirectional=True)
     theta = network.init("float64", 0)
@@ -141,8 +141,8 @@ def test_the_memory_asked_for_is_about_what_is_taken(monkeypatch):
 
 
 REFUSED = {
-    "truncation": ({"truncation": (2, 2)}, "truncation must be None with device='cuda'"),
-    "tape_mb": ({"tape_mb": 1.0}, "tape_mb must be None with device='cuda'"),
+    "tbptt": ({"tbptt": (2, 2)}, "truncation must be None with device='cuda'"),
+    "checkpoint_memory_mb": ({"checkpoint_memory_mb": 1.0}, "checkpoint_memory_mb must be None with device='cuda'"),
     "device": ({"device": "gpu"}, "device must be 'cpu' or 'cuda', got 'gpu'"),
 }
 

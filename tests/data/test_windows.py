@@ -43,12 +43,12 @@ def test_transform_holds_the_windows_without_targets_too():
     window = SlidingWindow(4)
     X = window.fit_transform(SERIES)
     assert len(X) == 7
-    assert_array_equal(X[-1:], window.newest(SERIES))
-    assert_array_equal(X[:-1], window.cut(SERIES)[0])
+    assert_array_equal(X[-1:], window.last_window(SERIES))
+    assert_array_equal(X[:-1], window.make_xy(SERIES)[0])
 
 
 def test_the_newest_window_ends_with_the_series():
-    assert_array_equal(SlidingWindow(3, step=4).newest(TABLE), [TABLE[-3:]])
+    assert_array_equal(SlidingWindow(3, step=4).last_window(TABLE), [TABLE[-3:]])
 
 
 def test_float32_stays():
@@ -73,7 +73,7 @@ def test_the_shortest_series():
 )
 def test_bad_series_are_errors(series, message):
     with pytest.raises(ValueError, match=message):
-        SlidingWindow(4).cut(series)
+        SlidingWindow(4).make_xy(series)
 
 
 @pytest.mark.parametrize("name", ["length", "horizon", "step"])

@@ -22,7 +22,7 @@ QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
     [
         {},
         {"cell": "elman"},
-        {"cell": "elman_relu", "max_norm": 1.0},
+        {"cell": "elman_relu", "max_grad_norm": 1.0},
         {"bidirectional": True},
         {"hidden_layer_sizes": (6, 3)},
         {"solver": "sgd", "learning_rate_init": 0.2},

@@ -142,11 +142,11 @@ BAD_PARAMETERS = [
     ("beta_2", -0.1),
     ("epsilon", 0),
     ("n_iter_no_change", 0),
-    ("max_norm", 0),
-    ("truncation", 5),
-    ("truncation", "short"),
-    ("truncation", (3, 2)),
-    ("truncation", (1, 2, 3)),
+    ("max_grad_norm", 0),
+    ("tbptt", 5),
+    ("tbptt", "short"),
+    ("tbptt", (3, 2)),
+    ("tbptt", (1, 2, 3)),
     ("dtype", "float16"),
     ("dtype", int),
     ("device", "gpu"),
@@ -161,7 +161,7 @@ BAD_PARAMETERS = [
     ("zoneout", 1.0),
     ("zoneout", (0.1, 1.0)),
     ("zoneout", (0.1, 0.1, 0.1)),
-    ("clip", 0),
+    ("preactivation_clip", 0),
 ]
 
 

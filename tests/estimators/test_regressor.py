@@ -86,6 +86,6 @@ def test_steps_count_alike():
 def test_a_forecast():
     wave = np.sin(0.3 * np.arange(200))
     window = SlidingWindow(10, horizon=3)
-    windows, targets = window.cut(wave)
+    windows, targets = window.make_xy(wave)
     reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).fit(windows, targets)
-    assert_allclose(reg.predict(window.newest(wave)), [np.sin(0.3 * np.arange(200, 203))], rtol=0, atol=0.3)
+    assert_allclose(reg.predict(window.last_window(wave)), [np.sin(0.3 * np.arange(200, 203))], rtol=0, atol=0.3)

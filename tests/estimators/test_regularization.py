@@ -22,7 +22,7 @@ ALL = {
     "recurrent_dropout": 0.2,
     "weight_dropout": 0.2,
     "zoneout": (0.1, 0.3),
-    "clip": 2.0,
+    "preactivation_clip": 2.0,
 }
 
 
@@ -57,7 +57,7 @@ def test_what_is_dropped_may_change_in_a_warm_start():
 def test_what_is_fitted_drops_nothing():
     """Predictions, states and derivatives are those of the same parameters with the mean of zoneout and the clip."""
     y = numbers(X)
-    kept = {"zoneout": ALL["zoneout"], "clip": ALL["clip"]}
+    kept = {"zoneout": ALL["zoneout"], "preactivation_clip": ALL["preactivation_clip"]}
     dropping, plain = (RNNRegressor(**QUICK, **settings).fit(X, y) for settings in (ALL, kept))
     theta = dropping.theta_
     assert (theta != plain.theta_).any()
@@ -79,5 +79,8 @@ def test_what_is_fitted_drops_nothing():
 def test_a_budget_of_memory_changes_no_bit(options):
     y = [x[:, 0] for x in X] if options.get("return_sequences") else numbers(X)
     settings = QUICK | ALL | {"hidden_layer_sizes": (4, 3), "learn_initial_state": True} | options
-    free, bound = (RNNRegressor(**settings, tape_mb=tape_mb).fit(X, y) for tape_mb in (None, 0.018))
+    free, bound = (
+        RNNRegressor(**settings, checkpoint_memory_mb=checkpoint_memory_mb).fit(X, y)
+        for checkpoint_memory_mb in (None, 0.018)
+    )
     assert_array_equal(bound.theta_, free.theta_)

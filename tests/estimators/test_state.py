@@ -89,13 +89,13 @@ def test_no_state_in_both_directions():
 @pytest.mark.parametrize("options", [{}, {"return_sequences": True}, {"bidirectional": True}])
 def test_a_budget_of_memory_changes_no_bit(options):
     free = regressor(max_iter=3, **options)
-    bound = regressor(max_iter=3, tape_mb=0.04, **options)
+    bound = regressor(max_iter=3, checkpoint_memory_mb=0.04, **options)
     assert_array_equal(bound.theta_, free.theta_)
 
 
 def test_a_budget_that_holds_not_one_step():
-    with pytest.raises(ValueError, match="tape_mb must be at least"):
-        regressor(tape_mb=1e-6)
+    with pytest.raises(ValueError, match="checkpoint_memory_mb must be at least"):
+        regressor(checkpoint_memory_mb=1e-6)
 
 
 def test_a_learned_initial_state_is_where_every_sequence_begins():

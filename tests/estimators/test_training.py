@@ -78,7 +78,7 @@ def test_a_warm_start_goes_on():
 
 @ignore_convergence
 @pytest.mark.parametrize(
-    "parameters", [{}, {"solver": "sgd"}, {"learning_rate": "invscaling"}, {"truncation": (2, 3)}], ids=str
+    "parameters", [{}, {"solver": "sgd"}, {"learning_rate": "invscaling"}, {"tbptt": (2, 3)}], ids=str
 )
 def test_partial_fit_is_fit_epoch_by_epoch(parameters):
     parameters = QUICK | {"batch_size": 7} | parameters

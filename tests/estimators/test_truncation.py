@@ -22,7 +22,7 @@ PAIRS = [(1, 1), (2, 4), (3, 6), (6, 6)]
 
 
 def test_windows_of_all_steps_are_no_truncation():
-    exact, whole, cut = (RNNClassifier(**QUICK, truncation=pair).fit(X, Y) for pair in (None, (6, 9), (1, 2)))
+    exact, whole, cut = (RNNClassifier(**QUICK, tbptt=pair).fit(X, Y) for pair in (None, (6, 9), (1, 2)))
     assert_array_equal(whole.theta_, exact.theta_)
     assert whole.loss_curve_ == exact.loss_curve_
     assert (cut.theta_ != exact.theta_).mean() > 0.9
@@ -34,9 +34,9 @@ def test_threads_memory_and_the_form_of_the_pair_change_no_bit(options):
     plain, *others = (
         RNNRegressor(**settings, **more).fit(X, STEPS, sample_weight=np.arange(30) + 1.0)
         for more in (
-            {"truncation": (2, 3)},
-            {"truncation": [2, 3], "n_jobs": 2},
-            {"truncation": np.array([2, 3]), "tape_mb": 0.01},
+            {"tbptt": (2, 3)},
+            {"tbptt": [2, 3], "n_jobs": 2},
+            {"tbptt": np.array([2, 3]), "checkpoint_memory_mb": 0.01},
         )
     )
     for other in others:
@@ -51,7 +51,7 @@ def test_a_long_series_in_one_epoch():
     targets = np.tanh(series[..., 0] + np.roll(series[..., 0], 1))
     settings = {"cell": "elman", "return_sequences": True, "learning_rate_init": 0.01, "random_state": 0}
     exact, truncated = (
-        RNNRegressor((8,), **settings, truncation=pair).partial_fit(series, targets) for pair in (None, (10, 20))
+        RNNRegressor((8,), **settings, tbptt=pair).partial_fit(series, targets) for pair in (None, (10, 20))
     )
     assert exact.score(series, targets) < 0.5
     assert truncated.score(series, targets) > 0.9
@@ -97,12 +97,12 @@ def test_no_gradient_has_no_direction():
 
 
 def test_errors():
-    both = RNNClassifier(**QUICK, bidirectional=True, truncation=(2, 2))
-    with pytest.raises(ValueError, match="truncation needs a network that reads in one direction"):
+    both = RNNClassifier(**QUICK, bidirectional=True, tbptt=(2, 2))
+    with pytest.raises(ValueError, match="tbptt needs a network that reads in one direction"):
         both.fit(X, Y)
     assert not hasattr(both, "theta_")
-    both.set_params(truncation=None).fit(X, Y)
-    with pytest.raises(ValueError, match="truncation needs a network that reads in one direction"):
+    both.set_params(tbptt=None).fit(X, Y)
+    with pytest.raises(ValueError, match="tbptt needs a network that reads in one direction"):
         both.truncation_error(X, Y, [(2, 2)])
     clf = RNNClassifier(**QUICK).fit(X, Y)
     with pytest.raises(ValueError, match=r"1 <= k1 <= k2, got \(2, 1\)"):
@@ -110,4 +110,4 @@ def test_errors():
     with pytest.raises(ValueError, match=r"truncation must be two numbers of steps, \(k1, k2\), got 2"):
         clf.truncation_error(X, Y, (2, 2))
     with pytest.raises(TypeError, match=r"two integers, \(k1, k2\), got \(1\.5, 2\)"):
-        clf.set_params(truncation=(1.5, 2)).fit(X, Y)
+        clf.set_params(tbptt=(1.5, 2)).fit(X, Y)

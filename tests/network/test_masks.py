@@ -15,7 +15,9 @@ from numbarnn.testing import dot_test, taylor_test
 from tests import reference
 from tests.network.networks import LENGTHS, draw, over
 
-ALL = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3, clip=1)
+ALL = Regularization(
+    dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3, preactivation_clip=1
+)
 DROPOUTS = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2)
 
 
@@ -31,7 +33,7 @@ def by_hand(network, theta, x, length, n, layers):
     """The output of one sequence of the batch, put together from the reference's steps."""
     views = network.views(theta)
     plain = {Elman: reference.elman, LSTM: reference.lstm}[network.cell]
-    step = partial(plain, bound=reference.bounded(network.regularization.clip))
+    step = partial(plain, bound=reference.bounded(network.regularization.preactivation_clip))
     y = x[:length, n]
     for i, layer in enumerate(layers):
         halves, last = [], []
@@ -113,7 +115,7 @@ def test_clip_and_the_mean_of_zoneout_need_no_masks():
     theta, x = draw(Network(LSTM, 2, (3,), 3))
     plain, *others = (
         Network(LSTM, 2, (3,), 3, regularization=settings)
-        for settings in (Regularization(), Regularization(clip=0.5), Regularization(zoneout=(0, 0.3)))
+        for settings in (Regularization(), Regularization(preactivation_clip=0.5), Regularization(zoneout=(0, 0.3)))
     )
     for network in others:
         assert (network.forward(theta, x).z != plain.forward(theta, x).z).all()
@@ -233,9 +235,9 @@ def test_masks_of_another_batch():
         ({"zoneout": (0.1,)}, ValueError, "zoneout must be one number or two"),
         ({"zoneout": "0.1"}, TypeError, "zoneout must be a number or a pair"),
         ({"zoneout": (0.1, None)}, TypeError, "zoneout must be a number, got None"),
-        ({"clip": 0}, ValueError, "clip must be above 0"),
-        ({"clip": np.inf}, ValueError, "clip must be above 0 and finite"),
-        ({"clip": "3"}, TypeError, "clip must be a number"),
+        ({"preactivation_clip": 0}, ValueError, "clip must be above 0"),
+        ({"preactivation_clip": np.inf}, ValueError, "clip must be above 0 and finite"),
+        ({"preactivation_clip": "3"}, TypeError, "clip must be a number"),
     ],
 )
 def test_settings_that_cannot_be(settings, error, message):

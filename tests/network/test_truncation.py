@@ -48,10 +48,10 @@ def draw(network, lengths, n_steps=7, seed=0, dtype="float64"):
 
 def all_windows(network, theta, batch, truncation):
     settings = {"alpha": 0.0, "tape_bytes": None, "n_threads": 1}
-    return list(evaluate_windows(network, LOSS, network.parameters(theta), batch, truncation=truncation, **settings))
+    return list(evaluate_windows(network, LOSS, network.parameters(theta), batch, tbptt=truncation, **settings))
 
 
-@pytest.mark.parametrize("truncation", [(1, 1), (2, 2), (2, 3), (3, 6), (1, 4), (4, 7)], ids=str)
+@pytest.mark.parametrize("tbptt", [(1, 1), (2, 2), (2, 3), (3, 6), (1, 4), (4, 7)], ids=str)
 @over_lengths
 @over_networks
 def test_gradient_beside_loops_over_windows(network, lengths, truncation):
@@ -67,7 +67,7 @@ def test_gradient_beside_loops_over_windows(network, lengths, truncation):
         assert_allclose(part.theta_bar, theta_bar / weight, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("truncation", [(1, 7), (3, 7), (2, 9)], ids=str)
+@pytest.mark.parametrize("tbptt", [(1, 7), (3, 7), (2, 9)], ids=str)
 @over_lengths
 @over_networks
 def test_windows_that_reach_the_first_step_are_exact(network, lengths, truncation):
@@ -78,7 +78,7 @@ def test_windows_that_reach_the_first_step_are_exact(network, lengths, truncatio
         assert_allclose(number, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("truncation", [(1, 7), (3, 7), (7, 7)], ids=str)
+@pytest.mark.parametrize("tbptt", [(1, 7), (3, 7), (7, 7)], ids=str)
 @pytest.mark.parametrize("return_sequences", [False, True], ids=["last", "sequences"])
 def test_masks_are_those_of_the_steps(return_sequences, truncation):
     dropped = Regularization(dropout=0.4, input_dropout=0.3, recurrent_dropout=0.25, weight_dropout=0.2, zoneout=0.3)
@@ -105,7 +105,7 @@ def test_one_window_has_the_bits_of_the_whole(network, lengths, dtype):
     assert_array_equal(ours.theta_bar, exact.theta_bar)
 
 
-@pytest.mark.parametrize("truncation", [(1, 1), (3, 4)], ids=str)
+@pytest.mark.parametrize("tbptt", [(1, 1), (3, 4)], ids=str)
 @over_networks
 def test_the_loss_is_the_exact_one(network, truncation):
     theta, batch = draw(network, LENGTHS)
@@ -126,7 +126,7 @@ def test_classes_are_targets_too():
     assert_allclose(ours.theta_bar, exact.theta_bar, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("truncation", [(2, 2), (2, 4), (1, 3)], ids=str)
+@pytest.mark.parametrize("tbptt", [(2, 2), (2, 4), (1, 3)], ids=str)
 @over_networks
 def test_a_sequence_has_the_same_windows_alone(network, truncation):
     theta, batch = draw(network, LENGTHS)
@@ -185,7 +185,7 @@ def test_memory_and_threads_change_no_bit(network, lengths):
         batch = batch._replace(targets=np.repeat(batch.targets, 6, axis=0))
     plain, *others = (
         truncated_objective(network, LOSS, theta, batch, (5, 30), **options)
-        for options in ({}, {"tape_mb": 0.006}, {"n_jobs": 2})
+        for options in ({}, {"checkpoint_memory_mb": 0.006}, {"n_jobs": 2})
     )
     for other in others:
         assert other.value == plain.value
@@ -216,7 +216,7 @@ def test_where_the_windows_lie():
 
 
 @pytest.mark.parametrize(
-    ("truncation", "error", "message"),
+    ("tbptt", "error", "message"),
     [
         (5, ValueError, r"truncation must be two numbers of steps, \(k1, k2\), got 5"),
         ((1, 2, 3), ValueError, r"two numbers of steps, \(k1, k2\), got \(1, 2, 3\)"),
@@ -236,7 +236,7 @@ def test_truncations_that_are_none(truncation, error, message):
 def test_both_directions_cannot_be_truncated():
     network = Network(Elman, 2, (3,), 3, bidirectional=True)
     theta, batch = draw(network, None)
-    with pytest.raises(ValueError, match="truncation needs a network that reads in one direction"):
+    with pytest.raises(ValueError, match="tbptt needs a network that reads in one direction"):
         truncated_objective(network, LOSS, theta, batch, (2, 2))
 
 

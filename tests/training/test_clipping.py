@@ -8,14 +8,14 @@ from numbarnn.training import clip_by_global_norm
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("max_norm", [0.5, 100.0, None])
-def test_norm_and_direction(dtype, max_norm):
+@pytest.mark.parametrize("max_grad_norm", [0.5, 100.0, None])
+def test_norm_and_direction(dtype, max_grad_norm):
     theta_bar = np.random.default_rng(0).standard_normal(1000).astype(dtype)
     clipped = theta_bar.copy()
-    norm = clip_by_global_norm(clipped, max_norm)
+    norm = clip_by_global_norm(clipped, max_grad_norm)
     rtol = 1e-6 if dtype == "float32" else 1e-14
     assert_allclose(norm, np.linalg.norm(theta_bar.astype(float)), rtol=1e-12, atol=0)
-    if max_norm == 0.5:
+    if max_grad_norm == 0.5:
         assert_allclose(np.linalg.norm(clipped), 0.5, rtol=rtol, atol=0)
         assert_allclose(clipped / theta_bar, 0.5 / norm, rtol=rtol, atol=0)
     else:

@@ -14,7 +14,7 @@ from numbarnn.training.masking import with_masks
 from tests.training.problem import LOSS, NETWORK, examples_of, run, state_of
 
 SETTINGS = Regularization(
-    dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1, zoneout=0.2, clip=2.0
+    dropout=0.3, input_dropout=0.2, recurrent_dropout=0.2, weight_dropout=0.1, zoneout=0.2, preactivation_clip=2.0
 )
 DROPPING = replace(NETWORK, regularization=SETTINGS)
 BATCHES = [np.array([0, 1, 2, 3]), np.array([4, 5])]
@@ -45,7 +45,7 @@ def test_two_halves_are_one_whole():
 def test_one_epoch_by_hand():
     """Each batch has the masks that were drawn for it, and the update has the gradient with these masks."""
     examples = examples_of(n=6)
-    state = run(examples, state_of(SGD, 0.3), DROPPING, max_iter=1, shuffle=False, alpha=0.1, max_norm=None)
+    state = run(examples, state_of(SGD, 0.3), DROPPING, max_iter=1, shuffle=False, alpha=0.1, max_grad_norm=None)
     theta = state_of().theta
     velocity = np.zeros_like(theta)
     total = 0.0
@@ -68,7 +68,7 @@ def test_each_batch_and_each_epoch_has_its_own_masks():
 def test_what_drops_nothing_draws_nothing():
     random_state = np.random.RandomState(0)
     batches = [examples_of().batch(indices) for indices in BATCHES]
-    clipping = replace(NETWORK, regularization=Regularization(clip=1.0))
+    clipping = replace(NETWORK, regularization=Regularization(preactivation_clip=1.0))
     for network in (NETWORK, clipping):
         assert with_masks(network, batches, random_state) is batches
     assert random_state.randint(2**31) == np.random.RandomState(0).randint(2**31)

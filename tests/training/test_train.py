@@ -41,7 +41,7 @@ def test_learns_step_by_step():
 def test_one_epoch_by_hand():
     """Two batches without shuffling: gradient, clipping, update, and the loss by the batches' weights."""
     examples = examples_of(n=6, weights=np.array([1.0, 2.0, 1.0, 0.5, 1.0, 3.0]))
-    state = run(examples, state_of(SGD, learning_rate=0.3), max_iter=1, shuffle=False, alpha=0.1, max_norm=0.05)
+    state = run(examples, state_of(SGD, learning_rate=0.3), max_iter=1, shuffle=False, alpha=0.1, max_grad_norm=0.05)
     theta = state_of().theta
     velocity = np.zeros_like(theta)
     total = 0.0
@@ -110,13 +110,13 @@ def test_adaptive_rate_goes_on_after_a_plateau():
     assert_allclose(state.schedule.learning_rate, 0.1 / 25, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("max_norm", [1.0, None])
-def test_targets_that_are_not_finite(max_norm):
+@pytest.mark.parametrize("max_grad_norm", [1.0, None])
+def test_targets_that_are_not_finite(max_grad_norm):
     examples = examples_of()._replace(targets=np.full((12, 3), np.nan))
     state = state_of()
     theta = state.theta.copy()
     with pytest.raises(ValueError, match="The loss is nan, not finite"):
-        train(NETWORK, SquaredError(), examples, state, max_norm=max_norm)
+        train(NETWORK, SquaredError(), examples, state, max_grad_norm=max_grad_norm)
     assert_array_equal(state.theta, theta)
 
 

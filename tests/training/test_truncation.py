@@ -22,7 +22,7 @@ NETWORKS = [
     for learned in (False, True)
 ]
 over_networks = pytest.mark.parametrize("network", NETWORKS, ids=name)
-over_truncations = pytest.mark.parametrize("truncation", [(2, 2), (2, 3), (1, 4), (3, 7)], ids=str)
+over_truncations = pytest.mark.parametrize("tbptt", [(2, 2), (2, 3), (1, 4), (3, 7)], ids=str)
 
 
 def regression(network):
@@ -43,7 +43,7 @@ def sgd(network, learning_rate=0.5):
 
 
 def train(network, truncation, learning_rate=0.5, **settings):
-    settings = {"max_iter": 2, "batch_size": 3, "shuffle": False, "max_norm": None, "truncation": truncation} | settings
+    settings = {"max_iter": 2, "batch_size": 3, "shuffle": False, "max_grad_norm": None, "tbptt": truncation} | settings
     return run(regression(network), sgd(network, learning_rate), network, LOSS, **settings)
 
 
@@ -87,7 +87,7 @@ def test_each_window_sees_the_updates_before_it(network):
 
 
 def test_two_halves_are_one_whole():
-    settings = {"truncation": (2, 2), "random_state": np.random.RandomState(0)}
+    settings = {"tbptt": (2, 2), "random_state": np.random.RandomState(0)}
     whole = run(max_iter=6, **settings)
     settings["random_state"] = np.random.RandomState(0)
     halves = run(state=run(max_iter=3, **settings), max_iter=3, **settings)
@@ -97,7 +97,9 @@ def test_two_halves_are_one_whole():
 
 @over_networks
 def test_memory_and_threads_change_no_bit(network):
-    plain, *others = (train(network, (2, 5), **options) for options in ({}, {"tape_mb": 0.003}, {"n_jobs": 2}))
+    plain, *others = (
+        train(network, (2, 5), **options) for options in ({}, {"checkpoint_memory_mb": 0.003}, {"n_jobs": 2})
+    )
     for other in others:
         assert_array_equal(other.theta, plain.theta)
         assert other.loss_curve == plain.loss_curve
@@ -105,7 +107,7 @@ def test_memory_and_threads_change_no_bit(network):
 
 def test_ctrl_c_keeps_the_last_update():
     examples = examples_of()
-    settings = {"truncation": (1, 2), "batch_size": 12, "shuffle": False}
+    settings = {"tbptt": (1, 2), "batch_size": 12, "shuffle": False}
     with interrupted:
         state = run(examples, state_of(InterruptedAdam), **settings)
     assert state.outcome == "interrupted"
@@ -120,9 +122,9 @@ def test_ctrl_c_keeps_the_last_update():
 def test_validation_and_progress_are_those_of_epochs(capsys):
     scores = iter([0.3, 0.7, 0.5])
     validation = Validation(examples_of(n=4).sequences, lambda _: next(scores))
-    state = run(max_iter=3, truncation=(1, 2), validation=validation, verbose=True)
+    state = run(max_iter=3, tbptt=(1, 2), validation=validation, verbose=True)
     assert "9/9" in capsys.readouterr().err
-    assert_array_equal(state.theta, run(max_iter=2, truncation=(1, 2)).theta)
+    assert_array_equal(state.theta, run(max_iter=2, tbptt=(1, 2)).theta)
     assert state.validation_scores == [0.3, 0.7, 0.5]
 
 
@@ -134,9 +136,9 @@ def test_learns_what_a_window_can_hold():
     targets[:2] = 0
     examples = Examples(Sequences(values, np.array([200])), Sequences(targets, np.array([200])))
     losses = [
-        run(
-            examples, state_of(Adam, 0.02, network, tol=-1), network, LOSS, max_iter=15, truncation=truncation
-        ).loss_curve[-1]
+        run(examples, state_of(Adam, 0.02, network, tol=-1), network, LOSS, max_iter=15, tbptt=truncation).loss_curve[
+            -1
+        ]
         for truncation in ((2, 2), (2, 4))
     ]
     assert losses[0] > 0.2
@@ -145,7 +147,7 @@ def test_learns_what_a_window_can_hold():
 
 def test_errors():
     with pytest.raises(ValueError, match=r"truncation must be \(k1, k2\) with 1 <= k1 <= k2, got \(3, 2\)"):
-        run(truncation=(3, 2))
+        run(tbptt=(3, 2))
     both = Network(LSTM, 2, (3,), 3, bidirectional=True)
-    with pytest.raises(ValueError, match="truncation needs a network that reads in one direction"):
-        run(state=state_of(network=both), network=both, truncation=(2, 2))
+    with pytest.raises(ValueError, match="tbptt needs a network that reads in one direction"):
+        run(state=state_of(network=both), network=both, tbptt=(2, 2))

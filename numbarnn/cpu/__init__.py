@@ -1,8 +1,0 @@
-"""Time loops and matrix products on the CPU."""
-
-from __future__ import annotations
-
-from numbarnn.cpu import vector_math  # noqa: F401  (teaches the kernels the cells' functions on vectors)
-from numbarnn.cpu.product import product
-
-__all__ = ["product"]

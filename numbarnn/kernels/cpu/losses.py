@@ -1,0 +1,63 @@
+"""The losses of rows z (N, K), weighted by weights (N,)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numbarnn.kernels.cpu.compile import kernel
+
+
+@kernel
+def softmax_cross_entropy(z, classes, weights):
+    """Return the weighted sum of a softmax against classes (N,), and its adjoint z_bar."""
+    rows, columns = z.shape
+    z_bar = np.empty_like(z)
+    value = 0.0
+    for n in range(rows):
+        if not 0 <= classes[n] < columns:
+            raise ValueError("targets must be classes from 0 to K - 1")
+        top = z[n, 0]
+        for k in range(1, columns):
+            top = max(top, z[n, k])
+        total = z.dtype.type(0)
+        for k in range(columns):
+            z_bar[n, k] = math.exp(z[n, k] - top)
+            total += z_bar[n, k]
+        scale = weights[n] / total
+        for k in range(columns):
+            z_bar[n, k] *= scale
+        z_bar[n, classes[n]] -= weights[n]
+        value += weights[n] * (math.log(total) - (z[n, classes[n]] - top))
+    return value, z_bar
+
+
+@kernel
+def sigmoid_cross_entropy(z, targets, weights):
+    """Return the weighted sum of sigmoids against targets (N, K), and its adjoint z_bar."""
+    one = z.dtype.type(1)
+    zero = z.dtype.type(0)
+    z_bar = np.empty_like(z)
+    value = 0.0
+    for n in range(z.shape[0]):
+        for k in range(z.shape[1]):
+            small = math.exp(-abs(z[n, k]))
+            value += weights[n] * (max(z[n, k], zero) - z[n, k] * targets[n, k] + math.log1p(small))
+            sigmoid = (one if z[n, k] >= zero else small) / (one + small)
+            z_bar[n, k] = weights[n] * (sigmoid - targets[n, k])
+    return value, z_bar
+
+
+@kernel
+def squared_error(z, targets, weights):
+    """Return the weighted sum of half the squared errors against targets (N, K), and its adjoint z_bar."""
+    z_bar = np.empty_like(z)
+    value = 0.0
+    for n in range(z.shape[0]):
+        weight = weights[n] / z.dtype.type(z.shape[1])
+        for k in range(z.shape[1]):
+            error = z[n, k] - targets[n, k]
+            value += 0.5 * weight * error * error
+            z_bar[n, k] = weight * error
+    return value, z_bar

@@ -1,0 +1,51 @@
+"""RecurrentMasks within the recurrence: what of h the recurrent weights see, and what of the state stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbarnn.kernels.cpu.compile import inline
+from numbarnn.kernels.cpu.simd import lanes, load, store
+from numbarnn.kernels.masks import RecurrentMasks
+
+
+def of_steps(masks, steps):
+    """Return the masks of a slice of the steps; None if there are none."""
+    if masks is None or masks.zoneout is None:
+        return masks
+    return masks._replace(zoneout=tuple(z[steps] if len(z) > 1 else z for z in masks.zoneout))
+
+
+def for_kernels(masks, clip):
+    """Return what the kernels take: the recurrent mask, and what changes their steps; None where there is none."""
+    recurrent, zoneout = masks or RecurrentMasks()
+    return recurrent, None if zoneout is None and clip is None else (zoneout, clip)
+
+
+@inline
+def room_to_see(h, mask, n_rows):
+    """Return an array for what the recurrent weights see of `n_rows` sequences' h; without a mask, h itself."""
+    if mask is None:
+        return h
+    return np.empty((1, n_rows, h.shape[2]), h.dtype)
+
+
+@inline
+def see(seen, h, mask, t, first):
+    """Return where in `seen` the recurrent weights find `h[t]` from row `first` on, masked if there is a mask."""
+    if mask is None:
+        return t, first
+    n_outputs = h.shape[2]
+    for row in range(seen.shape[1]):
+        for j in range(0, n_outputs, lanes(h)):
+            count = n_outputs - j
+            store(seen, (0, row, j), count, load(h, (t, first + row, j), count) * load(mask, (first + row, j), count))
+    return np.intp(0), np.intp(0)
+
+
+@inline
+def masked(value, mask, at, count):
+    """Return the vector, times the mask's if there is a mask."""
+    if mask is None:
+        return value
+    return value * load(mask, at, count)

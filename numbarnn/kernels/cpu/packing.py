@@ -1,0 +1,217 @@
+"""Weights in the order in which the register tile reads them, and gradients back in their own.
+
+The columns of a matrix of G gates by H units go into panels of `VECTORS` vectors: `VECTORS // G` blocks of units side
+by side, each block with all its gates, so that one tile holds all that the step of its units needs. The rows of W,
+those of R, and b stand one below the other. Columns beyond the last unit, as far as its vectors reach, and those of
+gates that a matrix has no part in are zero; the last panel's other vectors are never read. A panel of blocks of one
+gate packs a plain matrix: `PLAIN`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbarnn.cells.form import form_of
+from numbarnn.cells.form import n_units as units_of
+from numbarnn.cells.numbers import zero
+from numbarnn.kernels.cpu.compile import by_cell, by_form, inline, kernel
+from numbarnn.kernels.cpu.rows import centre, centred
+from numbarnn.kernels.cpu.simd import lanes, load, store, store_down
+from numbarnn.kernels.cpu.tile import VECTORS
+from numbarnn.kernels.cpu.units import bias_blocks, input_blocks, panel, recurrent_blocks
+
+# Literals would have what they are passed to compiled once more.
+PLAIN = (np.intp(1), np.intp(VECTORS))
+ONE_BLOCK = (np.intp(0),)
+CACHE_LINE = 64  # bytes
+
+
+def packed_shape(cell):
+    """Return the shape of a cell's packed weights, or of their gradient."""
+    units = panel(cell)[1] * lanes(cell.R)
+    return -(-units_of(cell) // units), cell.W.shape[0] + cell.R.shape[0] + 1, VECTORS * lanes(cell.R)
+
+
+def projection_shape(cell):
+    """Return the shape of a cell's packed projection, or of its gradient."""
+    if not form_of(type(cell)).projection:
+        return 0, 0, VECTORS * lanes(cell.R)
+    return -(-cell.R.shape[0] // (VECTORS * lanes(cell.R))), units_of(cell) + 1, VECTORS * lanes(cell.R)
+
+
+@inline
+def panel_units(array, panel):
+    """Return how many units' columns a panel has."""
+    return panel[1] * lanes(array)
+
+
+@inline
+def n_panels(array, n_units, panel):
+    """Return how many panels the columns of `n_units` units make."""
+    width = panel_units(array, panel)
+    return (n_units + width - 1) // width
+
+
+@inline
+def panel_vectors(array, p, n_units, panel):
+    """Return how many vectors of panel p are in use."""
+    left = (n_units - p * panel_units(array, panel) + lanes(array) - 1) // lanes(array)
+    return panel[0] * (left if left < panel[1] else panel[1])
+
+
+@inline
+def pack(matrix, n_units, panel, blocks, panels, first):
+    """Write `matrix (K, n_blocks * H)` into rows `first ..` of `panels (P, .., VECTORS * lanes)`.
+
+    `blocks` says which block of columns goes to each vector of a block of units, -1 where none does.
+    """
+    width = lanes(matrix)
+    for p in range(panels.shape[0]):
+        for v in range(panel_vectors(matrix, p, n_units, panel)):
+            unit = p * panel_units(matrix, panel) + v // panel[0] * width
+            block = blocks[v % panel[0]]
+            column = block * n_units + unit if block >= 0 else unit
+            for k in range(matrix.shape[0]):
+                values = load(matrix, (k, column), n_units - unit)
+                store(panels, (p, first + k, v * width), width, values if block >= 0 else zero(values))
+
+
+@inline
+def pack_transposed(matrix, n_units, panel, blocks):
+    """Return `matrix.T` of `matrix (N, n_blocks * H)` in panels of N columns `(Q, K, VECTORS * lanes)`.
+
+    Its rows follow the columns that `pack` makes; those beyond the last unit, and of no block, are zero, too. So are
+    the columns that fill up the last vector: denormal numbers, which unused memory may hold, would be slow to multiply.
+    """
+    n_columns, width = matrix.shape[0], lanes(matrix)
+    span = VECTORS * width
+    depth = n_panels(matrix, n_units, panel) * span
+    panels = np.empty((n_panels(matrix, n_columns, PLAIN), depth, span), matrix.dtype)
+    for q in range(panels.shape[0]):
+        for j in range(panel_vectors(matrix, q, n_columns, PLAIN) * width):
+            n = q * span + j
+            for p in range(depth // span):
+                for v in range(panel_vectors(matrix, p, n_units, panel)):
+                    unit = p * panel_units(matrix, panel) + v // panel[0] * width
+                    block = blocks[v % panel[0]]
+                    count = n_units - unit if n < n_columns and block >= 0 else np.intp(0)
+                    values = load(matrix, (n, block * n_units + unit), count)
+                    store_down(panels, (q, p * span + v * width, j), values)
+    return panels
+
+
+@inline
+def unpack(panels, first, matrix, n_units, panel, blocks):
+    """Set `matrix (N, n_blocks * H)` to rows `first ..` of `panels (S, P, K, VECTORS * lanes)`, summed over S."""
+    width = lanes(matrix)
+    for p in range(panels.shape[1]):
+        for v in range(panel_vectors(matrix, p, n_units, panel)):
+            unit = p * panel_units(matrix, panel) + v // panel[0] * width
+            block = blocks[v % panel[0]]
+            if block < 0:
+                continue
+            for k in range(matrix.shape[0]):
+                total = load(panels, (0, p, first + k, v * width), width)
+                for s in range(1, panels.shape[0]):
+                    total = total + load(panels, (s, p, first + k, v * width), width)
+                store(matrix, (k, block * n_units + unit), n_units - unit, total)
+
+
+@kernel
+def pack_cell(cell, room, shape):
+    """Write a cell's W, R and b for its steps as `(P, I + N + 1, VECTORS * lanes)`; return where in the room that is.
+
+    W and R are centred where their products are normalised. All begins on a cache line: a vector of 512 bits that
+    crosses from one line to the next is loaded twice, a third more time for single sequences, whose weights are loaded
+    for one row at a time.
+    """
+    first = -room.ctypes.data % CACHE_LINE // room.itemsize
+    packed = room[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
+    n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
+    pack(_multiplied(cell, cell.W), size, panel(cell), input_blocks(cell), packed, np.intp(0))
+    pack(_multiplied(cell, cell.R), size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
+    pack(cell.b.reshape(1, -1), size, panel(cell), bias_blocks(cell), packed, n_inputs + n_outputs)
+    return first
+
+
+@kernel
+def unpack_cell(gradients, projection_bar, cell_bar):
+    """Fill a cell's matrices and b from the slices' packed gradients `(S, P, I + N + 1, VECTORS * lanes)`."""
+    n_inputs, n_outputs, size = cell_bar.W.shape[0], cell_bar.R.shape[0], cell_bar.b.size // panel(cell_bar)[0]
+    unpack(gradients, np.intp(0), cell_bar.W, size, panel(cell_bar), input_blocks(cell_bar))
+    unpack(gradients, n_inputs, cell_bar.R, size, panel(cell_bar), recurrent_blocks(cell_bar))
+    b_bar = cell_bar.b.reshape(1, cell_bar.b.size)
+    unpack(gradients, n_inputs + n_outputs, b_bar, size, panel(cell_bar), bias_blocks(cell_bar))
+    _unpack_projection(cell_bar, projection_bar)
+    _finish_gradient(cell_bar)
+
+
+@inline
+def _as_it_is(cell, matrix):
+    return matrix
+
+
+@inline
+def _centred(cell, matrix):
+    return centred(matrix)
+
+
+@inline
+def _centre_gradient(cell_bar):
+    """Reverse the centring of W and R."""
+    centre(cell_bar.W)
+    centre(cell_bar.R)
+
+
+@inline
+def _leave_gradient(cell_bar):
+    pass
+
+
+@inline
+def _pack_without_bias(cell, like):
+    """Return P, and below it a bias of zero, in panels `(Q, H + 1, VECTORS * lanes)`."""
+    size, n_outputs = cell.P.shape
+    panels = np.zeros((n_panels(like, n_outputs, PLAIN), size + 1, VECTORS * lanes(like)), like.dtype)
+    pack(cell.P, n_outputs, PLAIN, ONE_BLOCK, panels, np.intp(0))
+    return panels
+
+
+@inline
+def _pack_with_bias(cell, like):
+    panels = _pack_without_bias(cell, like)
+    pack(cell.b_P.reshape(1, -1), cell.b_P.size, PLAIN, ONE_BLOCK, panels, cell.P.shape[0])
+    return panels
+
+
+@inline
+def _pack_none(cell, like):
+    return np.empty((0, 0, 0), like.dtype)
+
+
+@inline
+def _unpack_without_bias(cell_bar, projection_bar):
+    unpack(projection_bar, np.intp(0), cell_bar.P, cell_bar.P.shape[1], PLAIN, ONE_BLOCK)
+
+
+@inline
+def _unpack_with_bias(cell_bar, projection_bar):
+    _unpack_without_bias(cell_bar, projection_bar)
+    b_bar = cell_bar.b_P.reshape(1, cell_bar.b_P.size)
+    unpack(projection_bar, cell_bar.P.shape[0], b_bar, cell_bar.b_P.size, PLAIN, ONE_BLOCK)
+
+
+@inline
+def _unpack_none(cell_bar, projection_bar):
+    pass
+
+
+def _by_projection(*choices):
+    """Choose by how many fields a cell's projection has: none, P, or P and its bias."""
+    return by_cell(lambda cell_class: choices[len(form_of(cell_class).projection)])
+
+
+_multiplied = by_form(lambda form: form.normalisation, _centred, _as_it_is)
+_finish_gradient = by_form(lambda form: form.normalisation, _centre_gradient, _leave_gradient)
+pack_projection = _by_projection(_pack_none, _pack_without_bias, _pack_with_bias)
+_unpack_projection = _by_projection(_unpack_none, _unpack_without_bias, _unpack_with_bias)

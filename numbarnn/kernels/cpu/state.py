@@ -1,0 +1,64 @@
+"""The state of some units, wherever its parts stand.
+
+h stands among the outputs, unless these are projections of the units' own; the rest has an array for itself.
+"""
+
+from __future__ import annotations
+
+from numbarnn.cells.form import n_memory
+from numbarnn.kernels.cpu.compile import by_form, inline
+from numbarnn.kernels.cpu.simd import load, store
+from numbarnn.kernels.cpu.units import load_memory, store_units
+
+
+@inline
+def _load_with_h(cell, h, h_at, memory, memory_at, count):
+    return (load(h, h_at, count), *load_memory(cell, memory, memory_at, count))
+
+
+@inline
+def _load_apart(cell, h, h_at, memory, memory_at, count):
+    return load_memory(cell, memory, memory_at, count)
+
+
+@inline
+def _store_with_h(cell, h, h_at, memory, memory_at, count, state, saved):
+    store(h, h_at, count, state[0])
+    store_units(memory, memory_at, count, state[1:] + saved)
+
+
+@inline
+def _store_apart(cell, h, h_at, memory, memory_at, count, state, saved):
+    store_units(memory, memory_at, count, state + saved)
+
+
+# (cell, h, h_at, memory, memory_at, count): the state, or its tangent or adjoint, as the equations have it.
+load_state = by_form(lambda form: form.projection, _load_apart, _load_with_h)
+
+# (cell, h, h_at, memory, memory_at, count, state, saved): the other way, and behind the memory what the step saved.
+store_state = by_form(lambda form: form.projection, _store_apart, _store_with_h)
+
+
+def put_state(cell, state, h, memory):
+    """Write a state, or the like, into h (B, N) and the first of `memory (B, .., H)`; what is None is zero."""
+    first = _first_in_memory(cell)
+    if state is None:
+        h.fill(0)
+        memory[:, : first + cell.state_size - 1].fill(0)
+        return
+    h_given, *rest = state
+    h[...] = 0 if h_given is None else h_given
+    memory[:, :first] = 0
+    for i, part in enumerate(rest, first):
+        memory[:, i] = 0 if part is None else part
+
+
+def take_state(cell, h, memory):
+    """Return the state that `put_state` would write, h itself and copies of the rest."""
+    first = _first_in_memory(cell)
+    return h, *(memory[:, i].copy() for i in range(first, first + cell.state_size - 1))
+
+
+def _first_in_memory(cell):
+    """Return where the state's parts behind h begin in the memory: behind what is projected, if anything is."""
+    return n_memory(type(cell)) - (cell.state_size - 1)

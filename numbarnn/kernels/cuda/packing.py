@@ -1,0 +1,128 @@
+"""Weights and other arrays brought into the order in which the kernels read them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numbarnn.cells.form import form_of, n_units
+from numbarnn.kernels.cuda.compile import kernel
+from numbarnn.kernels.cuda.launch import over
+from numbarnn.kernels.cuda.library import note
+from numbarnn.kernels.cuda.shim import cuda, empty
+
+
+def pack(cell):
+    """Return the weights of a step one behind the other: R of the gates that see h, of the inner gates, and P."""
+    return _pack(cell, transposed=False)
+
+
+def pack_transposed(cell):
+    """As `pack`, each of them transposed."""
+    return _pack(cell, transposed=True)
+
+
+def _pack(cell, *, transposed):
+    form, size = form_of(type(cell)), n_units(cell)
+    seen = form.outer_gates, form.inner_gates
+    matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in seen]
+    matrices += [(cell.P, cell.P.shape[1], [0])] if form.projection else []
+    packed = empty((sum(matrix.shape[0] * width * len(blocks) for matrix, width, blocks in matrices),), cell.R.dtype)
+    first = 0
+    for matrix, width, blocks in matrices:
+        pack_blocks(matrix, width, blocks, packed, first, transposed=transposed)
+        first += matrix.shape[0] * width * len(blocks)
+    return packed
+
+
+def pack_blocks(matrix, width, blocks, packed, first, *, transposed):
+    """Write the given blocks of `width` columns, side by side or transposed, into `packed` from `first` on."""
+    for place, block in enumerate(blocks):
+        launch = over(matrix.shape[0] * width)
+        _copy_block[launch](matrix, width, block, place, len(blocks), transposed, packed, first)
+
+
+@kernel
+def _copy_block(matrix, width, block, place, n_blocks, transposed, packed, first):
+    rows = matrix.shape[0]
+    for k in range(cuda.grid(1), rows * width, cuda.gridsize(1)):
+        row, column = k // width, k % width
+        to = (place * width + column) * rows + row if transposed else row * n_blocks * width + place * width + column
+        packed[first + to] = matrix[row, block * width + column]
+
+
+def unit_parameters(cell):
+    """Return the parameters of the units as one array (1, 1, n, H), those of each gate in a row for themselves."""
+    arrays = [getattr(cell, name) for name in form_of(type(cell)).by_unit]
+    size = sum(array.size for array in arrays)
+    units, first = empty((size,), cell.R.dtype), 0
+    for array in arrays:
+        units[first : first + array.size].copy_to_device(array)
+        first += array.size
+    return units.reshape(1, 1, size // n_units(cell), n_units(cell))
+
+
+def spans(gates, blocks=None):
+    """Return (block, gate, count) for blocks of a matrix's columns whose gates follow each other, too.
+
+    `gates` are those of the matrix's blocks; only the given ones count, if any are given.
+    """
+    found = []
+    for block, gate in enumerate(gates):
+        if blocks is not None and gate not in blocks:
+            continue
+        if found and found[-1][0] + found[-1][2] == block and found[-1][1] + found[-1][2] == gate:
+            found[-1][2] += 1
+        else:
+            found.append([block, gate, 1])
+    return found
+
+
+def matrix(array, n_columns):
+    """Return a view of a contiguous array as rows of the given length."""
+    return array.reshape(array.size // n_columns, n_columns)
+
+
+def steps_running(lengths, n_steps):
+    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length."""
+    running = empty((n_steps * lengths.size,), np.int8)
+    if running.size:
+        _find_running[over(running.size)](lengths, running)
+        note(running, lengths, n_steps)
+    return running
+
+
+@kernel
+def _find_running(lengths, running):
+    for k in range(cuda.grid(1), running.size, cuda.gridsize(1)):
+        running[k] = k // lengths.size < lengths[k % lengths.size]
+
+
+def fill(array, number):
+    """Set all entries to a number."""
+    if array.size:
+        _fill[over(array.size)](array.reshape(array.size), number)
+
+
+def zeros_like(array):
+    """Return zeros of an array's shape and type."""
+    zeros = empty(array.shape, array.dtype)
+    fill(zeros, 0)
+    return zeros
+
+
+def fill_rows(matrix, row):
+    """Set all rows of `matrix (M, N)` to `row (N,)`."""
+    if matrix.size:
+        _fill_rows[over(matrix.size)](matrix, row)
+
+
+@kernel
+def _fill(array, number):
+    for k in range(cuda.grid(1), array.size, cuda.gridsize(1)):
+        array[k] = number
+
+
+@kernel
+def _fill_rows(matrix, row):
+    for k in range(cuda.grid(1), matrix.size, cuda.gridsize(1)):
+        matrix[k // matrix.shape[1], k % matrix.shape[1]] = row[k % matrix.shape[1]]

@@ -1,0 +1,96 @@
+"""Where arrays are, and what computes there.
+
+`numbarnn.kernels.cpu` and `numbarnn.kernels.cuda` hold modules of the same names with functions of the same names, so that what stands
+above is written once, for NumPy's arrays and for those of a CUDA device.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+DLPACK_CUDA = 2, 13  # DLPack's kDLCUDA and kDLCUDAManaged
+
+
+def on_cuda(array: Any) -> bool:
+    """Return whether this is an array on a CUDA device, of whatever library."""
+    if isinstance(array, np.ndarray):
+        return False
+    if hasattr(array, "__cuda_ndarray__"):
+        return True
+    dlpack_device = getattr(type(array), "__dlpack_device__", None)
+    if dlpack_device is not None:
+        return dlpack_device(array)[0] in DLPACK_CUDA
+    return hasattr(array, "__cuda_array_interface__")
+
+
+def beside(array: Any, module: ModuleType) -> Any:
+    """Return the module that computes where an array is: one of `numbarnn.kernels.cpu`, or its namesake in `numbarnn.kernels.cuda`."""
+    return import_module(module.__name__.replace(".cpu.", ".cuda.")) if on_cuda(array) else module
+
+
+def check_cuda() -> None:
+    """Refuse to go on without a CUDA device.
+
+    Raises
+    ------
+    ImportError
+        If numba-cuda, the extra `[cuda]`, is not installed.
+    RuntimeError
+        If there is neither an NVIDIA GPU with its driver nor the simulator.
+    """
+    _shim().check_device()
+
+
+def check_room(n_bytes: float) -> None:
+    """Refuse to put on the CUDA device what it has no room for.
+
+    Raises
+    ------
+    MemoryError
+        If it has fewer bytes left than are needed.
+    """
+    free = _shim().free_bytes()
+    if n_bytes > free:
+        raise MemoryError(f"{n_bytes:,} bytes are needed on the CUDA device, which has {free:,} bytes free")
+
+
+def to_device(tree: Any) -> Any:
+    """Return a tree of tuples or lists with copies of its NumPy arrays on the CUDA device; all else stays as it is.
+
+    Raises
+    ------
+    MemoryError
+        If they do not fit.
+    """
+    needed: list[int] = []
+    _each(lambda array: None if on_cuda(array) else needed.append(array.nbytes), tree)
+    if needed:
+        check_room(sum(needed))
+    return _each(lambda array: _shim().to_device(array), tree)
+
+
+def to_host(tree: Any) -> Any:
+    """Return a tree of tuples or lists with NumPy copies of its device arrays; all else stays as it is."""
+    return _each(lambda array: array.copy_to_host() if on_cuda(array) else array, tree)
+
+
+def host_copy(array: Any) -> np.ndarray:
+    """Return a NumPy copy of an array, wherever that is."""
+    return array.copy_to_host() if on_cuda(array) else array.copy()
+
+
+def _each(change: Any, tree: Any) -> Any:
+    if isinstance(tree, np.ndarray) or on_cuda(tree):
+        return change(tree)
+    if not isinstance(tree, tuple | list):
+        return tree
+    branches = [_each(change, branch) for branch in tree]
+    return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
+
+
+def _shim() -> Any:
+    return import_module("numbarnn.kernels.cuda.shim")  # imports numba-cuda, which is an extra

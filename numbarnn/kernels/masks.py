@@ -1,0 +1,58 @@
+"""What acts within a recurrence beside its cell, wherever it runs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbarnn.cells.form import n_memory
+
+
+class RecurrentMasks(NamedTuple):
+    """RecurrentMasks within the recurrence, drawn by whoever regularises with them; `forward` takes them as they are.
+
+    The derivatives are exact for the masks given. With neither of them a pass is the plain one, to the bit.
+
+    Attributes
+    ----------
+    recurrent : ndarray of shape (B, N), default=None
+        Recurrent dropout (Gal & Ghahramani 2016): the recurrent weights see `h_(t-1) * recurrent`, the same at every
+        step of a sequence. The state, the outputs, and what a cell does with `h_(t-1)` outside a product with R, such
+        as in the GRU's convex sum, are not masked. Inverted dropout by p has 0 with probability p, else 1 / (1 - p).
+    zoneout : tuple of ndarrays of shape (T, B, H), default=None
+        How much of each part of the state, `(h,)` or `(h, c)`, stays as it was, from 0 to 1 (Krueger et al. 2017)::
+
+            state_t = zoneout_t state_(t-1) + (1 - zoneout_t) candidate_t
+
+        where the candidate is what the cell makes of `state_(t-1)`; an LSTM's h is made of the candidate c, as in that
+        paper. Where an axis has one element, all steps, sequences or units have it in common: the probability itself,
+        of shape (1, 1, 1), is the expected zoneout that the paper predicts with. A part that is None does not stay.
+        A `LayerNormLSTM` takes none: its h is made of what is normalised after the step.
+
+    References
+    ----------
+    Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NIPS 2016.
+    D. Krueger, T. Maharaj, J. Kramar, M. Pezeshki, N. Ballas, N. R. Ke, A. Goyal, Y. Bengio, A. Courville, C. Pal,
+    "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
+    >>> rng = np.random.default_rng(0)
+    >>> dropped = (rng.random((2, 5)) < 0.3).astype("float32")
+    >>> kept = (rng.random((7, 2, 5)) < 0.1).astype("float32")
+    >>> masks = numbarnn.RecurrentMasks(recurrent=(1 - dropped) / np.float32(0.7), zoneout=(kept, None))
+    >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), "float32"), masks=masks)
+    >>> cell_bar, x_bar, state_bar = numbarnn.adjoint(cell, tape, y_bar=y)
+    """
+
+    recurrent: np.ndarray | None = None
+    zoneout: tuple[np.ndarray | None, ...] | None = None
+
+
+def n_recorded(cell: Any, masks: RecurrentMasks | None) -> int:
+    """Return how many numbers of a unit and step the tape holds beside its h."""
+    candidates = 0 if masks is None or masks.zoneout is None else cell.state_size
+    return n_memory(type(cell)) + cell.n_saved + candidates

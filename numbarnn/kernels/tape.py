@@ -1,0 +1,30 @@
+"""What the forward pass leaves for the other two passes, wherever they run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from numbarnn.kernels.masks import RecurrentMasks
+
+
+class Tape(NamedTuple):
+    """What the forward pass leaves for the tangent and the adjoint pass.
+
+    It holds `x`, the masks and the outputs themselves, not copies: changing those changes the derivatives. On a CUDA
+    device all of its arrays are CUDA arrays.
+    """
+
+    x: np.ndarray  # (T, B, I)
+    lengths: np.ndarray  # (B,)
+    h: np.ndarray  # (T + 1, B, N): the initial state, then the outputs
+    record: np.ndarray  # (T + 1, B, n_recorded, H): the rest of the state, what each step saved
+    cell_type: type  # whose equations left it
+    masks: RecurrentMasks | None = None
+    preactivation_clip: np.floating | None = None
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What the forward pass read and wrote, but for the masks."""
+        return self[:4]

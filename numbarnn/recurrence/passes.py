@@ -1,0 +1,280 @@
+"""One recurrent layer as three functions of arrays: forward, tangent and adjoint.
+
+The arrays are NumPy's, or CUDA arrays all of them; the results are where the arguments were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from numbarnn.kernels.cpu import passes
+from numbarnn.kernels.cpu.checkpoints import Checkpoints
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import on_cuda
+from numbarnn.kernels.masks import RecurrentMasks
+from numbarnn.kernels.tape import Tape
+from numbarnn.recurrence.arguments import (
+    check_finite,
+    checked_array,
+    checked_cell,
+    checked_direction,
+    checked_lengths,
+    checked_masks,
+    checked_preactivation_clip,
+    checked_state,
+    checked_tape,
+    checked_tape_bytes,
+)
+
+State = Sequence[np.ndarray | None]
+
+
+class ForwardResult(NamedTuple):
+    """What `forward` returns: outputs, final state, tape."""
+
+    y: np.ndarray
+    state: tuple[np.ndarray, ...]
+    tape: Tape | Checkpoints | None
+
+
+class AdjointResult(NamedTuple):
+    """What `adjoint` returns: the adjoints of the cell's weights, of the inputs and of the initial state."""
+
+    cell: Any
+    x: np.ndarray | None
+    state: tuple[np.ndarray, ...]
+
+
+class TangentResult(NamedTuple):
+    """What `tangent` returns: the tangents of the outputs and of the final state."""
+
+    y: np.ndarray
+    state: tuple[np.ndarray, ...]
+
+
+def forward(
+    cell: Any,
+    x: np.ndarray,
+    state: State | None = None,
+    lengths: ArrayLike | None = None,
+    keep_tape: bool = True,
+    *,
+    masks: RecurrentMasks | None = None,
+    preactivation_clip: float | None = None,
+    checkpoint_memory_mb: float | None = None,
+    n_jobs: int | None = None,
+) -> ForwardResult:
+    """Run a cell over a batch of sequences.
+
+    Parameters
+    ----------
+    cell : Elman, ElmanReLU or LSTM
+        The weights; their type names the equations.
+    x : ndarray of shape (T, B, I)
+        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything on a CUDA device that offers DLPack
+        or `__cuda_array_interface__`, the weights and the state must be CUDA arrays too, all of them C-contiguous; what
+        is returned then are device arrays of numba-cuda, which other libraries take without a copy.
+    state : tuple of ndarrays of shape (B, H), default=None
+        Initial state, `(h,)` or `(h, c)`; None is zero.
+    lengths : array-like of int of shape (B,), default=None
+        Valid steps of each sequence, 0 to T; None means that all are T long. What `x` holds past them is not read.
+        Batches sorted by falling length run fastest.
+    keep_tape : bool, default=True
+        Whether to keep what `adjoint` and `tangent` need.
+    masks : RecurrentMasks, default=None
+        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them. Their
+        arrays must be where `x` is.
+    preactivation_clip : float, default=None
+        Bound of what the gates' activations are taken of, peepholes and the like included: ONNX's `preactivation_clip`, as ONNX
+        Runtime has it. An LSTM's tanh(c) and an initial state are not bounded. The derivative through what is at the
+        bound or beyond is zero. None is no bound.
+    checkpoint_memory_mb : float, default=None
+        How many MB (10^6 bytes) the tape may take, with all that the derivatives hold beside it while they are taken;
+        `x`, `y`, the masks, and the derivatives themselves do not count. Where a whole tape would take more, only some
+        states are kept, and the rest is computed again when it is needed. The results are the same to the bit. None is
+        no limit.
+    n_jobs : int, default=None
+        Threads, in joblib's sense: None is 1 unless in a `joblib.parallel_config` context, -1 all processors. The bits
+        of the results do not depend on it.
+
+    Returns
+    -------
+    y : ndarray of shape (T, B, H)
+        Outputs h_t, zero past a sequence's length.
+    state : tuple of ndarrays of shape (B, H)
+        The state after each sequence's last valid step.
+    tape : Tape, Checkpoints or None
+        It holds `x` (copied only where it was not contiguous) and, but for Checkpoints, `y` themselves: change neither
+        before the derivatives are taken.
+
+    Raises
+    ------
+    TypeError
+        If `cell` is no cell, or an array is not of the weights' float dtype.
+    ValueError
+        If a shape does not fit the weights, a length is out of range, a valid number is NaN or infinite, or
+        `checkpoint_memory_mb` is too small for a state and the tape of one step, or given for CUDA arrays.
+    MemoryError
+        If what the pass needs does not fit on the CUDA device.
+    ImportError, RuntimeError
+        If CUDA arrays come in without numba-cuda, the extra `[cuda]`, or without a GPU.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
+    >>> x = np.ones((7, 2, 3), dtype=np.float32)
+    >>> y, state, tape = numbarnn.forward(cell, x, lengths=[7, 4])
+    >>> y.shape, bool(np.all(y[4:, 1] == 0)), bool(np.all(state[0][1] == y[3, 1]))
+    ((7, 2, 5), True, True)
+    """
+    cell = checked_cell("cell", cell, cuda=on_cuda(x))
+    x = checked_array("x", x, (None, None, cell.W.shape[0]), cell)
+    n_steps, n_sequences, _ = x.shape
+    if lengths is not None:
+        lengths = checked_lengths(lengths, n_steps, n_sequences)
+    if state is not None:
+        state = checked_state("state", state, n_sequences, cell)
+    masks = checked_masks("masks", masks, x.shape, cell)
+    preactivation_clip = checked_preactivation_clip(preactivation_clip, cell)
+    check_finite("x", x, lengths)
+    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x))
+    options = {"tape_bytes": tape_bytes, "masks": masks, "preactivation_clip": preactivation_clip}
+    y, final, tape = _passes(x).forward(cell, x, state, lengths, keep_tape, n_threads, **options)
+    return ForwardResult(y, final, tape)
+
+
+def adjoint(
+    cell: Any,
+    tape: Tape | Checkpoints,
+    y_bar: np.ndarray | None = None,
+    state_bar: State | None = None,
+    *,
+    inputs: bool = True,
+    n_jobs: int | None = None,
+) -> AdjointResult:
+    """Return the derivatives of a loss by weights, inputs and initial state (backpropagation through time).
+
+    Parameters
+    ----------
+    cell : Elman, ElmanReLU or LSTM
+        The weights that `forward` ran with.
+    tape : Tape or Checkpoints
+        From `forward`; it is left as it is.
+    y_bar : ndarray of shape (T, B, H), default=None
+        Derivative of the loss by the outputs; None is zero. Nothing past a sequence's length is read.
+    state_bar : tuple of ndarrays of shape (B, H), default=None
+        Derivative by the final state; None, as the whole or in a part's place, is zero.
+    inputs : bool, default=True
+        Whether the derivative by the inputs is wanted.
+    n_jobs : int, default=None
+        Threads, as in `forward`.
+
+    Returns
+    -------
+    cell_bar : NamedTuple of the cell's type
+        Derivatives by the weights.
+    x_bar : ndarray of shape (T, B, I) or None
+        Derivative by the inputs, exactly zero past a sequence's length.
+    state_bar : tuple of ndarrays of shape (B, H)
+        Derivative by the initial state.
+
+    Raises
+    ------
+    TypeError
+        If `cell` is no cell, `tape` no tape, or an array is not of the weights' dtype.
+    ValueError
+        If a shape does not fit, or a valid number is NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, random_state=0)
+    >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), dtype=np.float32))
+    >>> cell_bar, x_bar, state_bar = numbarnn.adjoint(cell, tape, y_bar=np.ones_like(y))
+    >>> cell_bar.R.shape, x_bar.shape
+    ((5, 5), (7, 2, 3))
+    """
+    cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
+    tape = checked_tape(tape, cell)
+    n_steps, n_sequences, _ = tape.x.shape
+    if y_bar is not None:
+        y_bar = checked_array("y_bar", y_bar, (n_steps, n_sequences, cell.R.shape[0]), cell)
+        check_finite("y_bar", y_bar, tape.lengths)
+    if state_bar is not None:
+        state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True)
+    return AdjointResult(*_passes(tape.x).adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
+
+
+def tangent(
+    cell: Any,
+    tape: Tape | Checkpoints,
+    cell_dot: Any = None,
+    x_dot: np.ndarray | None = None,
+    state_dot: State | None = None,
+    *,
+    n_jobs: int | None = None,
+) -> TangentResult:
+    """Return the directional derivative of `forward`'s results.
+
+    Parameters
+    ----------
+    cell : Elman, ElmanReLU or LSTM
+        The weights that `forward` ran with.
+    tape : Tape or Checkpoints
+        From `forward`; it is left as it is.
+    cell_dot : NamedTuple of the cell's type, default=None
+        Direction of the weights; None is zero.
+    x_dot : ndarray of shape (T, B, I), default=None
+        Direction of the inputs; None is zero. Nothing past a sequence's length is read.
+    state_dot : tuple of ndarrays of shape (B, H), default=None
+        Direction of the initial state; None, as the whole or in a part's place, is zero.
+    n_jobs : int, default=None
+        Threads, as in `forward`.
+
+    Returns
+    -------
+    y_dot : ndarray of shape (T, B, H)
+        Directional derivative of the outputs, zero past a sequence's length.
+    state_dot : tuple of ndarrays of shape (B, H)
+        Directional derivative of the final state.
+
+    Raises
+    ------
+    TypeError
+        If `cell` or `cell_dot` is no cell, `tape` no tape, or an array is not of the weights' dtype.
+    ValueError
+        If a shape does not fit, or a valid number is NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, random_state=0)
+    >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), dtype=np.float32))
+    >>> y_dot, state_dot = numbarnn.tangent(cell, tape, cell_dot=cell)
+    >>> y_dot.shape
+    (7, 2, 5)
+    """
+    cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
+    tape = checked_tape(tape, cell)
+    if cell_dot is not None:
+        cell_dot = checked_direction(cell_dot, cell)
+    if x_dot is not None:
+        x_dot = checked_array("x_dot", x_dot, tape.x.shape, cell)
+        check_finite("x_dot", x_dot, tape.lengths)
+    if state_dot is not None:
+        state_dot = checked_state("state_dot", state_dot, tape.x.shape[1], cell, missing=True)
+    return TangentResult(*_passes(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))
+
+
+def _passes(x: Any) -> Any:
+    """Return the three passes over arrays where x is."""
+    if not on_cuda(x):
+        return passes
+    from numbarnn.kernels.cuda import passes as on_device  # noqa: PLC0415  (imports numba-cuda, which is an extra)
+
+    return on_device

@@ -1,0 +1,201 @@
+"""One step at a time, the state carried from call to call, in Python and in compiled code."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core import types
+from numba.core.errors import NumbaTypeError
+from numba.extending import overload
+
+from numbarnn.cells.form import n_memory, n_units
+from numbarnn.kernels.cpu import passes
+from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for, kernel_for_class
+from numbarnn.kernels.cpu.loops import loops_of
+from numbarnn.kernels.cpu.masks import for_kernels
+from numbarnn.kernels.cpu.state import put_state, take_state
+from numbarnn.kernels.cpu.tile import prepare
+from numbarnn.kernels.masks import RecurrentMasks
+from numbarnn.recurrence.arguments import checked_cell, checked_masks, checked_preactivation_clip, checked_state
+
+
+def _forward_of(cell_class: Any) -> Any:
+    """Return the loop over time, but not the kernel itself, which would be cached also for cells of other packages."""
+    forward = loops_of(cell_class).forward
+    return inline(getattr(forward, "py_func", forward))
+
+
+_forward = by_cell(_forward_of)
+
+
+class Stream(NamedTuple):
+    """A cell on its way through sequences whose ends nobody knows yet: packed weights and the state.
+
+    It is what `stream` makes and what `step` moves on. Its state is in its arrays, so that a copy goes its own way
+    and a pickle goes on where it was.
+    """
+
+    cell: Any
+    packed: np.ndarray  # (P, I + H + 1, VECTORS * lanes)
+    units: np.ndarray  # (n_unit_parameters, H)
+    x: np.ndarray  # (1, B, I): the inputs of the last step
+    lengths: np.ndarray  # (B,): ones
+    h: np.ndarray  # (2, B, N): h before and after the last step
+    memory: np.ndarray  # (1, B, n_memory, H): the rest of the state
+    mask: np.ndarray | None = None  # (B, N): what of h the recurrent weights see
+    changes: tuple[Any, Any] | None = None  # zoneout of every step, and clip
+
+    @property
+    def state(self) -> tuple[np.ndarray, ...]:
+        """A copy of the state, `(h,)` or `(h, c)`, each of shape (B, H), as `forward` takes and returns it."""
+        return take_state(self.cell, self.h[1].copy(), self.memory[0])
+
+
+def stream(
+    cell: Any,
+    n_sequences: int = 1,
+    state: tuple[np.ndarray, ...] | None = None,
+    *,
+    masks: RecurrentMasks | None = None,
+    preactivation_clip: float | None = None,
+) -> Stream:
+    """Return a stream at the beginning of its sequences, or wherever `state` is.
+
+    Parameters
+    ----------
+    cell : NamedTuple
+        The weights, such as `numbarnn.LSTM.init(3, 8)`. Later changes to them have no effect on the stream.
+    n_sequences : int, default=1
+        Sequences side by side, B.
+    state : tuple of ndarrays of shape (B, H), default=None
+        The state to go on from, as `forward` or another stream left it; None is zero.
+    masks : RecurrentMasks, default=None
+        As in `forward`, the same at every step; so zoneout has one step, that is the expected one.
+    preactivation_clip : float, default=None
+        As in `forward`.
+
+    Returns
+    -------
+    Stream
+
+    Raises
+    ------
+    TypeError
+        If `cell` is no cell, `n_sequences` no integer, or an array is not of the weights' dtype.
+    ValueError
+        If `n_sequences` is negative, a shape does not fit, or a number is NaN, infinite, or out of its range.
+
+    See Also
+    --------
+    step : Move the stream on.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
+    >>> x = np.random.default_rng(0).standard_normal((7, 1, 3), dtype=np.float32)
+    >>> stream = numbarnn.stream(cell)
+    >>> outputs = [numbarnn.step(stream, x_t) for x_t in x]
+    >>> np.array_equal(outputs, numbarnn.forward(cell, x).y)
+    True
+    """
+    cell = checked_cell("cell", cell)
+    if not isinstance(n_sequences, int | np.integer) or isinstance(n_sequences, bool):
+        raise TypeError(f"n_sequences must be an integer, got {n_sequences!r}")
+    if n_sequences < 0:
+        raise ValueError(f"n_sequences must be at least 0, got {n_sequences}")
+    dtype = cell.W.dtype
+    prepare(dtype)
+    h = np.empty((2, n_sequences, cell.R.shape[0]), dtype)
+    memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), dtype)
+    if state is not None:
+        state = checked_state("state", state, n_sequences, cell)
+    put_state(cell, state, h[1], memory[0])
+    x = np.empty((1, n_sequences, cell.W.shape[0]), dtype)
+    mask, changes = for_kernels(
+        checked_masks("masks", masks, x.shape, cell), checked_preactivation_clip(preactivation_clip, cell)
+    )
+    weights = cell, passes.pack(cell), passes.unit_parameters(cell)
+    return Stream(*weights, x, np.ones(n_sequences, np.intp), h, memory, mask, changes)
+
+
+def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
+    """Move a stream on by one step of all its sequences.
+
+    It may be called in Python and in functions that Numba compiles, with the same bits as one `forward` over the whole
+    sequences.
+
+    Parameters
+    ----------
+    stream : Stream
+        From `stream`; its state changes.
+    x_t : ndarray of shape (B, I)
+        The inputs of the step, of the weights' dtype.
+
+    Returns
+    -------
+    y_t : ndarray of shape (B, H)
+        The outputs h_t. In compiled code this is a view, which the next step overwrites.
+
+    Raises
+    ------
+    TypeError
+        If `stream` is no stream or `x_t` not an array of the weights' dtype.
+    ValueError
+        If the shape of `x_t` does not fit, or a number is NaN or infinite. The stream is as it was then.
+
+    Examples
+    --------
+    >>> import numba, numpy as np, numbarnn
+    >>> stream = numbarnn.stream(numbarnn.Elman.init(n_inputs=1, n_units=4, random_state=0))
+    >>> @numba.njit
+    ... def settle(stream, n_steps):
+    ...     x_t = np.ones((1, 1), np.float32)
+    ...     for _ in range(n_steps):
+    ...         y_t = numbarnn.step(stream, x_t)
+    ...     return y_t.sum()
+    >>> float(settle(stream, 1000)) == float(settle(stream, 1000))
+    True
+    """
+    if not isinstance(stream, Stream):
+        raise TypeError(f"stream must come from numbarnn.stream, got {type(stream).__name__}")
+    if not isinstance(x_t, np.ndarray) or isinstance(x_t, np.ma.MaskedArray) or x_t.dtype != stream.x.dtype:
+        got = x_t.dtype if isinstance(x_t, np.ndarray) else type(x_t).__name__
+        raise TypeError(f"x_t must be an array of {stream.x.dtype} as the cell's weights, got {got}")
+    if x_t.shape != stream.x.shape[1:]:
+        raise ValueError(f"x_t must have shape {stream.x.shape[1:]}, got {x_t.shape}")
+    prepare(stream.x.dtype)
+    kernel_for(stream.cell, _advance)(stream, np.asarray(x_t))
+    return stream.h[1].copy()
+
+
+@kernel
+def _advance(stream, x_t):
+    if x_t.shape != stream.x.shape[1:]:
+        raise ValueError("x_t must have the stream's shape (B, I)")
+    for value in x_t.flat:
+        if not np.isfinite(value):
+            raise ValueError("x_t must be finite, got NaN or infinity")
+    stream.x[0] = x_t
+    stream.h[0] = stream.h[1]
+    n_sequences = np.intp(x_t.shape[0])
+    cell, packed, units, x, lengths, h, memory, mask, changes = stream
+    _forward(cell, packed, units, x, lengths, h, memory, mask, changes, np.intp(0), n_sequences)
+
+
+@overload(step)
+def _step_in_compiled_code(stream, x_t):
+    if not (isinstance(stream, types.NamedTuple) and stream.instance_class is Stream):
+        raise NumbaTypeError(f"stream must come from numbarnn.stream, got {stream}")
+    dtype = stream.types[3].dtype
+    if not (isinstance(x_t, types.Array) and x_t.ndim == 2 and x_t.dtype == dtype):
+        raise NumbaTypeError(f"x_t must be a two-dimensional array of {dtype} as the cell's weights, got {x_t}")
+
+    advance = kernel_for_class(stream.types[0].instance_class, _advance)
+
+    def move_on(stream, x_t):
+        advance(stream, x_t)
+        return stream.h[1]
+
+    return move_on
