@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbarnn.data.sequences import Sequences
-from numbarnn.kernels.cpu import batches
-from numbarnn.kernels.devices import beside
+from numbarnn.kernels.backend import backend_of
 
 
 def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray, NDArray[np.intp] | None]:
@@ -44,7 +43,7 @@ def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray
     lengths = sequences.lengths[indices]
     n_steps = int(lengths.max())
     values = sequences.values
-    x = beside(values, batches).time_major(values, sequences.starts[indices], lengths, n_steps)
+    x = backend_of(values).time_major(values, sequences.starts[indices], lengths, n_steps)
     return x, None if lengths.min() == n_steps else lengths
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from numbarnn.kernels.cpu import batches
-from numbarnn.kernels.devices import beside, to_device
+from numbarnn.kernels.backend import backend_of
+from numbarnn.kernels.devices import to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,5 +59,5 @@ class Sequences:
     def take(self, indices: NDArray[np.intp]) -> Sequences:
         """Return the sequences at `indices`, in that order."""
         lengths = self.lengths[indices]
-        rows = beside(self.values, batches).take_sequences(self.values, self.starts[indices], lengths)
+        rows = backend_of(self.values).take_sequences(self.values, self.starts[indices], lengths)
         return Sequences(rows, lengths)

@@ -28,3 +28,28 @@ class Tape(NamedTuple):
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the forward pass read and wrote, but for the masks."""
         return self[:4]
+
+
+class Settings(NamedTuple):
+    """How the forward pass is to run, beside its operands.
+
+    Attributes
+    ----------
+    keep_tape : bool
+        Whether to keep what the other two passes need.
+    n_threads : int
+    tape_bytes : float or None
+        Bytes that the tape may take; where a whole tape would take more, checkpoints are kept. None is no limit.
+    outputs : bool
+        Whether the outputs of all steps are wanted. Without them and without a tape they are never held all at once.
+    masks : RecurrentMasks or None
+    preactivation_clip : floating or None
+        Bound of the pre-activations, in the dtype of the weights.
+    """
+
+    keep_tape: bool = True
+    n_threads: int = 1
+    tape_bytes: float | None = None
+    outputs: bool = True
+    masks: RecurrentMasks | None = None
+    preactivation_clip: np.floating | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numbarnn import recurrence
 from numbarnn.kernels.cpu import arrays, passes, reversal
 from numbarnn.kernels.devices import beside
+from numbarnn.kernels.tape import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,13 +45,8 @@ def forward(
     for cell, own, initial, order in zip(cells, masks.cells, states, (None, steps), strict=False):
         state = beside(x, arrays).for_each(initial, x.shape[1])
         dropped, x_read = _dropped(cell, own.weights), _times(_reordered(x, order), own.inputs)
-        options = {
-            "tape_bytes": tape_bytes,
-            "outputs": not last_state,
-            "masks": own.recurrence,
-            "preactivation_clip": preactivation_clip,
-        }
-        y, final, tape = beside(x, passes).forward(dropped, x_read, state, lengths, keep_tape, n_threads, **options)
+        settings = Settings(keep_tape, n_threads, tape_bytes, not last_state, own.recurrence, preactivation_clip)
+        y, final, tape = beside(x, passes).forward(dropped, x_read, state, lengths, settings)
         halves.append(final[0] if last_state else _reordered(y, order))
         tapes.append(tape)
     return _times(_joined(halves), masks.outputs), tuple(tapes), final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numbarnn.kernels.cpu import batches, readout, reversal
+from numbarnn.kernels.cpu import batches, dense, reversal
 from numbarnn.kernels.devices import beside, on_cuda, to_device
 from numbarnn.network import layer
 from numbarnn.network.masks import masks_at_rest
@@ -65,8 +65,8 @@ def run(
         )
         tapes.append(tape)
         final.append(layer_state)
-    past = beside(x, readout).past_ends(x.shape[0], lengths) if network.return_sequences else None
-    z = beside(x, readout).forward(parameters.readout, features, past)
+    past = beside(x, dense).step_mask(x.shape[0], lengths) if network.return_sequences else None
+    z = beside(x, dense).dense_forward(parameters.readout, features, past)
     return z, Tape(tuple(tapes), features, steps, past, masks) if keep_tape else None, tuple(final)
 
 
@@ -119,7 +119,7 @@ def tangent(
             n_threads=n_threads,
         )
     readout_dot = None if direction is None else direction.readout
-    return beside(tape.features, readout).tangent(
+    return beside(tape.features, dense).dense_tangent(
         parameters.readout, tape.features, readout_dot, features_dot, tape.past
     )
 
@@ -129,7 +129,7 @@ def adjoint(
 ) -> Adjoint:
     """Return theta_bar and x_bar (None unless `inputs`): the steps of `forward` reversed."""
     features_bar: Any
-    readout_bar, features_bar = beside(z_bar, readout).adjoint(parameters.readout, tape.features, z_bar, tape.past)
+    readout_bar, features_bar = beside(z_bar, dense).dense_adjoint(parameters.readout, tape.features, z_bar, tape.past)
     arrays = [*readout_bar]
     for i in reversed(range(len(parameters.layers))):
         cells_bar, features_bar, states_bar = layer.adjoint(

@@ -13,7 +13,7 @@ import numpy as np
 
 from numbarnn.analysis import gradient_flow
 from numbarnn.data import Sequences, bounded_batches, time_major
-from numbarnn.kernels.cpu import readout
+from numbarnn.kernels.cpu import dense
 from numbarnn.kernels.cpu.reversal import reverse
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.network import layer
@@ -227,7 +227,7 @@ def layer_gradient_flow(
         z, tape = network.forward(parameters, x, lengths, n_jobs=n_jobs)
         z_bar = _loss_adjoint(network, loss, z, lengths, _taken(targets, indices))
         features_bar: Any
-        _, features_bar = readout.adjoint(parameters.readout, tape.features, z_bar, tape.past)
+        _, features_bar = dense.dense_adjoint(parameters.readout, tape.features, z_bar, tape.past)
         for i in reversed(range(len(parameters.layers))):
             cells, tapes = parameters.layers[i], tape.layers[i]
             halves = np.split(features_bar, len(cells), axis=-1)

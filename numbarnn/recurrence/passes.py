@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numbarnn.kernels.cpu import passes
+from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda
 from numbarnn.kernels.masks import RecurrentMasks
-from numbarnn.kernels.tape import Tape
+from numbarnn.kernels.tape import Settings, Tape
 from numbarnn.recurrence.arguments import (
     check_finite,
     checked_array,
@@ -142,10 +142,14 @@ def forward(
     masks = checked_masks("masks", masks, x.shape, cell)
     preactivation_clip = checked_preactivation_clip(preactivation_clip, cell)
     check_finite("x", x, lengths)
-    n_threads, tape_bytes = resolve_threads(n_jobs), checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x))
-    options = {"tape_bytes": tape_bytes, "masks": masks, "preactivation_clip": preactivation_clip}
-    y, final, tape = _passes(x).forward(cell, x, state, lengths, keep_tape, n_threads, **options)
-    return ForwardResult(y, final, tape)
+    settings = Settings(
+        keep_tape=keep_tape,
+        n_threads=resolve_threads(n_jobs),
+        tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
+        masks=masks,
+        preactivation_clip=preactivation_clip,
+    )
+    return ForwardResult(*backend_of(x).forward(cell, x, state, lengths, settings))
 
 
 def adjoint(
@@ -207,7 +211,7 @@ def adjoint(
         check_finite("y_bar", y_bar, tape.lengths)
     if state_bar is not None:
         state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True)
-    return AdjointResult(*_passes(tape.x).adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
+    return AdjointResult(*backend_of(tape.x).adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
 
 
 def tangent(
@@ -268,13 +272,4 @@ def tangent(
         check_finite("x_dot", x_dot, tape.lengths)
     if state_dot is not None:
         state_dot = checked_state("state_dot", state_dot, tape.x.shape[1], cell, missing=True)
-    return TangentResult(*_passes(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))
-
-
-def _passes(x: Any) -> Any:
-    """Return the three passes over arrays where x is."""
-    if not on_cuda(x):
-        return passes
-    from numbarnn.kernels.cuda import passes as on_device  # noqa: PLC0415  (imports numba-cuda, which is an extra)
-
-    return on_device
+    return TangentResult(*backend_of(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))

@@ -19,6 +19,11 @@ def all_finite(array: np.ndarray, lengths: np.ndarray | None = None) -> bool:
     return _all_finite(array.reshape(-1)) if lengths is None else _all_valid_finite(array, lengths)
 
 
+def all_fractions(array: np.ndarray) -> bool:
+    """Return whether all numbers of an array lie in [0, 1]."""
+    return array.size == 0 or bool(array.min() >= 0 and array.max() <= 1)
+
+
 @kernel
 def _all_finite(array):
     return all_zero(_add_differences(array, 0, array.size, zero(load(array, (0,), array.size))))

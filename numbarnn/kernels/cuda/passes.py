@@ -34,13 +34,12 @@ from numbarnn.kernels.masks import n_recorded
 from numbarnn.kernels.tape import Tape
 
 
-def forward(
-    cell, x, state, lengths, keep_tape, n_threads, *, tape_bytes=None, outputs=True, masks=None, preactivation_clip=None
-):
+def forward(cell, x, state, lengths, settings):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
-    The outputs are held for all steps whether they are wanted or not; `tape_bytes`, the CPU's, is None.
+    The outputs are held for all steps whether they are wanted or not; there are no checkpoints.
     """
+    keep_tape, _, _, _, masks, preactivation_clip = settings
     n_steps, n_sequences, _ = x.shape
     size = n_units(cell)
     n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
