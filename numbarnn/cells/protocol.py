@@ -1,4 +1,9 @@
 from __future__ import annotations
-def check_cell(cls): return cls
+
+
+def check_cell(cls):
+    return cls
+
+
 def decays(cls):
-    return {f: not (f=="b" or f.startswith(("b_","gain_")) or f=="p_k") for f in cls._fields}
+    return {f: not (f == "b" or f.startswith(("b_", "gain_")) or f == "p_k") for f in cls._fields}

@@ -25,8 +25,10 @@ from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.examples import read_examples, rows_of, split, target_rows, with_rows
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda, to_device
-from numbarnn.network import Loss, Network, predict, predict_on
-from numbarnn.training import Examples, Plateau, TrainingState, Validation, train
+from numbarnn.layers import Model
+from numbarnn.losses import Loss
+from numbarnn.optim import Examples, Plateau, TrainingState, Validation, train
+from numbarnn.prediction import predict
 
 State = tuple[tuple[NDArray, ...], ...]
 
@@ -38,7 +40,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
     _loss: Loss
     _state: TrainingState
     _random_state: np.random.RandomState
-    network_: Network
+    network_: Model
     theta_: NDArray
 
     def __init__(
@@ -195,11 +197,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self._set_fitted(network, loss, self._trained(network, loss, examples, state, rng, partial=partial))
         return self
 
-    def _network(self, n_inputs: int, n_outputs: int) -> Network:
-        sizes = parameters.layer_sizes(self)
-        cell = CELLS[self.cell]
-        options = self.bidirectional, self.return_sequences, self.learn_initial_state
-        return Network(cell, n_inputs, sizes, n_outputs, *options, parameters.regularization(self))
+    def _network(self, n_inputs: int, n_outputs: int) -> Model:
+        return parameters.network(self, n_inputs, n_outputs)
 
     def _check_resumable(self, network: Network, loss: Loss) -> None:
         fitted = replace(self.network_, regularization=network.regularization)  # which may change

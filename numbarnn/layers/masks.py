@@ -25,7 +25,7 @@ class MaskGenerator:
     Parameters
     ----------
     random_state : RandomState
-        Eight of its bytes start the stream.
+        Eight of its bytes start the stream when the first mask is drawn; where nothing is, it stays as it is.
     dtype : {"float32", "float64"} or dtype
 
     References
@@ -44,7 +44,8 @@ class MaskGenerator:
 
     def __init__(self, random_state: np.random.RandomState, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
-        self._bits = int.from_bytes(random_state.bytes(8), "little")
+        self._random_state = random_state
+        self._bits: int | None = None
 
     def dropout(self, p: float, *shape: int) -> Array | None:
         """Return an array that is zero with the probability p, and otherwise what makes its mean one.
@@ -61,6 +62,8 @@ class MaskGenerator:
 
     def _draw(self, p: float, drawn: float, other: float, shape: tuple[int, ...]) -> Array:
         """Return an array that is `drawn` with the probability p, and otherwise `other`."""
+        if self._bits is None:
+            self._bits = int.from_bytes(self._random_state.bytes(8), "little")
         size = prod(shape)
         number: Any = self.dtype.type
         mask = np.empty(size + -size % 4, number)

@@ -340,7 +340,8 @@ class Model:
             raise TypeError("theta and x must both be NumPy arrays or both CUDA arrays, got {} and {}".format(*where))
         if x.ndim != 3 or x.shape[2] != self.n_inputs or x.dtype != theta.dtype:
             raise ValueError(
-                f"x must have the shape (T, B, {self.n_inputs}) and the dtype {theta.dtype}, got {x.shape} and {x.dtype}"
+                f"x must have the shape (T, B, {self.n_inputs}) and the dtype {theta.dtype}, "
+                f"got {x.shape} and {x.dtype}"
             )
         x = _plain(x)
         if lengths is None:
@@ -395,5 +396,5 @@ class Model:
 
 
 def _plain(array: Any) -> Any:
-    """Return a NumPy array contiguous and writable, the one layout that kernels are compiled for; others as they are."""
+    """Return a NumPy array contiguous and writable, the one layout that kernels are compiled for."""
     return np.require(array, requirements=("C", "W")) if isinstance(array, np.ndarray) else array

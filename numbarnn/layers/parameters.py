@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of a tree of tuples with their dotted names.
 
-    Fields of a NamedTuple give their names, places of a plain tuple their numbers. A field called `cell` gives none: the
-    weights of ``layer0.cell`` are ``layer0.W`` and so on.
+    Fields of a NamedTuple give their names, places of a plain tuple their numbers. A field called `cell` gives none:
+    the weights of ``layer0.cell`` are ``layer0.W`` and so on.
 
     Examples
     --------

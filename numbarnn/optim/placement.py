@@ -1,4 +1,4 @@
-"""A training on a CUDA device: what it moves there before the first update, and what back after the last."""
+"""What moves to the CUDA device before the first update, and back after the last."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ import numpy as np
 
 from numbarnn.data import Sequences
 from numbarnn.kernels.devices import check_cuda, check_room, on_cuda, to_device, to_host
-from numbarnn.network import bytes_on_device
 
 if TYPE_CHECKING:
-    from numbarnn.network import Network
-    from numbarnn.training.examples import Examples
-    from numbarnn.training.state import TrainingState
-    from numbarnn.training.validation import Validation
+    from numbarnn.optim.examples import Examples
+    from numbarnn.optim.state import TrainingState
+    from numbarnn.optim.validation import Validation
 
 
 def check_device(device: str, *, tbptt: object, checkpoint_memory_mb: object) -> None:
-    """Refuse a device that there is not, and settings that it lacks.
+    """Refuse an unknown or missing device, and settings that it does not support.
 
     Raises
     ------
     ValueError
-        If the device is neither 'cpu' nor 'cuda', or a setting is not for it.
+        If the device is neither 'cpu' nor 'cuda', or does not support a setting.
     ImportError, RuntimeError
         If numba-cuda or a GPU is missing.
     """
@@ -38,27 +36,23 @@ def check_device(device: str, *, tbptt: object, checkpoint_memory_mb: object) ->
 
 
 def move_to_device(
-    network: Network, examples: Examples, validation: Validation | None, state: TrainingState, batch_size: int
+    examples: Examples, validation: Validation | None, state: TrainingState
 ) -> tuple[Examples, Validation | None]:
     """Move the parameters and the solver in place, and return examples whose numbers are on the device.
 
     Raises
     ------
     MemoryError
-        If these, and what a batch of the longest sequences takes, do not fit.
+        If they do not fit.
     """
     sequences = [examples.sequences] + ([] if validation is None else [validation.sequences])
     held = [each.values for each in sequences] + [*_arrays_of(state).values(), state.theta]
     held.append(examples.targets.values if isinstance(examples.targets, Sequences) else examples.targets)
-    n_steps = int(max(each.lengths.max() for each in sequences))
-    of_batch = bytes_on_device(network, n_steps, batch_size, state.theta.dtype)
-    check_room(sum(array.nbytes for array in held) + of_batch)
+    check_room(sum(array.nbytes for array in held))
     _move(state, to_device)
     if validation is not None:
         validation = validation._replace(sequences=validation.sequences.to_device())
-    targets: Any = examples.targets
-    targets = targets.to_device() if isinstance(targets, Sequences) else to_device(targets)
-    return examples._replace(sequences=examples.sequences.to_device(), targets=targets), validation
+    return examples.to_device(), validation
 
 
 def move_to_host(state: TrainingState) -> None:

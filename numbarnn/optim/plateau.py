@@ -24,7 +24,7 @@ class Plateau:
 
     Examples
     --------
-    >>> from numbarnn.training import Plateau
+    >>> from numbarnn.optim import Plateau
     >>> plateau = Plateau(tol=0.1, n_iter_no_change=1)
     >>> [plateau.reached(value) for value in (1.0, 0.5, 0.45, 0.44)]
     [False, False, False, True]
