@@ -41,7 +41,7 @@ class FrameOutputMixin:
             In the form of X; it shares no memory with X. For X of shape (n, T) a frame if `set_output` says so.
         """
         check_is_fitted(self)
-        sequences, form = validate_sequences(self, X, reset=False)  # type: ignore[arg-type]
+        sequences, form = validate_sequences(self, X, reset=False)
         transformed = self._transformed(sequences, form)
         adapter = _get_container_adapter("transform", self)
         if adapter is None or not form.series_per_row:

@@ -99,11 +99,9 @@ class SequenceScaler(FrameOutputMixin, OneToOneFeatureMixin, TransformerMixin, B
         scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
         with config_context(array_api_dispatch=False), np.errstate(over="ignore", invalid="ignore"):
             scaler.fit(sequences.values, sample_weight=weights)
-        if scaler.scale_ is not None and not np.isfinite(scaler.scale_).all():
-            feature = int(np.argmin(np.isfinite(scaler.scale_)))
-            raise ValueError(
-                f"The variance of feature {feature} of X overflows: X holds numbers too large to be scaled."
-            )
+        if scaler.var_ is not None and not np.isfinite(scaler.var_).all():
+            feature = int(np.argmin(np.isfinite(scaler.var_)))
+            raise ValueError(f"The variance of feature {feature} of X overflows: X holds numbers too large to scale.")
         self.mean_, self.var_, self.scale_ = scaler.mean_, scaler.var_, scaler.scale_
         return self
 

@@ -131,14 +131,16 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
 
     def _read(self, series: ArrayLike, n_steps: int) -> NDArray:
         self._validate_params()
-        if getattr(getattr(series, "index", None), "nlevels", 1) > 1:
+        index: Any = getattr(series, "index", None)
+        if getattr(index, "nlevels", 1) > 1:
             raise ValueError(
-                f"The series has a MultiIndex of the levels {list(series.index.names)}: windows would reach from one "
+                f"The series has a MultiIndex of the levels {list(index.names)}: windows would reach from one "
                 "series into the next. Cut them one by one: [window.make_xy(g) for _, g in series.groupby(level=0)]."
             )
-        if np.ndim(series) == 0 and not hasattr(series, "__iter__"):
+        array = as_array(series, name="series")
+        if array.ndim == 0:
             raise ValueError(f"Expected a series of shape (T,) or (T, I), got a {type(series).__name__}.")
-        numbers = check_numbers(series, ensure_2d=False, input_name="series")
+        numbers = check_numbers(array, ensure_2d=False, input_name="series")
         if len(numbers) < n_steps:
             raise ValueError(
                 f"Expected a series of at least {n_steps} steps "

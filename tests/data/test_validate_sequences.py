@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import re
 
@@ -180,7 +180,7 @@ BAD = {
     "None": (None, "got X as None"),
     "bytes among objects": (replaced(b"1", object), "got the string b'1'"),
     "dates in a polars frame": (
-        pl.DataFrame({"day": [datetime.date(2020, 1, 1)], "a1": [1.0]}),
+        pl.DataFrame({"day": [dt.date(2020, 1, 1)], "a1": [1.0]}),
         "Expected real numbers in X, got Date in the column 'day'",
     ),
     "categories": (pd.DataFrame({"a1": pd.Categorical(["u", "v"])}), "got the string 'u'"),
@@ -220,7 +220,7 @@ def masked(X):
 
 
 def frame_of(library):
-    missing = [1.0, 2.0, None]
+    missing = [1, 2, None]
     if library == "polars":
         return [pl.DataFrame({"a": [0, 0]}), pl.DataFrame({"a": pl.Series(missing, dtype=pl.Int64)})]
     return [pd.DataFrame({"a": [0, 0]}), pd.DataFrame({"a": pd.array(missing, dtype="Int64")})]

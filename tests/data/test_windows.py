@@ -69,6 +69,15 @@ def test_the_shortest_series():
         (np.array([*SERIES, np.nan]), "Input series contains NaN"),
         (SERIES.astype(str), "Expected real numbers in series"),
         (SERIES.astype(complex), "Complex data not supported"),
+        (np.ma.array(SERIES, mask=SERIES == 3), r"Input series contains NaN: series\[3\]"),
+        (3.0, "Expected a series of shape"),
+        (None, "got series as None"),
+        ([], "minimum of 1 is required"),
+        ([SERIES, SERIES[:3]], "series is not a regular array"),
+        (
+            pd.DataFrame({"a": SERIES}, index=pd.MultiIndex.from_product([["u", "v"], range(5)], names=["id", "t"])),
+            r"windows would reach from one series into the next.*for _, g in series.groupby\(level=0\)",
+        ),
     ],
 )
 def test_bad_series_are_errors(series, message):
@@ -88,3 +97,21 @@ def test_bad_parameters_are_errors(name, value):
 def test_targets_of_another_length_are_an_error():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         SlidingWindow(4).make_xy(SERIES, SERIES[1:])
+
+
+def test_an_iterator_is_an_error():
+    with pytest.raises(TypeError, match=r"write list\(series\)"):
+        SlidingWindow(4).make_xy(iter(SERIES))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.where(SERIES == 3, np.nan, SERIES), r"Input y contains NaN: y\[3\]"),
+        ([*range(9), None], r"Input y contains NaN: y\[9\]"),
+        (np.zeros((10, 1, 1)), r"Expected y of shape \(10,\) or \(10, K\)"),
+    ],
+)
+def test_bad_targets_are_errors(y, message):
+    with pytest.raises(ValueError, match=message):
+        SlidingWindow(4).make_xy(SERIES, y)

@@ -203,9 +203,10 @@ def _fill_masked(values: Any) -> Any:
         return values
     if not np.ma.is_masked(values):
         return values.data
-    if values.dtype.kind in "biu":
-        return values.astype(np.float64).filled(np.nan)
-    return (values if values.dtype.kind in "fc" else values.astype(object)).filled(np.nan)
+    kind = values.dtype.kind
+    filled = np.array(values.data, dtype=np.float64 if kind in "biu" else values.dtype if kind in "fc" else object)
+    filled[np.ma.getmaskarray(values)] = np.nan
+    return filled
 
 
 def _resolve_objects(array: NDArray) -> NDArray:

@@ -133,7 +133,7 @@ def _wrong_rank(X: Any, array: NDArray) -> str:
     if array.ndim == 0:
         return f"Expected X to be {_EXPECTED}, got a {type(X).__name__}, which is a scalar."
     if len(array) == 0:
-        return f"Found X with 0 sequences while a minimum of 1 is required: expected {_EXPECTED}, got 1D array of shape (0,)."
+        return f"Found X with 0 sequences while a minimum of 1 is required: expected {_EXPECTED}."
     return (
         f"Expected X to be {_EXPECTED}, got 1D array of shape {array.shape}. "
         "Reshape your data: for one sequence x of numbers write [x] or np.asarray(x)[np.newaxis]; "

@@ -172,11 +172,12 @@ def _inconsistent(n: int, got: int | str) -> str:
 
 def _check_finite(rows: NDArray, lengths: NDArray[np.intp], *, allow_nan: bool) -> None:
     """Refuse infinity, NaN unless it masks a step, and a step masked in part."""
-    infinite = np.isinf(rows) if rows.dtype.kind == "f" else np.zeros(len(rows), dtype=bool)
+    infinite: NDArray[np.bool_] = np.isinf(rows) if rows.dtype.kind == "f" else np.zeros(len(rows), dtype=bool)
     if infinite.any():
         raise ValueError(f"Input y contains infinity: {place('y', first_row(infinite), lengths)}.")
     nan = is_nan(rows).reshape(len(rows), -1)
-    missing = nan.any(axis=1)
+    counts = nan.sum(axis=1)
+    missing = counts > 0
     if not missing.any():
         return
     if not allow_nan or rows.dtype.kind != "f":
@@ -184,7 +185,7 @@ def _check_finite(rows: NDArray, lengths: NDArray[np.intp], *, allow_nan: bool) 
             f"Input y contains NaN: {place('y', first_row(missing), lengths)}. {MISSING_ADVICE} "
             "A step can be masked by a sample_weight of zero and any valid target."
         )
-    partial = missing & ~nan.all(axis=1)
+    partial = missing & (counts < nan.shape[1])
     if partial.any():
         raise ValueError(
             f"Input y contains NaN in a part of the targets of a step: {place('y', first_row(partial), lengths)}. "

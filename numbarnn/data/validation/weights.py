@@ -63,9 +63,9 @@ def validate_sample_weight(
             weights = np.full(len(lengths), weights)
         if weights.ndim == 1:
             _check_n_weights(weights, len(lengths))
-            weights = np.repeat(weights, lengths) if per_step else weights
-        else:
-            weights = _of_steps(list(weights), lengths, per_step)
+            _check_weights(weights)
+            return normalise_weights(np.repeat(weights, lengths) if per_step else weights)
+        weights = _of_steps(list(weights), lengths, per_step)
     _check_weights(weights)
     return normalise_weights(weights)
 
