@@ -76,6 +76,7 @@ def predict(
     if state is not None:
         state = model.checked_state("state", state, theta, n_sequences)
     order, outputs = [], []
+    per_step = model.outputs_per_step
     final: Any = None
     for indices in bounded_batches(sequences.lengths, max(1, _MAX_NUMBERS // widest(model))):
         x, lengths = time_major(sequences, indices)
@@ -91,7 +92,7 @@ def predict(
     inverse = np.argsort(permutation)
     rows = np.concatenate(outputs)
     if model.returns_sequences:
-        rows = Sequences(rows, sequences.lengths[permutation]).take(inverse).values
+        rows = Sequences(rows, per_step * sequences.lengths[permutation]).take(inverse).values
     else:
         rows = rows[inverse]
     return Prediction(rows, final)

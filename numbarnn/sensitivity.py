@@ -14,7 +14,6 @@ import numpy as np
 
 from numbarnn.data import Sequences, bounded_batches, time_major
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.layers import Padded
 from numbarnn.optim.problem import Batch, BatchProblem, Objective
 from numbarnn.optim.tbptt import checked_tbptt, window_problems
 from numbarnn.prediction import widest
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from numbarnn.layers import Model
     from numbarnn.losses import Loss
+    from numbarnn.optim import Examples
 
     Array = NDArray[Any]
 
@@ -100,7 +100,10 @@ def pull_back(
     theta_bar = np.zeros_like(theta)
     for indices, rows, x, lengths in _batches(model, sequences):
         tape = model.forward(theta, x, lengths, n_jobs=n_jobs).tape
-        z_bar = _columns(outputs_bar, sequences.lengths, indices) if model.returns_sequences else outputs_bar[indices]
+        if model.returns_sequences:
+            z_bar = _columns(outputs_bar, model.outputs_per_step * sequences.lengths, indices)
+        else:
+            z_bar = outputs_bar[indices]
         batch_bar, x_bar, _ = model.adjoint(theta, tape, z_bar, inputs=True, n_jobs=n_jobs)
         theta_bar += batch_bar
         inputs_bar[rows] = _valid_rows(x_bar, lengths)
@@ -135,25 +138,26 @@ def push_forward(
     -------
     outputs_dot : ndarray of shape (n, K), or (sum of lengths, K) for a model with one output per step
     """
-    n_rows = len(sequences.values) if model.returns_sequences else len(sequences)
+    ends = model.outputs_per_step * sequences.lengths
+    n_rows = int(ends.sum()) if model.returns_sequences else len(sequences)
+    every = Sequences(np.arange(n_rows), ends)
     outputs_dot = np.empty((n_rows, model.n_outputs), theta.dtype)
-    for indices, rows, x, lengths in _batches(model, sequences):
+    for indices, _, x, lengths in _batches(model, sequences):
         tape = model.forward(theta, x, lengths, n_jobs=n_jobs).tape
         x_dot = None if inputs_dot is None else _columns(inputs_dot, sequences.lengths, indices)
         z_dot = model.tangent(theta, tape, theta_dot, x_dot, n_jobs=n_jobs).z
         if model.returns_sequences:
-            outputs_dot[rows] = _valid_rows(z_dot, lengths)
+            valid = None if lengths is None else model.outputs_per_step * lengths
+            outputs_dot[every.take(indices).values] = _valid_rows(z_dot, valid)
         else:
             outputs_dot[indices] = z_dot
     return outputs_dot
 
 
-def sequence_gradients(
-    model: Model, loss: Loss, theta: Array, sequences: Sequences, targets: Array | Sequences
-) -> Array:
+def sequence_gradients(model: Model, loss: Loss, theta: Array, examples: Examples) -> Array:
     """Return the gradient of each sequence's own loss, without the penalty.
 
-    For a model with one output per step, a sequence's loss is the mean over its steps. The mean of the gradients,
+    For a model with one output per step, a sequence's loss is the mean over its steps of positive weight. The mean of the gradients,
     weighted as the sequences (and by their lengths, with one output per step), is the gradient over all of them.
 
     Parameters
@@ -161,20 +165,19 @@ def sequence_gradients(
     model : Model
     loss : Loss
     theta : ndarray of shape (P,)
-    sequences : Sequences
-        The n sequences, in the dtype of theta.
-    targets : ndarray of shape (n, ...), or Sequences
-        As in `numbarnn.optim.Examples`.
+    examples : Examples
+        The n sequences, in the dtype of theta, with targets and normalized weights.
 
     Returns
     -------
     gradients : ndarray of shape (n, P)
     """
-    gradients = np.empty((len(sequences), theta.size), theta.dtype)
+    gradients = np.zeros((len(examples.sequences), theta.size), theta.dtype)
     objective = Objective(model, loss)
     for i, gradient in enumerate(gradients):
-        batch = _batch(sequences, targets, np.array([i]))
-        gradient[...] = BatchProblem(objective, batch).value_and_gradient(theta)[1]
+        batch = examples.batch(np.array([i]))
+        if batch.weights.any():
+            gradient[...] = BatchProblem(objective, batch).value_and_gradient(theta)[1]
     return gradients
 
 
@@ -182,8 +185,7 @@ def layer_gradient_flow(
     model: Model,
     loss: Loss,
     theta: Array,
-    sequences: Sequences,
-    targets: Array | Sequences,
+    examples: Examples,
     *,
     n_jobs: int | None = None,
 ) -> dict[str, Array]:
@@ -195,10 +197,8 @@ def layer_gradient_flow(
         A model of a `Stack`.
     loss : Loss
     theta : ndarray of shape (P,)
-    sequences : Sequences
-        The n sequences, in the dtype of theta.
-    targets : ndarray of shape (n, ...), or Sequences
-        As in `numbarnn.optim.Examples`.
+    examples : Examples
+        The n sequences, in the dtype of theta, with targets and normalized weights.
     n_jobs : int, default=None
         Number of threads, in joblib's sense.
 
@@ -210,17 +210,22 @@ def layer_gradient_flow(
     """
     layer: Any = model.layer
     flows: dict[str, Array] = {}
-    for indices, rows, x, lengths in _batches(model, sequences):
+    for indices, rows, x, lengths in _batches(model, examples.sequences):
         z, _, tape = model.forward(theta, x, lengths, n_jobs=n_jobs)
+        batch = examples.batch(indices)
         n_rows = np.ones(len(indices), np.intp)
         if z.is_sequence:
-            n_rows = np.full(len(indices), len(x)) if lengths is None else lengths
-        weights = np.repeat(1 / n_rows, n_rows).astype(theta.dtype)
-        _, z_bar = loss.value_and_gradient(z, _taken(targets, indices), weights)
+            n_rows = np.full(len(indices), len(z.values)) if z.lengths is None else z.lengths
+        sequence = np.repeat(np.arange(len(indices)), n_rows)
+        n_weighted = np.bincount(sequence, batch.weights > 0, minlength=len(indices))
+        weights = batch.weights / np.maximum(n_weighted, 1)[sequence]
+        _, z_bar = loss.value_and_gradient(z, batch.targets, weights.astype(theta.dtype))
         parameters = model.layout.views(theta)
         flow = layer.gradient_flow(parameters, tape, z_bar, n_threads=resolve_threads(n_jobs))
         for name, norms in flow.items():
-            flows.setdefault(name, np.empty(len(sequences.values)))[rows] = _valid_rows(norms[..., None], lengths)[:, 0]
+            flows.setdefault(name, np.empty(len(examples.sequences.values)))[rows] = _valid_rows(
+                norms[..., None], lengths
+            )[:, 0]
     return flows
 
 
@@ -228,8 +233,7 @@ def truncation_error(
     model: Model,
     loss: Loss,
     theta: Array,
-    sequences: Sequences,
-    targets: Array | Sequences,
+    examples: Examples,
     truncations: Sequence[tuple[int, int]],
     *,
     checkpoint_memory_mb: float | None = None,
@@ -243,10 +247,8 @@ def truncation_error(
         It reads in one direction.
     loss : Loss
     theta : ndarray of shape (P,)
-    sequences : Sequences
-        The n sequences, in the dtype of theta.
-    targets : ndarray of shape (n, ...), or Sequences
-        As in `numbarnn.optim.Examples`.
+    examples : Examples
+        The n sequences, in the dtype of theta, with targets and normalized weights.
     truncations : sequence of m pairs (int, int)
         Steps k1 and k2 of each.
     checkpoint_memory_mb : float, default=None
@@ -263,8 +265,10 @@ def truncation_error(
     tape_bytes = checked_tape_bytes(checkpoint_memory_mb)
     objective = Objective(model, loss, tape_bytes=tape_bytes, n_threads=resolve_threads(n_jobs))
     gradients = np.zeros((1 + len(pairs), theta.size))
-    for indices, *_ in _batches(model, sequences):
-        batch = _batch(sequences, targets, indices)
+    for indices, *_ in _batches(model, examples.sequences):
+        batch = examples.batch(indices)
+        if not batch.weights.any():
+            continue
         exact = BatchProblem(objective, batch)
         gradients[0] += exact.weight * exact.value_and_gradient(theta)[1].astype(float)
         for i, pair in enumerate(pairs, start=1):
@@ -309,13 +313,6 @@ def _batches(model: Model, sequences: Sequences) -> Iterator[tuple[Array, Array,
         yield indices, every.take(indices).values, x, lengths
 
 
-def _batch(sequences: Sequences, targets: Array | Sequences, indices: Array) -> Batch:
-    """Return a batch with weights of one."""
-    x, lengths = time_major(sequences, indices)
-    rows = _taken(targets, indices)
-    return Batch(Padded(x, lengths), rows, np.ones(len(rows)))
-
-
 def _columns(rows: Array, lengths: Array, indices: Array) -> Array:
     """Return rows, one per step, of the sequences at `indices` as an array (T, B, ...)."""
     return time_major(Sequences(rows, lengths), indices)[0]
@@ -327,7 +324,3 @@ def _valid_rows(values: Any, lengths: Array | None) -> Array:
     if lengths is None:
         return by_sequence.reshape(-1, values.shape[2])
     return by_sequence[np.arange(values.shape[0]) < lengths[:, np.newaxis]]
-
-
-def _taken(targets: Array | Sequences, indices: Array) -> Array:
-    return targets.take(indices).values if isinstance(targets, Sequences) else targets[indices]

@@ -14,7 +14,7 @@ from numbarnn.cells.leaky_elman import LeakyElman
 from numbarnn.cells.lstm import LSTM
 from numbarnn.cells.peephole_lstm import PeepholeLSTM
 from numbarnn.cells.projected_lstm import ProjectedLSTM
-from numbarnn.cells.protocol import check_cell, decays
+from numbarnn.cells.protocol import cell_class, check_cell, decays
 
 CELLS = {
     "elman": Elman,

@@ -20,6 +20,7 @@ from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
 from numbarnn.layers.recurrent import Recurrent
 from numbarnn.layers.stack import Stack
+from numbarnn.layers.unstack import Unstack
 
 __all__ = [
     "Adjoint",
@@ -37,5 +38,6 @@ __all__ = [
     "Recurrent",
     "Stack",
     "Tangent",
+    "Unstack",
     "check_layer",
 ]

@@ -107,6 +107,11 @@ class Model:
         """Whether there is one output per step, rather than one per sequence."""
         return len(self.layer.output_rows((1, 1))) == 2
 
+    @property
+    def outputs_per_step(self) -> int:
+        """How many outputs there are for each step of the inputs, if there is one per step."""
+        return self.layer.output_rows((1, 1))[0]
+
     def init(self, dtype: DTypeLike = "float32", random_state: int | np.random.RandomState | None = None) -> Array:
         """Draw a parameter vector: each layer initializes itself.
 

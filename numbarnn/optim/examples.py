@@ -30,11 +30,14 @@ class Examples(NamedTuple):
         lengths. See the losses for the form of a row.
     weights : ndarray of shape (n,), Sequences, or None
         Weights of the sequences, or of their steps; none negative. None weighs all alike.
+    weight_scale : float
+        What the weights have been divided by: weighted examples are to be penalized as repeated ones.
     """
 
     sequences: Sequences
     targets: Array | Sequences
     weights: Array | Sequences | None = None
+    weight_scale: float = 1.0
 
     @property
     def per_step(self) -> bool:
@@ -45,12 +48,11 @@ class Examples(NamedTuple):
     def row_weights(self) -> Array:
         """The weight of each row of the targets, float64."""
         if self.weights is None:
-            n_rows = len(self.sequences.values) if self.per_step else len(self.sequences)
-            return np.ones(n_rows)
+            return np.ones(len(self.targets.values if isinstance(self.targets, Sequences) else self.targets))
         if isinstance(self.weights, Sequences):
             return self.weights.values.astype(float)
         weights = self.weights.astype(float)
-        return np.repeat(weights, self.sequences.lengths) if self.per_step else weights
+        return np.repeat(weights, self.targets.lengths) if isinstance(self.targets, Sequences) else weights
 
     def normalized(self) -> tuple[Examples, float]:
         """Return the examples with weights divided by their mean, and that mean.
@@ -70,15 +72,20 @@ class Examples(NamedTuple):
         if not largest > 0:
             raise ValueError("weights must be positive for at least one row, got only zeros")
         mean = np.mean(rows[rows > 0] / largest)
+        mean_weight = float(mean * largest) * self.weight_scale
         given = self.weights.values if isinstance(self.weights, Sequences) else self.weights
         relative = given.astype(float) / largest / mean
         if isinstance(self.weights, Sequences):
-            return self._replace(weights=Sequences(relative, self.weights.lengths)), float(mean * largest)
-        return self._replace(weights=relative), float(mean * largest)
+            return self._replace(weights=Sequences(relative, self.weights.lengths)), mean_weight
+        return self._replace(weights=relative), mean_weight
 
     def take(self, indices: NDArray[np.intp]) -> Examples:
         """Return the examples at `indices`."""
-        return Examples(self.sequences.take(indices), _taken(self.targets, indices), _taken(self.weights, indices))
+        return self._replace(
+            sequences=self.sequences.take(indices),
+            targets=_taken(self.targets, indices),
+            weights=_taken(self.weights, indices),
+        )
 
     def batch(self, indices: NDArray[np.intp]) -> Batch:
         """Gather the examples at `indices`; their weights must be normalized."""
@@ -88,8 +95,8 @@ class Examples(NamedTuple):
         weights: Any = _taken(self.weights, indices)
         if isinstance(weights, Sequences):
             weights = weights.values
-        elif self.per_step:
-            weights = np.repeat(weights, self.sequences.lengths[indices])
+        elif isinstance(self.targets, Sequences):
+            weights = np.repeat(weights, self.targets.lengths[indices])
         return Batch(Padded(x, lengths), targets, weights)
 
     def to_device(self) -> Examples:

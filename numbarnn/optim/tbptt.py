@@ -61,6 +61,7 @@ class WindowProblem:
         n_steps, n_sequences, _ = batch.x.values.shape
         ends = np.full(n_sequences, n_steps) if batch.x.lengths is None else batch.x.lengths
         self._ends = ends
+        self._per_step = objective.model.outputs_per_step
         self._own, rows = _own_rows(objective.model, ends, window)
         self._targets, self._weights = batch.targets[rows], batch.weights[rows]
         self._n_rows = float(np.count_nonzero(batch.weights))
@@ -78,8 +79,9 @@ class WindowProblem:
         weights = row_weights(self._weights, self.weight, z.values.dtype)
         z_bar = np.zeros_like(z.values)
         if z.is_sequence:
-            own = Padded(z.values[first - start :], _steps_between(self._ends, first, stop))
-            value, z_bar[first - start :] = objective.loss.value_and_gradient(own, self._targets, weights)
+            begin = (first - start) * self._per_step
+            own = Padded(z.values[begin:], _steps_between(self._ends, first, stop) * self._per_step)
+            value, z_bar[begin:] = objective.loss.value_and_gradient(own, self._targets, weights)
         else:
             own = Padded(z.values[self._own])
             value, z_bar[self._own] = objective.loss.value_and_gradient(own, self._targets, weights)
@@ -191,8 +193,9 @@ def _own_rows(model: Model, ends: Array, window: Window) -> tuple[Array | None, 
     if not model.returns_sequences:
         ending = (first < np.maximum(ends, 1)) & (ends <= stop)  # an empty sequence's output is the first window's
         return ending, np.flatnonzero(ending)
-    counts = _steps_between(ends, first, stop)
-    before = np.cumsum(ends) - ends + first - (np.cumsum(counts) - counts)
+    per_step = model.outputs_per_step
+    counts, ends = _steps_between(ends, first, stop) * per_step, ends * per_step
+    before = np.cumsum(ends) - ends + first * per_step - (np.cumsum(counts) - counts)
     return None, np.repeat(before, counts) + np.arange(counts.sum())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbarnn.data.validation.arrays import as_floats, check_numbers
 from numbarnn.data.validation.sequences import validate_sequences
 from numbarnn.data.validation.targets import mask_targets, validate_step_targets, validate_targets
-from numbarnn.data.validation.weights import validate_sample_weight
+from numbarnn.data.validation.weights import validate_sample_weight, weight_scale
 
 __all__ = [
     "as_floats",
@@ -15,4 +15,5 @@ __all__ = [
     "validate_sequences",
     "validate_step_targets",
     "validate_targets",
+    "weight_scale",
 ]

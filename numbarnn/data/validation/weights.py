@@ -70,6 +70,15 @@ def validate_sample_weight(
     return normalise_weights(weights)
 
 
+def weight_scale(sample_weight: Any) -> float:
+    """Return the largest of valid sample weights, by which `validate_sample_weight` divides; 1 for None."""
+    if sample_weight is None:
+        return 1.0
+    items = separate(sample_weight)
+    values = [sample_weight] if items is None else items
+    return float(max(np.max(as_array(value, name="sample_weight").astype(np.float64)) for value in values))
+
+
 def normalise_weights(weights: NDArray) -> NDArray:
     """Return weights, not all of them zero, divided by the largest."""
     return weights / weights.max()
