@@ -15,7 +15,7 @@ from numba.extending import overload, overload_method, register_model, typeof_im
 from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu import passes
-from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for, kernel_for_class
+from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for_class
 from numbarnn.kernels.cpu.loops import loops_of
 from numbarnn.kernels.cpu.masks import for_kernels
 from numbarnn.kernels.cpu.state import put_state, take_state
@@ -254,7 +254,7 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     if x_t.shape != stream.x.shape[1:]:
         raise ValueError(f"x_t must have shape {stream.x.shape[1:]}, got {x_t.shape}")
     stream.x[0] = x_t  # so that the kernel is compiled for no layout but its own
-    kernel_for(stream.cell, _advance)(stream)
+    kernel_for_class(type(stream.cell), _advance)(stream)
     return stream.h[1].copy()
 
 

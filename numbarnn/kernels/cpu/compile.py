@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 from numba import config, njit
@@ -19,6 +20,7 @@ from numba.core.ccallback import CFunc
 from numba.extending import overload
 
 from numbarnn.cells.form import form_of
+from numbarnn.cells.registry import CELLS
 
 inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -129,17 +131,64 @@ def kernel_for(cell, cached):
     """Return the kernel to call for a cell: the cached one, or one of its own for a class of another package.
 
     There are two reasons. The index of a cached kernel names the classes of all cells that it was compiled for, and a
-    process that cannot import one of them could not read it. And Numba's dispatcher recognises a named tuple by the
-    names of its class and its fields, so that it would run the equations of the first of two classes of one name.
+    process that cannot import one of them could not read it. And Numba's dispatcher distinguishes named tuples by the
+    names of their classes and fields only, so that it would run the equations of the first of two classes of one name.
     """
-    return kernel_for_class(type(cell), cached)
+    cell_class = type(cell)
+    return cached if _ships(cell_class) else _callable_of(cached, cell_class)
 
 
 def kernel_for_class(cell_class, cached):
-    """As `kernel_for`, by the cell's class."""
-    return cached if cell_class.__module__.startswith("numbarnn.") else _kernel_of(cached, cell_class)
+    """Return the same kernel for callers in compiled code, and for arguments that are not known by the cell's name."""
+    return cached if _ships(cell_class) else _kernel_of(cached, cell_class)
+
+
+def _ships(cell_class: Any) -> bool:
+    return cell_class.__module__.startswith("numbarnn.")
 
 
 @cache
 def _kernel_of(cached, cell_class):
     return njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(getattr(cached, "py_func", cached))
+
+
+@cache
+def _callable_of(cached, cell_class):
+    compiled, alias = _kernel_of(cached, cell_class), _alias_of(cell_class)
+    if alias is cell_class or config.DISABLE_JIT:
+        return compiled
+
+    def call(*args):
+        return compiled(*(_renamed(arg, cell_class, alias) for arg in args))
+
+    return call
+
+
+_first_of_name: dict[tuple[bytes, tuple[str, ...]], Any] = {
+    (cell_class.__name__.encode(), cell_class._fields): cell_class for cell_class in CELLS.values()
+}
+_aliases = count(2)
+
+
+@cache
+def _alias_of(cell_class: Any) -> Any:
+    """Return the class or, if another one came first with its name, a subclass of a name that is unique.
+
+    Without it, the kernels of the class would be right, but the dispatcher would look for each argument's type in
+    Python, at every call, which takes ten times as long as the call.
+    """
+    name = cell_class.__name__
+    key = name.encode("ascii", "ignore"), cell_class._fields  # what the dispatcher compares
+    if _first_of_name.setdefault(key, cell_class) is cell_class:
+        return cell_class
+    return type(f"{name}_{next(_aliases)}", (cell_class,), {"__module__": cell_class.__module__, "__slots__": ()})
+
+
+def _renamed(value: Any, cell_class: Any, alias: Any) -> Any:
+    """Return an argument with its cells as ones of the alias."""
+    if not isinstance(value, tuple):
+        return value
+    if type(value) is cell_class:
+        return alias._make(value)
+    parts = [_renamed(part, cell_class, alias) for part in value]
+    return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)
