@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda, to_device
 from numbarnn.layers.base import Layer, Padded, PassSettings, check_layer
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.parameters import Layout
-from numbarnn.random import check_random_state
 from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:

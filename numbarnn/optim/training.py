@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.optim.epochs import Epochs
@@ -16,7 +17,6 @@ from numbarnn.optim.problem import Objective
 from numbarnn.optim.progress import progress_bar, show
 from numbarnn.optim.tbptt import checked_tbptt
 from numbarnn.optim.validation import BestParameters
-from numbarnn.random import check_random_state
 from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
