@@ -111,8 +111,8 @@ def split(
     n_held_out = int(np.ceil(validation_fraction * n))
     if n_held_out < 2 or n - n_held_out < 1:
         raise ValueError(
-            f"early_stopping=True sets aside {validation_fraction:g} of the {n} sequences, {min(n_held_out, n)} of them; "
-            "that leaves too few for validation (at least 2) or for training (at least 1). The validation set is too "
+            f"early_stopping=True sets aside {validation_fraction:g} of the {n} sequences, {min(n_held_out, n)} of "
+            "them; that leaves too few for validation (at least 2) or for training (at least 1). The validation set is too "
             "small. Increase 'validation_fraction' or the size of your dataset."
         )
     has_one_class = isinstance(examples.targets, np.ndarray) and examples.targets.ndim == 1
