@@ -49,6 +49,7 @@ MISSING = {
     "masked integers": np.ma.array([1, 2], mask=[False, True]),
     "masked labels": np.ma.array(["a", "b"], mask=[False, True]),
     "masked in a list": [np.ma.array([1, 2]), np.ma.array([1, 2], mask=[False, True])],
+    "dates": np.array(["2020-01-01", "NaT"], dtype="datetime64[D]"),
     "polars null": pl.Series([1, None]),
     "polars null among labels": pl.Series(["a", None]),
 }
