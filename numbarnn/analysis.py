@@ -131,12 +131,13 @@ def lyapunov_exponents(
     lengths: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> NDArray:
-    r"""Return the Lyapunov exponents of a recurrence that is driven by given inputs.
+    r"""Return the Lyapunov exponents of a recurrence with given inputs.
 
-    They are the mean rates at which small changes of the state grow: a positive one means chaos, negative ones alone
-    that the network forgets its initial state, and the largest also how fast gradients explode or vanish. k orthonormal
-    directions are carried along by the tangent and orthonormalised anew (Benettin et al. 1980; Engelken et al. 2023 for
-    recurrent networks, Vogt et al. 2022 for gated ones), with J the Jacobian of the full state, `(h,)` or `(h, c)`:
+    They are the mean rates at which small changes of the state grow. If one of them is positive, the network is
+    chaotic; if all are negative, it forgets its initial state. The largest also tells how fast gradients explode or
+    vanish. k orthonormal directions are propagated by the tangent pass and orthonormalized again and again (Benettin et
+    al. 1980; Engelken et al. 2023 for recurrent networks, Vogt et al. 2022 for gated ones). With J the Jacobian of the
+    full state, `(h,)` or `(h, c)`:
 
     .. math:: J_t Q_{t-1} = Q_t R_t, \qquad \lambda_i = \lim_{T \to \infty} \frac{1}{T} \sum_t \log |(R_t)_{ii}|
 
