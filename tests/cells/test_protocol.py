@@ -191,7 +191,7 @@ def test_what_is_no_class():
 
 
 def test_cells_by_name_or_class():
-    with pytest.raises(ValueError, match="'elman', .*'gru_reset_before'; got 'LSTM'"):
+    with pytest.raises(ValueError, match=r"'elman', .*'gru_reset_before'; got 'LSTM'"):
         cell_class("LSTM")
     with pytest.raises(TypeError, match="got LSTM: pass its class"):
         cell_class(numbarnn.LSTM.init(2, 3))
