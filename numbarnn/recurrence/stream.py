@@ -121,7 +121,7 @@ def _plain(value: Any) -> Any:
 
 
 class StreamType(types.NamedTuple):
-    """Numba's type of a stream. It is known by the class of the cell and by what the equations are."""
+    """Numba's type of a stream, which depends on the class of its cell and on the code of the equations."""
 
     def __init__(self, fields: Any) -> None:
         super().__init__(fields, Stream)

@@ -107,9 +107,9 @@ def c_function(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def by_cell(choose):
-    """Return a function of a cell and more that is, for each class of cell, the one that `choose` returns for it.
+    """Return a function of a cell and other arguments: for each class of cell, the one that `choose` returns.
 
-    A kernel compiles only that one into itself, so that cells do not pay for what others need.
+    A kernel compiles only that function, so that cells do not pay for what others need.
     """
 
     def function(cell, *args):
@@ -128,7 +128,7 @@ def by_form(condition, then, otherwise):
 
 
 def kernel_for(cell, cached):
-    """Return the kernel to call for a cell: the cached one, or one of its own for a class of another package.
+    """Return the kernel to call for a cell: the cached one, or a separate one for a class of another package.
 
     There are two reasons. The index of a cached kernel names the classes of all cells that it was compiled for, and a
     process that cannot import one of them could not read it. And Numba's dispatcher distinguishes named tuples by the
