@@ -83,7 +83,7 @@ def cublas(monkeypatch):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products(size, dtype, cublas):
-    from numbarnn.kernels.cuda.packing import steps_running
+    from numbarnn.kernels.cuda.packing import valid_mask
     from numbarnn.kernels.cuda.product import add_product, set_product_over_rows
 
     rows, columns, depth = size
@@ -93,7 +93,7 @@ def test_products(size, dtype, cublas):
         return rng.normal(size=shape).astype(dtype)
 
     def all_of(rows):
-        return steps_running(up(np.array([rows], np.intp)), rows)
+        return valid_mask(up(np.array([rows], np.intp)), rows)
 
     atol = 1e-5 if dtype == "float32" else 1e-13
     out, a, b = draw(rows + 2, columns + 3), draw(rows + 1, depth + 2), draw(depth + 3, columns + 1)

@@ -33,7 +33,7 @@ CASE = CASES[list(grid.CELLS).index("lstm")]
 
 
 def run_masked(case, **options):
-    return run(case, masks=up(case.masks), preactivation_clip=case.clip, **options)
+    return run(case, masks=up(case.masks), preactivation_clip=case.preactivation_clip, **options)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
@@ -140,7 +140,7 @@ def test_zoneout_needs_a_step_that_ends_in_h():
 
 
 def test_what_is_no_bound():
-    with pytest.raises(ValueError, match=r"^clip must be above 0"):
+    with pytest.raises(ValueError, match=r"^preactivation_clip must be above 0"):
         run(CASE, preactivation_clip=-1.0)
 
 

@@ -30,6 +30,7 @@ class Block(NamedTuple):
     own_units: Any  # the number of units, past the last one included
     n_columns: Any  # the number of columns of the weights, gate by gate
     n_parts: Any  # the number of parts of a column
+    n_sums: Any  # the number of sums of a row: of parts and columns
     part: Any  # the part that the thread holds
     pair: Any  # the thread holds the part of the columns `pair` and `pair + n_pairs`
     n_pairs: Any
@@ -55,6 +56,7 @@ def block_of(slices, weights, depth, n_units, n_sequences):
         slices.n_units,
         n_columns,
         -(-depth // PART),
+        -(-depth // PART) * n_columns,
         cuda.threadIdx.x // n_pairs,
         cuda.threadIdx.x % n_pairs,
         n_pairs,
@@ -100,15 +102,8 @@ def multiply(held, vectors, sums, n_rows, block):
 
 
 @inline
-def sums_of_row(sums, row, block):
-    """Return the sums `(n_parts, n_columns)` of one row, flat."""
-    size = block.n_parts * block.n_columns
-    return sums[row * size : (row + 1) * size]
-
-
-@inline
 def add_parts(sums, column, block):
-    """Return one column of a row's sums, added up over the parts."""
+    """Return one column of a row's `sums (n_parts, n_columns)`, given flat, added up over the parts."""
     total = zero(sums[0])
     for part in range(block.n_parts):
         total += sums[part * block.n_columns + column]
@@ -117,7 +112,7 @@ def add_parts(sums, column, block):
 
 @inline
 def add_up(sums, block):
-    """Add up the columns of the thread's unit in a row's sums over the parts, into the first part."""
+    """Add up the columns of the thread's unit in a row's sums, given flat, over the parts, into the first part."""
     for column in range(block.unit - block.first_unit, block.n_columns, block.own_units):
         sums[column] = add_parts(sums, column, block)
 

@@ -6,16 +6,7 @@ from numbarnn.kernels.cuda.adjoint import add_y_bar, reverse_unit
 from numbarnn.kernels.cuda.compile import inline, kernel
 from numbarnn.kernels.cuda.launch import PART
 from numbarnn.kernels.cuda.masks import masked
-from numbarnn.kernels.cuda.resident import (
-    COLUMNS,
-    add_parts,
-    block_of,
-    hold,
-    memory_of,
-    multiply,
-    sums_of_row,
-    wait_for_all,
-)
+from numbarnn.kernels.cuda.resident import COLUMNS, add_parts, block_of, hold, memory_of, multiply, wait_for_all
 from numbarnn.kernels.cuda.scratch import longest
 from numbarnn.kernels.cuda.shim import cuda
 from numbarnn.kernels.cuda.units import load_gates, store_outer
@@ -62,7 +53,8 @@ def adjoint(cell, weights, tape, modifiers, bars, slices, arrivals):
             for row in range(block.first_row, n_now, block.row_step):
                 b = block.first + start + row
                 if t < tape.lengths[b]:
-                    unit_bar = add_parts(sums_of_row(sums, row, block), block.unit - block.first_unit, block)
+                    own = sums[row * block.n_sums : (row + 1) * block.n_sums]
+                    unit_bar = add_parts(own, block.unit - block.first_unit, block)
                     bars.h[b, block.unit] += masked(cell, modifiers.recurrent, unit_bar, (b, block.unit))
             cuda.syncthreads()
 

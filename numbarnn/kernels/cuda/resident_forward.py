@@ -17,7 +17,6 @@ from numbarnn.kernels.cuda.resident import (
     load_rows,
     memory_of,
     multiply,
-    sums_of_row,
     wait_for_all,
 )
 from numbarnn.kernels.cuda.scratch import clear_past_end, longest
@@ -65,7 +64,7 @@ def _through_time(arrays_of, step_unit):
                 for row in range(block.first_row, n_now, block.row_step):
                     b = block.first + start + row
                     if t < tape.lengths[b]:
-                        products = sums_of_row(sums, row, block)
+                        products = sums[row * block.n_sums : (row + 1) * block.n_sums]
                         add_up(products, block)
                         gates = load_gates(cell, a, (t, b, 0, block.unit))
                         gates = add_outer(cell, gates, products, block.unit - block.first_unit, block.own_units)
