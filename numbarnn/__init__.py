@@ -20,7 +20,7 @@ from numbarnn.cells import (
     ProjectedLSTM,
 )
 from numbarnn.kernels.masks import RecurrentMasks
-from numbarnn.recurrence import adjoint, forward, step, stream, tangent
+from numbarnn.recurrence import Stream, adjoint, forward, step, stream, tangent
 
 __version__ = "0.1.0"
 
@@ -46,13 +46,14 @@ __all__ = [
     "Jordan",
     "LayerNormLSTM",
     "LeakyElman",
-    "RecurrentMasks",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RNNClassifier",
     "RNNRegressor",
+    "RecurrentMasks",
     "SequenceScaler",
     "SlidingWindow",
+    "Stream",
     "adjoint",
     "forward",
     "gradient_flow",

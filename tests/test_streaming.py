@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
+import joblib
 import numba
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import numbarnn
+from numbarnn.recurrence.stream import _advance
 from tests import grid
 from tests.grid import assert_same_bits
 
@@ -48,7 +53,7 @@ def test_in_compiled_code(case):
 
 
 @grid.over(specs=["small"], dtypes=["float64"])
-def test_a_stream_goes_on_from_another_call(case):
+def test_a_stream_continues_another_call(case):
     first = numbarnn.forward(case.cell, case.x[:2], case.state)
     stream = numbarnn.stream(case.cell, case.spec.B, first.state)
     y = [numbarnn.step(stream, x_t) for x_t in case.x[2:]]
@@ -77,7 +82,7 @@ CASE = grid.case("lstm", "small", "float32")
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))])
-def test_a_copy_goes_its_own_way(copied):
+def test_a_copy_is_independent(copied):
     stream = numbarnn.stream(CASE.cell, CASE.spec.B)
     numbarnn.step(stream, CASE.x[0])
     other = copied(stream)
@@ -86,7 +91,7 @@ def test_a_copy_goes_its_own_way(copied):
     assert_array_equal(numbarnn.step(other, CASE.x[1]), expected)
 
 
-def test_outputs_are_the_callers_own():
+def test_outputs_are_copies():
     stream = numbarnn.stream(CASE.cell, CASE.spec.B)
     first = numbarnn.step(stream, CASE.x[0])
     kept = first.copy()
@@ -94,15 +99,91 @@ def test_outputs_are_the_callers_own():
     assert_array_equal(first, kept)
 
 
-def test_strided_and_read_only_inputs():
-    inputs = np.repeat(CASE.x[0], 2, axis=1)[:, ::2]
-    inputs.flags.writeable = False
-    y = numbarnn.step(numbarnn.stream(CASE.cell, CASE.spec.B), inputs)
-    assert_array_equal(y, numbarnn.step(numbarnn.stream(CASE.cell, CASE.spec.B), CASE.x[0]))
+def n_compiled():
+    """How many kernels the steps of streams have been compiled to."""
+    return len(_advance.signatures)
+
+
+def test_strided_and_read_only_inputs_compile_nothing():
+    expected, n_before = numbarnn.stream(CASE.cell, CASE.spec.B).step(CASE.x[0]), n_compiled()
+    strided = np.repeat(CASE.x[0], 2, axis=1)[:, ::2]
+    read_only = CASE.x[0].copy()
+    read_only.flags.writeable = False
+    unaligned = np.frombuffer(b" " + CASE.x[0].tobytes(), np.float32, offset=1).reshape(read_only.shape)
+    for inputs in (strided, read_only, unaligned, np.asfortranarray(CASE.x[0])):
+        assert_array_equal(numbarnn.stream(CASE.cell, CASE.spec.B).step(inputs), expected)
+    assert n_compiled() == n_before
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_a_stream_in_a_mapped_file(mode, tmp_path):
+    stream = numbarnn.stream(CASE.cell, CASE.spec.B)
+    stream.step(CASE.x[0])
+    joblib.dump(stream, tmp_path / "stream")
+    before, n_before = (tmp_path / "stream").read_bytes(), n_compiled()
+    loaded = joblib.load(tmp_path / "stream", mmap_mode=mode)
+    assert_array_equal(loaded.step(CASE.x[1]), stream.step(CASE.x[1]))
+    assert n_compiled() == n_before
+    assert (tmp_path / "stream").read_bytes() == before
+
+
+SAVE = """
+import pickle, sys, numbarnn
+pickle.dump(numbarnn.stream(numbarnn.LSTM.init(2, 4, random_state=0)), open(sys.argv[1], "wb"))
+"""
+LOAD = """
+import pickle, sys, numba, numpy as np, numbarnn
+
+@numba.njit(cache=True)
+def total(stream, x):
+    y = 0.0
+    for t in range(x.shape[0]):
+        y += numbarnn.step(stream, x[t]).sum()
+    return y
+
+print(total(pickle.load(open(sys.argv[1], "rb")), np.ones((5, 1, 2), np.float32)), len(total.stats.cache_hits))
+"""
+
+
+@pytest.mark.slow
+def test_a_stream_of_another_process_in_compiled_code(tmp_path):
+    """Without numbarnn.stream having been called, and the second time with the caller from the cache on disk."""
+    (tmp_path / "save.py").write_text(SAVE)
+    (tmp_path / "load.py").write_text(LOAD)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run(script):
+        command = [sys.executable, str(tmp_path / script), str(tmp_path / "stream")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=200)
+        assert done.returncode == 0, done.stderr
+        return [float(word) for word in done.stdout.split()]
+
+    run("save.py")
+    (first, _), (second, n_loaded) = run("load.py"), run("load.py")
+    assert_allclose([first, second], 5.386, rtol=0, atol=1e-3)
+    assert n_loaded == 1
+
+
+@numba.njit
+def run_method(stream, x, y):
+    for t in range(x.shape[0]):
+        y[t] = stream.step(x[t])
+
+
+@pytest.mark.slow
+def test_the_method_in_compiled_code():
+    stream, y = numbarnn.stream(CASE.cell, CASE.spec.B, CASE.state), np.empty_like(CASE.y_bar)
+    run_method(stream, CASE.x, y)
+    assert_same_bits((y, stream.state), whole(CASE)[:2])
+
+
+def test_masked_inputs_are_refused():
+    with pytest.raises(TypeError, match="x_t must be an array of float32 .* got MaskedArray"):
+        numbarnn.stream(CASE.cell, CASE.spec.B).step(np.ma.masked_array(CASE.x[0]))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_number_that_is_none_leaves_the_stream_as_it_was(bad):
+def test_nan_and_infinity_leave_the_state_unchanged(bad):
     stream = numbarnn.stream(CASE.cell, CASE.spec.B)
     numbarnn.step(stream, CASE.x[0])
     before = stream.state

@@ -6,6 +6,7 @@ from numbarnn.cells.coupled_lstm import CoupledLSTM
 from numbarnn.cells.coupled_peephole_lstm import CoupledPeepholeLSTM
 from numbarnn.cells.elman import Elman
 from numbarnn.cells.elman_relu import ElmanReLU
+from numbarnn.cells.fields import Undecayed, Weight, decays
 from numbarnn.cells.gru import GRU
 from numbarnn.cells.gru_reset_before import GRUResetBefore
 from numbarnn.cells.jordan import Jordan
@@ -14,26 +15,14 @@ from numbarnn.cells.leaky_elman import LeakyElman
 from numbarnn.cells.lstm import LSTM
 from numbarnn.cells.peephole_lstm import PeepholeLSTM
 from numbarnn.cells.projected_lstm import ProjectedLSTM
-
-CELLS = {
-    "elman": Elman,
-    "elman_relu": ElmanReLU,
-    "leaky_elman": LeakyElman,
-    "jordan": Jordan,
-    "lstm": LSTM,
-    "peephole_lstm": PeepholeLSTM,
-    "coupled_lstm": CoupledLSTM,
-    "coupled_peephole_lstm": CoupledPeepholeLSTM,
-    "projected_lstm": ProjectedLSTM,
-    "layer_norm_lstm": LayerNormLSTM,
-    "gru": GRU,
-    "gru_reset_before": GRUResetBefore,
-}
+from numbarnn.cells.protocol import Cell, check_cell
+from numbarnn.cells.registry import CELLS, cell_class
 
 __all__ = [
     "CELLS",
     "GRU",
     "LSTM",
+    "Cell",
     "CoupledLSTM",
     "CoupledPeepholeLSTM",
     "Elman",
@@ -44,4 +33,9 @@ __all__ = [
     "LeakyElman",
     "PeepholeLSTM",
     "ProjectedLSTM",
+    "Undecayed",
+    "Weight",
+    "cell_class",
+    "check_cell",
+    "decays",
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
@@ -63,11 +62,11 @@ class CoupledPeepholeLSTM(NamedTuple):
     ((3, 15), (5, 15), (15,), (5,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    p_i: np.ndarray
-    p_o: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    p_i: Weight
+    p_o: Weight
 
     n_gates = 3  # i g o
     state_size = 2  # h, c

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import tanh, tanh_slope, zero
 
@@ -49,9 +48,9 @@ class Elman(NamedTuple):
     (5, 5)
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
 
     n_gates = 1
     state_size = 1  # h

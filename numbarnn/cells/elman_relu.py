@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import relu, relu_slope, zero
 
@@ -45,9 +44,9 @@ class ElmanReLU(NamedTuple):
     (5,)
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
 
     n_gates = 1
     state_size = 1  # h

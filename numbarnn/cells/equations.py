@@ -1,19 +1,19 @@
-"""A cell's equations by the cell's type: what the loops over time call, in Python and inside kernels alike.
+"""The equations of a cell by its type, as the loops over time call them, in Python and inside kernels.
 
-A cell is a NamedTuple class with the fields `W`, `R`, `b` and any parameters of the units behind them, the counts
-`n_gates`, `state_size` and `n_saved`, and static methods of numbers: `step`, `tangent` and `adjoint` (see
-`numbarnn.cells.lstm.LSTM`). Nothing is registered: a kernel that gets such a NamedTuple compiles that class's methods
+Nothing is registered: a kernel that gets a cell (see `numbarnn.cells.protocol.Cell`) compiles the methods of its class
 into itself.
 
-The equations of a cell without unit parameters take none. Cells with inner gates (`numbarnn.cells.form`) have four
-equations more: `inner` gives the inner state, `inner_saved` gives it again from what `step` saved, `inner_tangent` and
-`inner_adjoint` differentiate it. Cells with normalisation have three: `output` gives h of the normalised c, which
-`step` has made, and `output_tangent` and `output_adjoint` differentiate it.
+The equations of a cell without unit parameters take none. Cells with inner gates (`numbarnn.cells.form`) have four more
+equations: `inner` returns the inner state, `inner_saved` computes it again from what `step` saved, `inner_tangent` and
+`inner_adjoint` differentiate it. Cells with normalisation have three more: `output` computes h from the normalised c of
+`step`, and `output_tangent` and `output_adjoint` differentiate it.
 """
 
 from __future__ import annotations
 
-from functools import cache
+import hashlib
+from functools import cache, lru_cache
+from types import CodeType, FunctionType
 
 from numba.core import types
 from numba.extending import overload, register_jitable
@@ -39,7 +39,7 @@ def adjoint(cell, saved, state_before, state, state_bar, p):
 
 
 def inner(cell, a, state):
-    """Return the inner state, and `a` as `step` is to see it once the inner state's product has been added."""
+    """Return the inner state, and the `a` that `step` gets once the inner state's product has been added."""
     return type(cell).inner(a, state)
 
 
@@ -54,17 +54,17 @@ def inner_tangent(cell, saved, state_before, a_dot, state_before_dot):
 
 
 def inner_adjoint(cell, saved, state_before, u_bar):
-    """Return what the inner state's adjoint adds to those of the pre-activations and of the state before."""
+    """Return the parts of the adjoints of the pre-activations and of the state before that the inner state adds."""
     return type(cell).inner_adjoint(saved, state_before, u_bar)
 
 
 def output(cell, o, v, p):
-    """Return h of a cell with normalisation, from o, which `step` returned in its place, and the normalised c."""
+    """Return h of a cell with normalisation, from o, the first part that `step` returned, and the normalised c."""
     return type(cell).output(o, v, p)
 
 
 def output_tangent(cell, o, v, o_dot, v_dot, p, p_dot):
-    """Return the tangent of what `output` returned."""
+    """Return the tangent of h."""
     return type(cell).output_tangent(o, v, o_dot, v_dot, p, p_dot)
 
 
@@ -75,6 +75,27 @@ def output_adjoint(cell, o, v, h_bar, p):
 
 def _given(cell, *units):
     return units if form_of(type(cell)).unit_parameters else ()
+
+
+@lru_cache(256)
+def code_of(cell_class):
+    """Return a digest of the compiled Python code of a class's own methods.
+
+    Numba's cache on disk does not notice a change of a class in another file than the cached function's.
+    """
+    declared = form_of(cell_class), cell_class.state_size, cell_class.n_saved
+    digest = hashlib.sha256(repr(declared).encode())
+    for owner in cell_class.__mro__:
+        for name, member in sorted(vars(owner).items()):
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and owner is not tuple:
+                digest.update(f"{name} {_described(function.__code__)}".encode())
+    return digest.hexdigest()
+
+
+def _described(code):
+    constants = [_described(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
 @cache

@@ -1,26 +1,26 @@
-"""What the loops over time must know of a cell class beside its equations."""
+"""The parts of a cell class that the loops over time need besides its equations."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
 class Form(NamedTuple):
-    """Which pre-activations the products of a cell's weights add to.
+    """The gates that the products of a cell's weights are added to, and the fields behind W, R and b.
 
     A cell has the pre-activations `a = x_t W + h_(t-1) R + b`, `n_gates` of them for each unit. Its class may say that
-    some get no part of `W` or of `R`, and that some columns of `R` are multiplied not by `h_(t-1)` but by an inner
-    state that the cell makes of it and of the other pre-activations within the step.
+    some get no part of `W` or of `R`, and that some blocks of columns of `R` are multiplied not by `h_(t-1)` but by an
+    inner state that the cell computes from it and from the other pre-activations within the step.
     """
 
     n_gates: int
-    input_gates: tuple[int, ...]  # the pre-activation of each block of W's columns
-    recurrent_gates: tuple[int, ...]  # that of each block of R's columns
-    inner_gates: tuple[int, ...]  # those of R's that are multiplied by the inner state
-    unit_parameters: tuple[str, ...]  # the fields (H,) behind W, R and b
-    projection: tuple[str, ...]  # the fields behind those that make h (N,) of the units' outputs, P (H, N) and b_P (N,)
-    normalisation: tuple[str, ...]  # the fields behind b if x_t W, h_(t-1) R and c are normalised: gains and a bias
+    input_gates: tuple[int, ...]  # the gate of each block of W's columns
+    recurrent_gates: tuple[int, ...]  # the gate of each block of R's columns
+    inner_gates: tuple[int, ...]  # the gates whose block of R is multiplied by the inner state
+    unit_parameters: tuple[str, ...]  # fields (H,) behind b
+    projection: tuple[str, ...]  # fields that map the units' outputs to h (N,): P (H, N) and b_P (N,)
+    normalisation: tuple[str, ...]  # gains of x_t W and of h_(t-1) R, gain and bias of c
 
     def shapes(self, n_inputs: int, n_outputs: int, n_units: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of a cell's arrays by its fields."""
@@ -40,32 +40,38 @@ class Form(NamedTuple):
 
     @property
     def outer_gates(self) -> tuple[int, ...]:
-        """The gates whose part of R is multiplied by h."""
+        """The gates whose block of R is multiplied by h."""
         return tuple(g for g in self.recurrent_gates if g not in self.inner_gates)
 
     @property
     def order(self) -> tuple[int, ...]:
-        """All gates, such that those of W, those that see h, and those that see the inner state stand side by side."""
-        every = range(self.n_gates)
-        recurrent = [g for g in every if g not in self.input_gates]
-        only_input = [g for g in every if g not in self.outer_gates and g not in recurrent]
-        return (*only_input, *(g for g in every if g not in only_input and g not in recurrent), *recurrent)
+        """All gates, in an order in which those of W, those of h, and those of the inner state are neighbours."""
+
+        def place(gate: int) -> int:
+            of_inputs = gate in self.input_gates
+            if gate in self.inner_gates:
+                return 1 if of_inputs else 0
+            if gate in self.recurrent_gates:
+                return 3 if of_inputs else 4
+            return 2 if of_inputs else 5
+
+        return tuple(sorted(range(self.n_gates), key=place))
 
 
 def n_units(cell: Any) -> int:
-    """Return the number of a cell's units, H; of its outputs, h, there are as many unless they are projected."""
+    """Return the number of a cell's units, H; it has as many outputs, h, unless they are projected."""
     return cell.b.size // cell.n_gates
 
 
 def n_memory(cell_class: Any) -> int:
-    """Return how many numbers of a unit go from step to step beside its h: the state's other parts.
+    """Return how many numbers a unit passes from step to step besides its h: the other parts of the state.
 
-    Where h is a projection, the unit's own output is one more, though nothing but the derivatives reads it.
+    Where h is a projection, the unit's own output is one more, though only the derivatives read it.
     """
     return cell_class.state_size - (0 if form_of(cell_class).projection else 1)
 
 
-@cache
+@lru_cache(256)
 def form_of(cell_class: Any) -> Form:
     """Return the form of a cell class."""
     every = tuple(range(cell_class.n_gates))

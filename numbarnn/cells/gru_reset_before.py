@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
@@ -64,9 +63,9 @@ class GRUResetBefore(NamedTuple):
     ((3, 15), (5, 15), (15,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
 
     n_gates = 3  # r z n
     inner_gates = (2,)

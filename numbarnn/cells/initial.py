@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,38 @@ def draw_weights(
 ) -> Any:
     """Return a cell with Glorot-uniform input and orthogonal recurrent weights.
 
-    Its biases and unit parameters are zero, the gains of a normalisation one. A projection, to `n_outputs` or as many
-    as there are units, is Glorot-uniform, too. Each gate's block is drawn for itself, in float64, so that float32
+    Biases and unit parameters are zero, the gains of a normalisation one. A projection, to `n_outputs` or as many
+    as there are units, is Glorot-uniform, too. The block of each gate is drawn on its own, in float64, so that float32
     weights are the float64 weights rounded.
-    """
-    from sklearn.utils import check_random_state  # noqa: PLC0415  (a second to import, which only this needs)
 
+    Parameters
+    ----------
+    cell_class : type
+        A class of cells.
+    n_inputs, n_units : int
+        Inputs per step and hidden units, both at least 1.
+    dtype : {"float32", "float64"}
+    random_state : int, RandomState instance, Generator or None
+    n_outputs : int, default=None
+        Outputs of a projection; None is `n_units`.
+
+    Returns
+    -------
+    NamedTuple
+        A cell of the class.
+
+    Raises
+    ------
+    ValueError
+        If a size is below one, the dtype is neither float32 nor float64, or `random_state` is none of the above.
+
+    Examples
+    --------
+    >>> from numbarnn import LSTM
+    >>> from numbarnn.cells.initial import draw_weights
+    >>> draw_weights(LSTM, 3, 5, "float32", 0).W.shape
+    (3, 20)
+    """
     n_outputs = n_units if n_outputs is None else n_outputs
     for name, size in (("n_inputs", n_inputs), ("n_units", n_units), ("n_outputs", n_outputs)):
         if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
@@ -30,7 +57,7 @@ def draw_weights(
         fits = False
     if not fits:
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    random = check_random_state(random_state)
+    random = random_of(random_state)
     form = form_of(cell_class)
     W = np.hstack([glorot_uniform(n_inputs, n_units, random) for _ in form.input_gates])
     R = np.hstack([orthogonal(max(n_outputs, n_units), random)[:n_outputs, :n_units] for _ in form.recurrent_gates])
@@ -45,13 +72,27 @@ def draw_weights(
     return cell_class(*cell)
 
 
-def glorot_uniform(n_inputs: int, n_outputs: int, random: np.random.RandomState) -> np.ndarray:
+def random_of(random_state: Any) -> Any:
+    """Return the random numbers that a seed stands for, as scikit-learn's `check_random_state` does.
+
+    scikit-learn itself takes a second to import. A `numpy.random.Generator` is returned as it is.
+    """
+    if random_state is None or random_state is np.random:
+        return np.random.mtrand._rand
+    if isinstance(random_state, Integral):
+        return np.random.RandomState(int(random_state))
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        return random_state
+    raise ValueError(f"random_state must be an integer, a RandomState, a Generator or None, got {random_state!r}")
+
+
+def glorot_uniform(n_inputs: int, n_outputs: int, random: Any) -> np.ndarray:
     """Return weights uniform in +-sqrt(6 / (n_inputs + n_outputs)) (Glorot & Bengio 2010, eq. 16)."""
     bound = np.sqrt(6 / (n_inputs + n_outputs))
     return random.uniform(-bound, bound, (n_inputs, n_outputs))
 
 
-def orthogonal(size: int, random: np.random.RandomState) -> np.ndarray:
+def orthogonal(size: int, random: Any) -> np.ndarray:
     """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007)."""
     q, r = np.linalg.qr(random.standard_normal((size, size)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)

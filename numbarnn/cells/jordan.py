@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbarnn.cells.elman import Elman
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 
 
@@ -62,11 +63,11 @@ class Jordan(NamedTuple):
     ((3, 8), (2, 8), (8, 2))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    P: np.ndarray
-    b_P: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    P: Weight
+    b_P: Undecayed
 
     n_gates = 1
     projection = ("P", "b_P")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
@@ -76,13 +75,13 @@ class LayerNormLSTM(NamedTuple):
     ((3, 20), (5, 20), (20,), (5,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    gain_x: np.ndarray
-    gain_h: np.ndarray
-    gain_c: np.ndarray
-    b_c: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    gain_x: Undecayed
+    gain_h: Undecayed
+    gain_c: Undecayed
+    b_c: Undecayed
 
     n_gates = 4  # i f g o
     normalisation = ("gain_x", "gain_h", "gain_c", "b_c")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope
 
@@ -64,10 +63,10 @@ class LeakyElman(NamedTuple):
     ((5, 5), (5,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    p_k: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    p_k: Undecayed
 
     n_gates = 1  # n
     state_size = 1  # h

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
@@ -58,9 +57,9 @@ class LSTM(NamedTuple):
     ((3, 20), (5, 20), (20,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
 
     n_gates = 4  # i f g o
     state_size = 2  # h, c

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
@@ -67,12 +66,12 @@ class PeepholeLSTM(NamedTuple):
     ((3, 20), (5, 20), (20,), (5,))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    p_i: np.ndarray
-    p_f: np.ndarray
-    p_o: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    p_i: Weight
+    p_f: Weight
+    p_o: Weight
 
     n_gates = 4  # i f g o
     state_size = 2  # h, c

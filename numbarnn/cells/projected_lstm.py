@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from numbarnn.cells.fields import Undecayed, Weight
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.lstm import LSTM
 
@@ -55,10 +54,10 @@ class ProjectedLSTM(NamedTuple):
     ((3, 32), (2, 32), (32,), (8, 2))
     """
 
-    W: np.ndarray
-    R: np.ndarray
-    b: np.ndarray
-    P: np.ndarray
+    W: Weight
+    R: Weight
+    b: Undecayed
+    P: Weight
 
     n_gates = 4  # i f g o
     projection = ("P",)

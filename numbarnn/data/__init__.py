@@ -1,13 +1,15 @@
-"""What comes in: validation, ragged sequences, batches, windows, scaling."""
+"""Input data: validation, sequences of different lengths, batches, windows, patches, scaling."""
 
 from __future__ import annotations
 
 from numbarnn.data.batches import bounded_batches, epoch_batches, time_major
+from numbarnn.data.patches import SequencePatches
 from numbarnn.data.scaling import SequenceScaler
 from numbarnn.data.sequences import Sequences
 from numbarnn.data.windows import SlidingWindow
 
 __all__ = [
+    "SequencePatches",
     "SequenceScaler",
     "Sequences",
     "SlidingWindow",

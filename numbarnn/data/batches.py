@@ -1,4 +1,4 @@
-"""Batches: which sequences go together, and their time-major padded array."""
+"""Batches: the sequences that are processed together, as a padded time-major array."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numbarnn.kernels.backend import backend_of
 
 
 def time_major(sequences: Sequences, indices: NDArray[np.intp]) -> tuple[NDArray, NDArray[np.intp] | None]:
-    """Gather a batch into the array that the recurrences run over.
+    """Gather a batch into the array that the kernels read.
 
     Parameters
     ----------
     sequences : Sequences
     indices : ndarray of shape (B,)
-        The sequences of the batch, in the order of the batch.
+        Indices of the sequences of the batch, in the order of the batch.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def epoch_batches(
 ) -> Iterator[NDArray[np.intp]]:
     """Cut the sequences into the batches of one epoch.
 
-    Inside a batch the longest sequences come first (the kernels skip finished rows fastest so), and those
-    of equal length in the order of the input: a batch that holds everything does not depend on the shuffling.
+    Within a batch the longest sequences come first, because the kernels skip finished sequences fastest in this
+    order, and those of equal length in the order of the input: a batch of all sequences does not depend on shuffling.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def bounded_batches(lengths: NDArray[np.intp], max_steps: int) -> Iterator[NDArr
     ----------
     lengths : ndarray of shape (n,)
     max_steps : int
-        The most steps of a batch, padding included. A single longer sequence makes a batch of its own.
+        Maximum number of steps of a batch, with padding. A single longer sequence is a batch of its own.
 
     Yields
     ------

@@ -6,19 +6,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from numbarnn.data.forms import Form
+from numbarnn.data.output import FrameOutputMixin
+from numbarnn.data.sequences import Sequences
 from numbarnn.data.validation import validate_sample_weight, validate_sequences
 
 
-class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SequenceScaler(FrameOutputMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale each feature to zero mean and unit variance over all steps of all sequences.
 
-    Takes sequences in every form that the estimators take and gives them back in the same form. For an
-    array (n, T), one series per row, the one feature is the series' value: one mean and one variance
-    for the whole array, not one per column as `StandardScaler` has it.
+    Takes sequences in every form that the estimators take and returns them in the same form. For an array (n, T),
+    one series per row, the single feature is the value of the series: one mean and one variance for the whole array,
+    not one per column as in `StandardScaler`. Only for this form does `set_output` (and `transform_output` of
+    scikit-learn's configuration) make a frame of the result; the other forms stay as they are.
 
     Parameters
     ----------
@@ -29,16 +34,16 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    mean_ : ndarray of shape (I,)
-        Mean of each feature over all steps.
+    mean_ : ndarray of shape (I,) or None
+        Mean of each feature over all steps. None if neither `with_mean` nor `with_std`.
     var_ : ndarray of shape (I,) or None
         Variance of each feature over all steps. None if `with_std=False`.
     scale_ : ndarray of shape (I,) or None
-        What each feature is divided by. None if `with_std=False`.
+        Divisor of each feature. None if `with_std=False`.
     n_features_in_ : int
         T if X was (n, T), otherwise I.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X came as a frame or frames with names that are all strings.
+        Names of the columns, if X was a frame, or a list of frames, with names that are all strings.
 
     Examples
     --------
@@ -74,38 +79,31 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         y : None
             Ignored.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each sequence; each of its steps has it.
+            Weight of each sequence, and of each of its steps.
 
         Returns
         -------
         self : SequenceScaler
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or the weights are not as described, or the variance of a feature overflows.
         """
         sequences, _ = validate_sequences(self, X, reset=True)
-        weights = validate_sample_weight(sample_weight, len(sequences))
+        weights = validate_sample_weight(sample_weight, sequences.lengths)
         if weights is not None:
             weights = np.repeat(weights, sequences.lengths)
         from sklearn.preprocessing import StandardScaler  # noqa: PLC0415  (slow to import, and fits do without)
 
-        self._scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
-        self._scaler.fit(sequences.values, sample_weight=weights)
-        self.mean_, self.var_, self.scale_ = self._scaler.mean_, self._scaler.var_, self._scaler.scale_
+        scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
+        with config_context(array_api_dispatch=False), np.errstate(over="ignore", invalid="ignore"):
+            scaler.fit(sequences.values, sample_weight=weights)
+        if scaler.var_ is not None and not np.isfinite(scaler.var_).all():
+            feature = int(np.argmin(np.isfinite(scaler.var_)))
+            raise ValueError(f"The variance of feature {feature} of X overflows: X holds numbers too large to scale.")
+        self.mean_, self.var_, self.scale_ = scaler.mean_, scaler.var_, scaler.scale_
         return self
-
-    def transform(self, X: Any) -> NDArray | list[NDArray]:
-        """Scale sequences.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
-            The sequences.
-
-        Returns
-        -------
-        scaled : ndarray, list or object array
-            In the form of X.
-        """
-        check_is_fitted(self)
-        return self._apply(self._scaler.transform, X)
 
     def inverse_transform(self, X: Any) -> NDArray | list[NDArray]:
         """Undo the scaling.
@@ -121,15 +119,28 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             In the form of X.
         """
         check_is_fitted(self)
-        return self._apply(self._scaler.inverse_transform, X)
-
-    def _apply(self, function: Any, X: Any) -> NDArray | list[NDArray]:
         sequences, form = validate_sequences(self, X, reset=False)
-        values = function(sequences.values)
-        return form.restore(values[:, 0] if form.flat else values, sequences.lengths)
+        values = sequences.values
+        if self.with_std:
+            values = values * self.scale_.astype(values.dtype)
+        if self.with_mean:
+            values = values + self.mean_.astype(values.dtype)
+        return _restore(values, sequences.lengths, form)
+
+    def _transformed(self, sequences: Sequences, form: Form) -> NDArray | list[NDArray]:
+        values = sequences.values
+        if self.with_mean:
+            values = values - self.mean_.astype(values.dtype)
+        if self.with_std:
+            values = values / self.scale_.astype(values.dtype)
+        return _restore(values, sequences.lengths, form)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _restore(values: NDArray, lengths: NDArray[np.intp], form: Form) -> NDArray | list[NDArray]:
+    return form.restore(values[:, 0] if form.flat else values, lengths)

@@ -1,4 +1,4 @@
-"""Ragged sequences: what the door makes of every form of input."""
+"""Sequences of any lengths in one array, the form in which all data are kept."""
 
 from __future__ import annotations
 

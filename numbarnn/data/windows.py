@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, check_array, check_consistent_length
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
 from numbarnn.data.validation import as_floats, check_numbers
+from numbarnn.data.validation.arrays import MISSING_ADVICE, as_array, non_finite
 
 
 class SlidingWindow(TransformerMixin, BaseEstimator):
@@ -20,11 +21,11 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     length : int
-        Steps of a window.
+        Number of steps of a window.
     horizon : int, default=1
-        Steps to forecast: the targets are the `horizon` values that follow the window.
+        Number of steps to forecast: the targets are the `horizon` values that follow the window.
     step : int, default=1
-        Steps from the start of one window to the start of the next.
+        Number of steps from the start of one window to the start of the next.
 
     Examples
     --------
@@ -51,7 +52,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         self.step = step
 
     def fit(self, series: ArrayLike, y: Any = None) -> SlidingWindow:  # noqa: ARG002
-        """Check the series; there is nothing to learn.
+        """Check the series; nothing is learned.
 
         Parameters
         ----------
@@ -67,7 +68,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, series: ArrayLike) -> NDArray:
-        """Cut a series into all its windows, those whose targets are not known yet included.
+        """Cut a series into all its windows, including the last ones, whose targets are not known yet.
 
         Parameters
         ----------
@@ -87,36 +88,35 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         series : array-like of shape (T,) or (T, I)
-            What the forecast is made from.
+            The series that the forecast is made from.
         y : array-like of shape (T,) or (T, K), default=None
-            What is to be forecast, step by step beside `series`. None forecasts the series itself.
+            The series to forecast, with one value for each step of `series`. None forecasts `series` itself.
 
         Returns
         -------
         X : ndarray of shape (n, length, I)
             Window i begins at step `i * step`.
         y : ndarray of shape (n,), (n, horizon), (n, K) or (n, horizon * K)
-            The values that follow each window. A 1-D series and a horizon of one have no axis; with
-            both axes, a row holds the K values of the first step, then those of the second, and so on.
+            The values that follow each window. For a 1-D series and a horizon of one the shape is (n,). With several
+            steps and several columns a row holds the K values of the first step, then those of the second, and so on.
 
         Raises
         ------
         ValueError
-            If the series is too short for a single window and its targets.
+            If the series is too short for a single window and its targets, or `y` does not have one value for each
+            step of `series`.
         """
         values = self._read(series, n_steps=self.length + self.horizon)
-        if y is None:
-            targets = values if np.ndim(series) == 2 else values[:, 0]
-        else:
-            targets = check_array(y, dtype=None, ensure_2d=False, input_name="y")
-            check_consistent_length(values, targets)
+        targets = values if y is None else _read_targets(y, len(values))
+        if y is None and np.ndim(series) == 1:
+            targets = values[:, 0]
         starts = self._starts(values, self.length + self.horizon)
         rows = self._take(targets, starts + self.length, self.horizon).reshape(len(starts), -1)
         single = targets.ndim == 1 and self.horizon == 1
         return self._take(values, starts, self.length), rows[:, 0] if single else rows
 
     def last_window(self, series: ArrayLike) -> NDArray:
-        """Return the last window of a series, to forecast what comes next.
+        """Return the last window of a series, to forecast the steps that follow it.
 
         Parameters
         ----------
@@ -125,12 +125,22 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         Returns
         -------
         X : ndarray of shape (1, length, I)
+            A copy.
         """
-        return self._read(series, n_steps=self.length)[np.newaxis, -self.length :]
+        return self._read(series, n_steps=self.length)[np.newaxis, -self.length :].copy()
 
     def _read(self, series: ArrayLike, n_steps: int) -> NDArray:
         self._validate_params()
-        numbers = check_numbers(series, ensure_2d=False, input_name="series")
+        index: Any = getattr(series, "index", None)
+        if getattr(index, "nlevels", 1) > 1:
+            raise ValueError(
+                f"The series has a MultiIndex of the levels {list(index.names)}: windows would reach from one "
+                "series into the next. Cut them one by one: [window.make_xy(g) for _, g in series.groupby(level=0)]."
+            )
+        array = as_array(series, name="series")
+        if array.ndim == 0:
+            raise ValueError(f"Expected a series of shape (T,) or (T, I), got a {type(series).__name__}.")
+        numbers = check_numbers(array, ensure_2d=False, input_name="series")
         if len(numbers) < n_steps:
             raise ValueError(
                 f"Expected a series of at least {n_steps} steps "
@@ -149,3 +159,18 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
+
+
+def _read_targets(y: ArrayLike, n_steps: int) -> NDArray:
+    targets = as_array(y, name="y")
+    if targets.ndim not in (1, 2):
+        raise ValueError(f"Expected y of shape ({n_steps},) or ({n_steps}, K), got shape {targets.shape}.")
+    if len(targets) != n_steps:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"the series has {n_steps} steps, but y has {len(targets)}."
+        )
+    fault = non_finite(targets)
+    if fault is not None:
+        raise ValueError(f"Input y contains {fault[0]}: y[{fault[1]}]. {MISSING_ADVICE}")
+    return targets

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import Tags, check_array, column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
     check_classification_targets,
@@ -19,7 +20,8 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.estimators.base import BaseRNN, State
-from numbarnn.network import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.losses import ClassHead, Head, LabelsHead
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):
@@ -223,10 +225,108 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (64,),
+        *,
+        cell: str | type = "lstm",
+        projection_size: int | None = None,
+        bidirectional: bool = False,
+        return_sequences: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        patch: int | Literal["auto"] = 1,
+        learn_initial_state: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_grad_norm: float | None = None,
+        tbptt: tuple[int, int] | None = None,
+        checkpoint_memory_mb: float | None = None,
+        n_estimators: int = 1,
+        dtype: DTypeLike | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        n_jobs: int | None = None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            cell=cell,
+            projection_size=projection_size,
+            bidirectional=bidirectional,
+            return_sequences=return_sequences,
+            pooling=pooling,
+            patch=patch,
+            learn_initial_state=learn_initial_state,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            preactivation_clip=preactivation_clip,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            warmup_fraction=warmup_fraction,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
+            tbptt=tbptt,
+            checkpoint_memory_mb=checkpoint_memory_mb,
+            n_estimators=n_estimators,
+            dtype=dtype,
+            device=device,
+            n_jobs=n_jobs,
+        )
+        self.class_weight = class_weight
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: ArrayLike | None = None) -> Self:
         """Go on training for one epoch over the given sequences.
 
         Parameters
@@ -235,17 +335,29 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The class labels, as in `fit`; they need not hold every class.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each sequence.
+        sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
+                default=None
+            Weight of each sequence or step, as in `fit`. Weights count relative to the mean weight of this call.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will occur; with several labels per row, their column numbers. Needed in the
-            first call only.
+            All classes that will occur; with several labels per row, their column numbers. Needed in the first call
+            only.
 
         Returns
         -------
         self : object
             The estimator; as it was before if this call fails.
+
+        Raises
+        ------
+        ValueError
+            If y does not fit `classes`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
+            `learning_rate='cosine'`, `class_weight='balanced'`.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced', which needs all labels at once; give a dict, "
+                "such as that of sklearn.utils.class_weight.compute_class_weight."
+            )
         trial = copy.copy(self)
         _check_partial_fit_first_call(trial, classes)
         return self._become(trial._learn(X, y, sample_weight, partial=True))
@@ -259,9 +371,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             The sequences.
         state : tuple of tuples of ndarrays of shape (n, H), default=None
             The network's state before the first steps of X, as an earlier call returned it: of each layer `(h,)` or
-            `(h, c)`, a row for each sequence. None is zero. A network that reads in both directions has none.
+            `(h, c)`, with one row per sequence. None is zero. A network that reads in both directions, one that pools
+            over all steps, and an ensemble have none.
         return_state : bool, default=False
-            Whether to return the state after the last steps, too.
+            Whether to return the state after the last steps as well.
 
         Returns
         -------
@@ -271,7 +384,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
             over the whole sequences gives.
         """
-        return self._predict(X, state, return_state=return_state, decode=lambda z: self._decode(self._choose(z)))
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            probabilities = self._predict(X, state, return_state=return_state, output=_probabilities)
+            return self._by_item(probabilities, lambda p: self._head.decode(self._most_likely(p)))
+        return self._predict(
+            X, state, return_state=return_state, output=lambda own, z: own._head.decode(own._head.predict(z))
+        )
 
     def predict_proba(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Any:
         """Predict the probability of each class.
@@ -281,10 +400,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         state : tuple of tuples of ndarrays of shape (n, H), default=None
-            The network's state before the first steps of X, as an earlier call returned it: of each layer `(h,)` or
-            `(h, c)`, a row for each sequence. None is zero. A network that reads in both directions has none.
+            The network's state before the first steps of X, as in `predict`.
         return_state : bool, default=False
-            Whether to return the state after the last steps, too.
+            Whether to return the state after the last steps as well.
 
         Returns
         -------
@@ -292,11 +410,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             In the order of `classes_`. With `return_sequences` for each step, in the form of X:
             (n, T, n_classes), or a list of n arrays (T_i, n_classes).
         state : tuple of tuples of ndarrays of shape (n, H)
-            Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
-            over the whole sequences gives.
+            Only if `return_state`, as in `predict`.
         """
-        check_is_fitted(self)
-        return self._predict(X, state, return_state=return_state, decode=self._loss.output)
+        return self._predict(X, state, return_state=return_state, output=_probabilities)
 
     def predict_log_proba(self, X: Any) -> NDArray | list[NDArray]:
         """Predict the logarithm of the probability of each class.
@@ -312,10 +428,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             In the order of `classes_`. With `return_sequences` for each step, in the form of X:
             (n, T, n_classes), or a list of n arrays (T_i, n_classes).
         """
-        z, lengths, form = self._outputs(X)
-        return self._in_form(log_expit(z) if self._multilabel else log_softmax(z, axis=-1), lengths, form)
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            with np.errstate(divide="ignore"):
+                return self._by_item(self.predict_proba(X), np.log)
+        return self._predict(X, None, return_state=False, output=lambda own, z: own._head.log_output(z))
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; with `return_sequences` that of all steps.
 
         Parameters
@@ -324,49 +443,76 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The true labels, as in `fit`.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each sequence, and of each of its steps.
+        sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
+                default=None
+            Weight of each sequence, and of each of its steps, or of each step. Steps of weight zero do not count.
 
         Returns
         -------
         accuracy : float
         """
-        return self._score(X, y, sample_weight)
+        return self._score(X, y, sample_weight, self.predict(X))
 
-    def _check_targets(self, y: Any) -> NDArray:
-        rows = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+    def _check_targets(self, rows: NDArray) -> NDArray:
+        rows = check_array(rows, dtype=None, ensure_2d=False, input_name="y", estimator=self)
         check_classification_targets(rows)
         return rows
 
-    def _encode(self, rows: NDArray, dtype: DTypeLike, *, resume: bool) -> tuple[Loss, NDArray, int]:
+    def _new_head(self, rows: NDArray) -> Head:
+        if self._is_multilabel(rows):
+            self.classes_ = np.arange(rows.shape[1])
+            return LabelsHead(rows.shape[1])
+        labels = column_or_1d(rows, warn=True)
+        self.classes_ = unique_labels(labels)
+        return ClassHead(self.classes_)
+
+    def _resumed_head(self, rows: NDArray) -> Head:
+        if self._is_multilabel(rows):
+            return LabelsHead(len(self.classes_))
+        return ClassHead(self.classes_)
+
+    def _knows_targets(self, partial: bool) -> bool:
+        return partial
+
+    def _known_targets(self) -> dict[str, Any]:
+        return {"classes_": self.classes_} if hasattr(self, "classes_") else {}
+
+    def _class_weights(self, rows: NDArray, weights: NDArray | None) -> NDArray | None:
+        if self.class_weight is None:
+            return weights
+        counted = np.ones(len(rows), bool) if weights is None else weights > 0
+        products = np.ones(len(rows)) if weights is None else weights.copy()
+        products[counted] *= compute_sample_weight(self.class_weight, rows[counted])
+        if not products.any():
+            raise ValueError(
+                f"class_weight must leave a positive weight to some class of y, got {self.class_weight!r}."
+            )
+        return products
+
+    def _is_multilabel(self, rows: NDArray) -> bool:
         kind = type_of_target(rows, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "Expected one class per row of y, or zeros and ones for several labels, got "
                 f"{rows.shape[1]} columns of classes. One class per step needs return_sequences=True."
             )
-        self._multilabel = kind == "multilabel-indicator"
-        labels = np.arange(rows.shape[1]) if self._multilabel else column_or_1d(rows, warn=True)
-        if not resume:
-            self.classes_ = unique_labels(labels)
-        elif unknown := set(np.unique(labels).tolist()) - set(self.classes_.tolist()):
-            raise ValueError(f"`y` has classes not in `self.classes_`: {sorted(unknown)} not in {self.classes_}.")
-        if self._multilabel:
-            return SigmoidCrossEntropy(), rows.astype(dtype), rows.shape[1]
-        return SoftmaxCrossEntropy(), np.searchsorted(self.classes_, labels), len(self.classes_)
+        return kind == "multilabel-indicator"
+
+    def _most_likely(self, probabilities: NDArray) -> NDArray:
+        if isinstance(self._head, LabelsHead):
+            return (probabilities > 0.5).astype(int)
+        return probabilities.argmax(axis=-1)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import accuracy_score  # noqa: PLC0415  (slow to import, and most fits do without)
 
         return accuracy_score(rows, predicted, sample_weight=weights)
 
-    def _choose(self, z: NDArray) -> NDArray:
-        return (z > 0).astype(int) if self._multilabel else z.argmax(axis=1)
-
-    def _decode(self, targets: NDArray) -> NDArray:
-        return targets if self._multilabel else self.classes_[targets]
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _probabilities(estimator: Any, z: NDArray) -> NDArray:
+    return estimator._head.loss.output(z)

@@ -10,21 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form
+from numbarnn.data.patches import stack_patches, stack_rows, unstack_rows
 from numbarnn.estimators.directions import (
     Fitted,
     check_derivatives,
     checked_array,
-    encoded_targets,
+    encoded_examples,
     output_columns,
     output_rows,
     read_sequences,
     step_rows,
 )
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.network import predict
-from numbarnn.network.sensitivity import (
+from numbarnn.prediction import predict
+from numbarnn.sensitivity import (
     TruncationError,
-    activation_adjoint,
     layer_gradient_flow,
     pull_back,
     push_forward,
@@ -99,12 +99,13 @@ class DerivativesMixin:
         ((200, 3), 2)
         """
         sequences, form = read_sequences(self, X)
-        z = predict(self.network_, self.theta_, sequences, n_jobs=resolve_threads(self.n_jobs))
+        patches = stack_patches(sequences, self.patch_)
+        z = _steps(self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences)
         rows = output_rows(self, step, sequences)
         outputs_bar = np.zeros_like(z)
         outputs_bar[rows, output_columns(self, output, z, sequences.lengths)[rows]] = 1
         if activated:
-            outputs_bar = activation_adjoint(self.out_activation_, self._loss.output(z), outputs_bar)
+            outputs_bar = self._head.loss.output_adjoint(z, outputs_bar)
         return _pulled_back(self, sequences, form, outputs_bar).X_bar
 
     def parameter_gradients(self: Fitted, X: Any, y: Any) -> NDArray:
@@ -145,8 +146,8 @@ class DerivativesMixin:
         True
         """
         sequences, _ = read_sequences(self, X)
-        targets = encoded_targets(self, y, sequences.lengths)
-        return sequence_gradients(self.network_, self._loss, self.theta_, sequences, targets)
+        examples = encoded_examples(self, sequences, y)
+        return sequence_gradients(self.network_, self._head.loss, self.theta_, examples)
 
     def gradient_flow(self: Fitted, X: Any, y: Any) -> dict[str, Any]:
         """Return how strongly each sequence's own loss depends on the outputs of each layer at each step.
@@ -188,10 +189,10 @@ class DerivativesMixin:
         ((50, 30), True)
         """
         sequences, form = read_sequences(self, X)
-        targets = encoded_targets(self, y, sequences.lengths)
+        examples = encoded_examples(self, sequences, y)
         n_jobs = resolve_threads(self.n_jobs)
-        flows = layer_gradient_flow(self.network_, self._loss, self.theta_, sequences, targets, n_jobs=n_jobs)
-        return {name: form.restore(norms, sequences.lengths) for name, norms in flows.items()}
+        flows = layer_gradient_flow(self.network_, self._head.loss, self.theta_, examples, n_jobs=n_jobs)
+        return {name: form.restore(norms, examples.sequences.lengths) for name, norms in flows.items()}
 
     def truncation_error(self: Fitted, X: Any, y: Any, truncations: Sequence[tuple[int, int]]) -> TruncationError:
         r"""Compare the gradients that truncated BPTT takes with the exact gradient, at the fitted parameters.
@@ -245,12 +246,14 @@ class DerivativesMixin:
         array([0.7, 0.2, 0. ])
         """
         sequences, _ = read_sequences(self, X)
-        targets = encoded_targets(self, y, sequences.lengths)
+        if self.bidirectional:
+            raise ValueError("truncation_error needs a network that reads in one direction.")
+        examples = encoded_examples(self, sequences, y)
         options: dict[str, Any] = {
             "checkpoint_memory_mb": self.checkpoint_memory_mb,
             "n_jobs": resolve_threads(self.n_jobs),
         }
-        return truncation_error(self.network_, self._loss, self.theta_, sequences, targets, truncations, **options)
+        return truncation_error(self.network_, self._head.loss, self.theta_, examples, truncations, **options)
 
     def jacobian_vector_product(self: Fitted, X: Any, X_dot: Any = None, theta_dot: ArrayLike | None = None) -> Any:
         """Return the derivative of the outputs along a direction of the inputs and of the parameters (forward mode).
@@ -302,11 +305,14 @@ class DerivativesMixin:
             inputs_dot = step_rows("X_dot", X_dot, lengths, sequences.n_inputs, dtype, flat=form.flat)
         if theta_dot is not None:
             theta_dot = checked_array("theta_dot", theta_dot, self.theta_.shape, dtype)
-        outputs_dot = push_forward(
-            self.network_, self.theta_, sequences, theta_dot, inputs_dot, n_jobs=resolve_threads(self.n_jobs)
-        )
+        patches = stack_patches(sequences, self.patch_)
+        if inputs_dot is not None and self.patch_ > 1:
+            inputs_dot = stack_rows(inputs_dot, lengths, self.patch_)
+        n_jobs = resolve_threads(self.n_jobs)
+        outputs_dot = push_forward(self.network_, self.theta_, patches, theta_dot, inputs_dot, n_jobs=n_jobs)
         check_derivatives(outputs_dot)
-        return form.restore(outputs_dot, lengths) if self.network_.return_sequences else outputs_dot
+        outputs_dot = _steps(self, outputs_dot, sequences)
+        return form.restore(outputs_dot, lengths) if self.network_.returns_sequences else outputs_dot
 
     def vector_jacobian_product(self: Fitted, X: Any, outputs_bar: Any) -> PulledBack:
         """Return the derivatives of ``sum(outputs_bar * outputs)`` by inputs and parameters (reverse mode).
@@ -353,7 +359,7 @@ class DerivativesMixin:
         """
         sequences, form = read_sequences(self, X)
         dtype, lengths = self.theta_.dtype, sequences.lengths
-        if self.network_.return_sequences:
+        if self.network_.returns_sequences:
             rows = step_rows("outputs_bar", outputs_bar, lengths, self.n_outputs_, dtype, flat=False)
         else:
             rows = checked_array("outputs_bar", outputs_bar, (len(lengths), self.n_outputs_), dtype)
@@ -361,7 +367,20 @@ class DerivativesMixin:
 
 
 def _pulled_back(estimator: Fitted, sequences: Sequences, form: Form, outputs_bar: NDArray) -> PulledBack:
-    n_jobs = resolve_threads(estimator.n_jobs)
-    rows, theta_bar = pull_back(estimator.network_, estimator.theta_, sequences, outputs_bar, n_jobs=n_jobs)
+    """Return the derivatives by inputs and parameters, for cotangents of outputs in rows of steps or sequences."""
+    k, lengths, n_jobs = estimator.patch_, sequences.lengths, resolve_threads(estimator.n_jobs)
+    if k > 1 and estimator.network_.returns_sequences:
+        outputs_bar = stack_rows(outputs_bar, lengths, k).reshape(-1, outputs_bar.shape[1])
+    patches = stack_patches(sequences, k)
+    rows, theta_bar = pull_back(estimator.network_, estimator.theta_, patches, outputs_bar, n_jobs=n_jobs)
     check_derivatives(rows, theta_bar)
-    return PulledBack(form.restore(rows[:, 0] if form.flat else rows, sequences.lengths), theta_bar)
+    rows = unstack_rows(rows, lengths, k) if k > 1 else rows
+    return PulledBack(form.restore(rows[:, 0] if form.flat else rows, lengths), theta_bar)
+
+
+def _steps(estimator: Fitted, rows: NDArray, sequences: Sequences) -> NDArray:
+    """Return rows of outputs without those of the padding of patches."""
+    k = estimator.patch_
+    if k == 1 or not estimator.network_.returns_sequences:
+        return rows
+    return unstack_rows(rows.reshape(-1, k * rows.shape[1]), sequences.lengths, k)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,29 +12,31 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form, separate
 from numbarnn.data.validation import validate_sequences
-from numbarnn.estimators.examples import target_rows
-from numbarnn.network import Loss, Network
+from numbarnn.estimators.examples import GivenExamples, read_targets
+from numbarnn.layers import Model
+from numbarnn.losses import Head
+from numbarnn.optim import Examples
 
 
 class Fitted(Protocol):
     """What the derivatives need of an estimator."""
 
-    network_: Network
+    network_: Model
     theta_: NDArray
+    patch_: int
     out_activation_: str
     n_outputs_: int
+    bidirectional: bool
     checkpoint_memory_mb: float | None
     n_jobs: int | None
-    _loss: Loss
-
-    def _check_targets(self, y: Any) -> NDArray: ...
-
-    def _encode(self, rows: NDArray, dtype: DTypeLike, *, resume: bool) -> tuple[Loss, NDArray, int]: ...
+    _head: Head
 
 
 def read_sequences(estimator: Any, X: Any) -> tuple[Sequences, Form]:
     """Check X against what a fitted estimator has learned from."""
     check_is_fitted(estimator)
+    if hasattr(estimator, "estimators_"):
+        raise ValueError("An ensemble has no single network; ask one of its members, such as `estimators_[0]`.")
     return validate_sequences(estimator, X, reset=False, dtype=estimator.theta_.dtype)
 
 
@@ -54,13 +55,13 @@ def output_columns(estimator: Fitted, output: Any, z: NDArray, lengths: NDArray[
         places = [labels.index(label) for label in np.broadcast_to(named, lengths.shape).tolist()]
     except ValueError:
         raise ValueError(f"output must be of {labels}, got {output!r}") from None
-    return np.repeat(places, lengths if estimator.network_.return_sequences else 1)
+    return np.repeat(places, lengths if estimator.network_.returns_sequences else 1)
 
 
 def output_rows(estimator: Fitted, step: int | None, sequences: Sequences) -> NDArray[np.intp]:
     """Return the rows of z that belong to a step, or to all steps."""
     lengths = sequences.lengths
-    per_step = estimator.network_.return_sequences
+    per_step = estimator.network_.returns_sequences
     if step is None:
         return np.arange(lengths.sum() if per_step else len(lengths))
     if not per_step:
@@ -73,21 +74,21 @@ def output_rows(estimator: Fitted, step: int | None, sequences: Sequences) -> ND
     return sequences.starts + (step if step >= 0 else lengths + step)
 
 
-def encoded_targets(estimator: Any, y: Any, lengths: NDArray[np.intp]) -> NDArray | Sequences:
-    """Return targets as the loss takes them."""
+def encoded_examples(estimator: Any, sequences: Sequences, y: Any) -> Examples:
+    """Return sequences with targets as the loss takes them; steps whose target is NaN have weight zero."""
     if y is None:
         raise ValueError(f"This {type(estimator).__name__} requires y to be passed, but the target y is None.")
-    per_step = estimator.network_.return_sequences
-    rows = estimator._check_targets(target_rows(y, lengths, per_step=per_step))
-    reader = copy.copy(estimator)  # `_encode` notes what it has seen
-    loss, targets, n_outputs = reader._encode(rows, estimator.theta_.dtype, resume=True)
+    per_step = estimator.network_.returns_sequences
+    rows, weights = read_targets(estimator, y, None, sequences.lengths, per_step=per_step)
+    head = estimator._resumed_head(rows)
     fitted = estimator.n_outputs_, estimator.out_activation_
-    if (n_outputs, loss.out_activation) != fitted:
+    if (head.n_outputs, head.loss.out_activation) != fitted:
         raise ValueError(
             f"y must be of the kind that was fitted, for {fitted[0]} {fitted[1]} outputs; "
-            f"got targets for {n_outputs} {loss.out_activation} outputs"
+            f"got targets for {head.n_outputs} {head.loss.out_activation} outputs"
         )
-    return Sequences(targets, lengths) if per_step else targets
+    given = GivenExamples(sequences, rows, weights, 1.0, per_step)
+    return given.encoded(head.encode(rows, estimator.theta_.dtype), estimator.patch_).normalized()[0]
 
 
 def step_rows(

@@ -1,24 +1,20 @@
-"""The estimators' parameters: what is allowed, and the objects of the training room that they stand for."""
+"""The parameters of the estimators: what is allowed, and the solver, schedule and batch size that they stand for."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from numbarnn.cells import CELLS
-from numbarnn.network import Regularization
-from numbarnn.training import SGD, Adam, Adaptive, Constant, InverseScaling
+from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, InverseScaling, Plateau
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from numbarnn.estimators.base import BaseRNN
-    from numbarnn.training import Schedule, Solver
+    from numbarnn.optim import Schedule, Solver
 
 _FRACTION = Interval(Real, 0, 1, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -26,9 +22,12 @@ _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _AT_LEAST_ONE],
-    "cell": [StrOptions(set(CELLS))],
+    "cell": [str, type],
+    "projection_size": [None, _AT_LEAST_ONE],
     "bidirectional": ["boolean"],
     "return_sequences": ["boolean"],
+    "pooling": [StrOptions({"last", "mean", "max", "attention"})],
+    "patch": [StrOptions({"auto"}), _AT_LEAST_ONE],
     "learn_initial_state": ["boolean"],
     "dropout": [_FRACTION],
     "input_dropout": [_FRACTION],
@@ -36,13 +35,15 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "weight_dropout": [_FRACTION],
     "zoneout": [_FRACTION, tuple, list],
     "preactivation_clip": [None, _POSITIVE],
-    "solver": [StrOptions({"adam", "sgd"})],
+    "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
-    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
     "learning_rate_init": [_POSITIVE],
     "power_t": [Interval(Real, 0, None, closed="left")],
+    "warmup_fraction": [_FRACTION],
     "max_iter": [_AT_LEAST_ONE],
+    "max_fun": [_AT_LEAST_ONE],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
     "tol": [Interval(Real, 0, None, closed="left")],
@@ -59,51 +60,88 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_grad_norm": [None, _POSITIVE],
     "tbptt": [None, "array-like"],
     "checkpoint_memory_mb": [None, _POSITIVE],
+    "n_estimators": [_AT_LEAST_ONE],
     "dtype": [None, StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
     "device": [StrOptions({"cpu", "cuda"})],
     "n_jobs": [None, Integral],
 }
 
 
-def layer_sizes(estimator: BaseRNN) -> tuple[int, ...]:
-    """Return `hidden_layer_sizes` as a tuple.
+def check_combinations(estimator: Any, *, partial: bool) -> None:
+    """Refuse parameters that do not go together.
 
     Raises
     ------
     ValueError
-        If there is no layer, or a size is not a positive integer.
+        The message names the parameters.
     """
-    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
-    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or sizes.size == 0 or sizes.min() < 1:
+    if partial and estimator.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True.")
+    if partial and estimator.solver == "lbfgs":
         raise ValueError(
-            "hidden_layer_sizes must be a positive integer, or one for each layer, "
-            f"got {estimator.hidden_layer_sizes!r}."
+            "partial_fit does not support solver='lbfgs', which needs all data at once; use 'adam' or 'sgd'."
         )
-    return tuple(sizes.tolist())
+    if partial and estimator.learning_rate == "cosine" and estimator.solver != "lbfgs":
+        raise ValueError(
+            "partial_fit does not support learning_rate='cosine', which needs the number of epochs; use 'constant'."
+        )
+    if estimator.return_sequences and estimator.pooling != "last":
+        raise ValueError(
+            f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
+            f"{estimator.pooling!r}."
+        )
+    if estimator.tbptt is not None and estimator.pooling != "last":
+        raise ValueError(f"tbptt must be None with pooling={estimator.pooling!r}, which reads all steps at once.")
+    if estimator.tbptt is not None and estimator.bidirectional:
+        raise ValueError(
+            "tbptt must be None with bidirectional=True: a backward layer starts at the end of a sequence, whose state "
+            "no window knows."
+        )
+    if estimator.early_stopping and not estimator.validation_fraction:
+        raise ValueError("validation_fraction must be above 0 with early_stopping=True, got 0.")
+    if estimator.solver == "lbfgs":
+        _check_lbfgs(estimator)
 
 
-def regularization(estimator: BaseRNN) -> Regularization:
-    """Return what is dropped in training, and what is clipped."""
-    return Regularization(**{field.name: getattr(estimator, field.name) for field in fields(Regularization)})
+def _check_lbfgs(estimator: Any) -> None:
+    refused = ("dropout", "input_dropout", "recurrent_dropout", "weight_dropout", "zoneout", "tbptt")
+    for name in refused:
+        value = getattr(estimator, name)
+        if np.any(value):
+            raise ValueError(f"{name} must not be set with solver='lbfgs', got {value!r}; use 'adam' or 'sgd'.")
+    if estimator.device != "cpu":
+        raise ValueError(f"device must be 'cpu' with solver='lbfgs', got {estimator.device!r}.")
 
 
-def solver(estimator: BaseRNN, n_parameters: int, dtype: DTypeLike) -> Solver:
-    """Return the solver, at its start."""
+def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int) -> Solver:
+    """Return the solver at its start; `n_updates` is how many updates the whole training has."""
+    if estimator.solver == "lbfgs":
+        return LBFGS(tol=estimator.tol, max_fun=estimator.max_fun)
+    options: dict[str, Any] = {
+        "schedule": _schedule(estimator, n_updates),
+        "max_grad_norm": estimator.max_grad_norm,
+    }
     if estimator.solver == "adam":
         betas = {"beta_1": estimator.beta_1, "beta_2": estimator.beta_2}
-        return Adam(n_parameters, dtype, **betas, epsilon=estimator.epsilon)
-    return SGD(n_parameters, dtype, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum)
+        return Adam(n_parameters, dtype, **betas, epsilon=estimator.epsilon, **options)
+    return SGD(n_parameters, dtype, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum, **options)
 
 
-def schedule(estimator: BaseRNN) -> Schedule:
-    """Return the schedule of the learning rate, at its start."""
+def _schedule(estimator: Any, n_updates: int) -> Schedule:
     if estimator.learning_rate == "invscaling":
         return InverseScaling(estimator.learning_rate_init, estimator.power_t)
+    if estimator.learning_rate == "cosine":
+        return Cosine(estimator.learning_rate_init, n_updates, round(estimator.warmup_fraction * n_updates))
     adaptive = estimator.learning_rate == "adaptive"
     return (Adaptive if adaptive else Constant)(estimator.learning_rate_init)
 
 
-def batch_size(estimator: BaseRNN, n_sequences: int) -> int:
+def plateau(estimator: Any) -> Plateau:
+    """Return the stopping criterion at its start."""
+    return Plateau(estimator.tol, estimator.n_iter_no_change)
+
+
+def batch_size(estimator: Any, n_sequences: int) -> int:
     """Return the number of sequences per update."""
     if estimator.batch_size == "auto":
         return min(200, n_sequences)

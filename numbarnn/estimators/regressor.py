@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from dataclasses import replace
+from numbers import Real
+from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from numbarnn.data.validation import as_floats, check_numbers
+from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
-from numbarnn.network import Loss, SquaredError
+from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.losses import AbsoluteError, Gaussian, Head, Huber, NumberHead, Poisson, Quantile, SquaredError
+
+_LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
+    "squared_error": (SquaredError, {}),
+    "absolute_error": (AbsoluteError, {}),
+    "huber": (Huber, {"delta": "huber_delta"}),
+    "quantile": (Quantile, {"quantiles": "quantiles"}),
+    "poisson": (Poisson, {}),
+    "gaussian": (Gaussian, {}),
+}
+"""The losses by their names, each with the parameters of the estimator that it takes."""
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -211,8 +227,115 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "loss": [StrOptions(set(_LOSSES))],
+        "quantiles": [None, "array-like"],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+    }
+    _masks_nan_targets: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (64,),
+        *,
+        loss: Literal["squared_error", "absolute_error", "huber", "quantile", "poisson", "gaussian"] = "squared_error",
+        quantiles: ArrayLike | None = None,
+        huber_delta: float = 1.0,
+        cell: str | type = "lstm",
+        projection_size: int | None = None,
+        bidirectional: bool = False,
+        return_sequences: bool = False,
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        patch: int | Literal["auto"] = 1,
+        learn_initial_state: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_grad_norm: float | None = None,
+        tbptt: tuple[int, int] | None = None,
+        checkpoint_memory_mb: float | None = None,
+        n_estimators: int = 1,
+        dtype: DTypeLike | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        n_jobs: int | None = None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            cell=cell,
+            projection_size=projection_size,
+            bidirectional=bidirectional,
+            return_sequences=return_sequences,
+            pooling=pooling,
+            patch=patch,
+            learn_initial_state=learn_initial_state,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            preactivation_clip=preactivation_clip,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            warmup_fraction=warmup_fraction,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
+            tbptt=tbptt,
+            checkpoint_memory_mb=checkpoint_memory_mb,
+            n_estimators=n_estimators,
+            dtype=dtype,
+            device=device,
+            n_jobs=n_jobs,
+        )
+        self.loss = loss
+        self.quantiles = quantiles
+        self.huber_delta = huber_delta
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go on training for one epoch over the given sequences.
 
         Parameters
@@ -221,18 +344,30 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The targets, as in `fit`.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each sequence.
+        sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
+                default=None
+            Weight of each sequence or step, as in `fit`. Weights count relative to the mean weight of this call.
 
         Returns
         -------
         self : object
             The estimator; as it was before if this call fails.
+
+        Raises
+        ------
+        ValueError
+            If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
+            `learning_rate='cosine'`.
         """
         return self._become(copy.copy(self)._learn(X, y, sample_weight, partial=True))
 
-    def predict(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Any:
+    def predict(
+        self, X: Any, state: State | None = None, *, return_state: bool = False, return_std: bool = False
+    ) -> Any:
         """Predict numbers.
+
+        They are means for the losses 'squared_error', 'poisson' and 'gaussian', and medians for 'absolute_error' and
+        'quantile'.
 
         Parameters
         ----------
@@ -240,22 +375,84 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             The sequences.
         state : tuple of tuples of ndarrays of shape (n, H), default=None
             The network's state before the first steps of X, as an earlier call returned it: of each layer `(h,)` or
-            `(h, c)`, a row for each sequence. None is zero. A network that reads in both directions has none.
+            `(h, c)`, with one row per sequence. None is zero. A network that reads in both directions, one that pools
+            over all steps, and an ensemble have none.
         return_state : bool, default=False
-            Whether to return the state after the last steps, too.
+            Whether to return the state after the last steps as well.
+        return_std : bool, default=False
+            Whether to return the predicted standard deviations as well; needs ``loss="gaussian"``. They are at least
+            ``numbarnn.losses.gaussian.SCALE_FLOOR``, in units of y. For an ensemble they are those of the mixture of
+            its members.
 
         Returns
         -------
         y : ndarray of shape (n,) or (n, K)
             In the shape of the y of `fit`. With `return_sequences` for each step, in the form of X: (n, T) or
             (n, T, K), or a list of n arrays (T_i,) or (T_i, K).
+        std : ndarray or list of ndarrays
+            Only if `return_std`; in the form of y.
         state : tuple of tuples of ndarrays of shape (n, H)
             Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
             over the whole sequences gives.
-        """
-        return self._predict(X, state, return_state=return_state, decode=lambda z: self._decode(self._choose(z)))
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        Raises
+        ------
+        ValueError
+            If X or the state is not as described, or `return_std` is asked for with another loss.
+        """
+        check_is_fitted(self)
+        if not return_std:
+            return self._predict(X, state, return_state=return_state, output=_points)
+        if not isinstance(self._head.loss, Gaussian):
+            raise ValueError(f"return_std=True needs loss='gaussian', but the estimator was fitted with {self.loss!r}.")
+        if return_state or state is not None:
+            raise ValueError("return_std=True does not go with a state; predict the mean and the state, then the rest.")
+        both = self._predict(
+            X, None, return_state=False, output=lambda own, z: own._head.loss.output(z), combine=_mixture
+        )
+        mean = self._by_item(both, lambda item: self._head.decode(item[..., : self._n_targets]))
+        std = self._by_item(both, lambda item: self._head.decode(item[..., self._n_targets :]))
+        return mean, std
+
+    def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
+        """Predict quantiles, with ``loss="quantile"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        q : array-like of float, default=None
+            Levels, each of them in `quantiles`; None is all of `quantiles` in rising order.
+
+        Returns
+        -------
+        quantiles : ndarray of shape (n, len(q)), or (n, K, len(q)) for K targets
+            With `return_sequences` for each step, in the form of X. They do not fall from a level to a higher one.
+
+        Raises
+        ------
+        ValueError
+            If the estimator was fitted with another loss, or a level was not fitted.
+        """
+        check_is_fitted(self)
+        loss = self._head.loss
+        if not isinstance(loss, Quantile):
+            raise ValueError(
+                f"predict_quantiles needs loss='quantile', but the estimator was fitted with {self.loss!r}."
+            )
+        levels = np.atleast_1d(np.asarray(loss.quantiles if q is None else q, dtype=float))
+        unknown = [level for level in levels.tolist() if level not in loss.quantiles]
+        if unknown:
+            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}")
+        columns = [loss.quantiles.index(level) for level in levels.tolist()]
+
+        def quantiles(own: Any, z: NDArray) -> NDArray:
+            by_target = own._head.loss.output(z).reshape(len(z), -1, len(loss.quantiles))[..., columns]
+            return by_target[:, 0] if own._head.one_dimensional else by_target
+
+        return self._predict(X, None, return_state=False, output=quantiles)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination; with `return_sequences` that of all steps.
 
         Parameters
@@ -263,43 +460,61 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
-            The true targets, as in `fit`.
-        sample_weight : array-like of shape (n,), default=None
-            Weight of each sequence, and of each of its steps.
+            The true targets, as in `fit`. Steps whose target is NaN do not count.
+        sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
+                default=None
+            Weight of each sequence, and of each of its steps, or of each step. Steps of weight zero do not count.
 
         Returns
         -------
         r2 : float
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
-        return self._score(X, y, sample_weight)
+        return self._score(X, y, sample_weight, self.predict(X))
 
-    def _check_targets(self, y: Any) -> NDArray:
-        return check_numbers(y, ensure_2d=False, input_name="y", estimator=self)
+    @property
+    def _n_targets(self) -> int:
+        return self._head.n_targets  # type: ignore[attr-defined]
 
-    def _encode(  # a regressor has nothing to remember
-        self,
-        rows: NDArray,
-        dtype: DTypeLike,
-        *,
-        resume: bool,  # noqa: ARG002
-    ) -> tuple[Loss, NDArray, int]:
-        self._one_output = rows.ndim == 1
-        targets = as_floats(rows.reshape(len(rows), -1), dtype, input_name="y")
-        return SquaredError(), targets, targets.shape[1]
+    def _check_targets(self, rows: NDArray) -> NDArray:
+        return check_numbers(rows, ensure_2d=False, input_name="y", estimator=self)
+
+    def _new_head(self, rows: NDArray) -> Head:
+        return NumberHead(self._loss(), rows.reshape(len(rows), -1).shape[1], rows.ndim == 1)
+
+    def _resumed_head(self, rows: NDArray) -> Head:
+        return replace(self._new_head(rows), loss=self._loss())  # type: ignore[type-var]
+
+    def _known_targets(self) -> dict[str, Any]:
+        return {}
+
+    def _loss(self) -> Any:
+        kind, arguments = _LOSSES[self.loss]
+        if self.loss == "quantile" and self.quantiles is None:
+            raise ValueError("loss='quantile' needs quantiles, such as quantiles=[0.1, 0.5, 0.9], got None.")
+        return kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
 
         return r2_score(rows, predicted, sample_weight=weights)
 
-    def _choose(self, z: NDArray) -> NDArray:
-        return z
-
-    def _decode(self, targets: NDArray) -> NDArray:
-        return targets[:, 0] if self._one_output else targets
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _points(estimator: Any, z: NDArray) -> NDArray:
+    points = estimator._head.predict(z)
+    if not np.isfinite(points).all():
+        raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
+    return estimator._head.decode(points)
+
+
+def _mixture(members: list[NDArray]) -> NDArray:
+    """Return mean and standard deviation of the mixture of the members' normal distributions."""
+    means, stds = np.split(np.asarray(members), 2, axis=-1)
+    mean = means.mean(axis=0)
+    variance = np.mean(np.square(stds) + np.square(means - mean), axis=0)
+    return np.concatenate([mean, np.sqrt(variance)], axis=-1)

@@ -125,6 +125,10 @@ class Backend(Protocol):
         """Return all numbers of the arrays, one array after the other, as a flat vector."""
         ...
 
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array of zeros."""
+        ...
+
     def softmax_cross_entropy(self, z: Array, classes: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted sum of the losses of rows z (N, K), and its adjoint."""
         ...

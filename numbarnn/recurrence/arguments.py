@@ -1,7 +1,7 @@
-"""What the array API takes, checked at the door: TypeError or ValueError before anything runs.
+"""Checks of the arguments of the array API, which raise TypeError or ValueError before anything runs.
 
-What decides whether arguments fit together, their types and shapes, is remembered, so that only the numbers themselves
-are looked at again in the next call. Arrays are NumPy's, or all of them CUDA arrays.
+The structure of the arguments, their types and shapes, is checked once and remembered; the next call with the same
+structure checks the numbers only. Arrays are NumPy arrays, or all of them CUDA arrays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from numbarnn.cells.form import form_of, n_memory, n_units
-from numbarnn.kernels.cpu import finite
+from numbarnn.cells.protocol import check_cell
+from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.checkpoints import Checkpoints, Plan
 from numbarnn.kernels.devices import on_cuda
 from numbarnn.kernels.masks import RecurrentMasks, n_recorded
@@ -21,7 +22,15 @@ from numbarnn.kernels.tape import Tape
 
 
 def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
-    """Return the cell with contiguous weights of shapes that fit, all of them NumPy's or all of them CUDA arrays."""
+    """Return the cell with contiguous weights of fitting shapes, all of them NumPy arrays or all of them CUDA arrays.
+
+    Raises
+    ------
+    TypeError
+        If it is no cell, or its weights are no arrays of one float dtype.
+    ValueError
+        If a shape does not fit, a weight is NaN or infinite, or the class declares other numbers than it computes.
+    """
     kind: Any = type(cell)
     if cuda and isinstance(cell, tuple) and hasattr(kind, "_make"):
         cell = kind._make(map(_as_device_array, cell))
@@ -34,7 +43,7 @@ def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
 
 
 def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
-    """Return all but the numbers themselves that decides whether an array will do."""
+    """Return everything but the numbers themselves that decides whether kernels can take an array."""
     if isinstance(array, np.ndarray):
         return type(array), array.shape, array.dtype, array.flags.carray
     if not _is_array(type(array), cuda):
@@ -46,7 +55,8 @@ def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
 def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...], cuda: bool) -> bool:
     """Check a cell's structure; return whether kernels can take its arrays as they are."""
     if not (issubclass(kind, tuple) and hasattr(kind, "n_gates") and hasattr(kind, "step")):
-        raise TypeError(f"{name} must be a cell such as numbarnn.LSTM, got {kind.__name__}")
+        raise TypeError(f"{name} must be a cell such as numbarnn.LSTM.init(3, 8), got {kind.__name__}")
+    check_cell(kind)
     weights = dict(zip(kind._fields, signatures, strict=True))
     for field, (array_type, _, dtype, plain) in weights.items():
         if not (_is_array(array_type, cuda) and dtype.char in "fd" and dtype.isnative):
@@ -68,7 +78,7 @@ def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...]
 
 
 def checked_direction(cell_dot: Any, cell: Any) -> Any:
-    """Return the tangent of a cell's weights, checked against the cell."""
+    """Return a direction of a cell's weights, checked against the cell."""
     if type(cell_dot) is not type(cell):
         raise TypeError(f"cell_dot must be of the cell's type {type(cell).__name__}, got {type(cell_dot).__name__}")
     cell_dot = checked_cell("cell_dot", cell_dot, cuda=on_cuda(cell.W))
@@ -86,7 +96,8 @@ def checked_array(name: str, array: Any, shape: tuple[int | None, ...], cell: An
     if cuda:
         array = _as_device_array(array)
     if not _is_array(type(array), cuda):
-        raise TypeError(f"{name} must be a {_kind(cuda)} of dtype {dtype}, got {type(array).__name__}")
+        hint = "; fill it first, for the mask would be ignored" if isinstance(array, np.ma.MaskedArray) else ""
+        raise TypeError(f"{name} must be a {_kind(cuda)} of dtype {dtype}, got {type(array).__name__}{hint}")
     if array.dtype != dtype:
         raise TypeError(f"{name} must be {dtype} as the cell's weights, got {array.dtype}")
     fits = array.ndim == len(shape) and all(
@@ -107,7 +118,7 @@ def _is_array(kind, cuda):
 
 
 def _is_own(kind):
-    """Return whether an array's type is one that kernels take, not a subclass."""
+    """Return whether kernels take an array's type, which may be no subclass of ndarray."""
     return kind is np.ndarray or _is_array(kind, cuda=True)
 
 
@@ -118,25 +129,19 @@ def _kind(cuda):
 def _as_device_array(array):
     if not on_cuda(array):
         return array
-    from numbarnn.kernels.cuda import shim  # noqa: PLC0415  (imports numba-cuda, which whoever has no GPU need not have)
+    from numbarnn.kernels.cuda import shim  # noqa: PLC0415  (imports numba-cuda, which only users of a GPU have)
 
     return shim.as_device_array(array)
 
 
-def _finite_on_cuda():
-    from numbarnn.kernels.cuda import finite as on_device  # noqa: PLC0415
-
-    return on_device
-
-
 def _plain(array):
-    """Return the array contiguous, writable and of no subclass: the one layout that kernels are compiled for."""
+    """Return the array contiguous, writable and as a plain ndarray: the one layout that kernels are compiled for."""
     array = np.asarray(array)
     return array if array.flags.carray else np.array(array, order="C")
 
 
 def checked_state(name: str, state: Any, n_sequences: int, cell: Any, *, missing: bool = False) -> tuple[Any, ...]:
-    """Return the parts of a state, or of the like of one, as the kernels take them; None may be missing."""
+    """Return the parts of a state, or of its tangent or adjoint, as the kernels take them; a missing part is None."""
     if not isinstance(state, tuple | list) or len(state) != cell.state_size:
         got = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
         raise ValueError(f"{name} must be a tuple of {cell.state_size} arrays of shape (B, H), got {got}")
@@ -165,7 +170,7 @@ def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> R
 
 
 def _fitting_masks(name, masks, shape, cell):
-    """Return the masks in the one layout of the kernels, their numbers not looked at."""
+    """Return the masks in the one layout of the kernels, without a check of their numbers."""
     if not isinstance(masks, RecurrentMasks):
         raise TypeError(f"{name} must be numbarnn.RecurrentMasks or None, got {type(masks).__name__}")
     n_steps, n_sequences, _ = shape
@@ -181,43 +186,41 @@ def _fitting_masks(name, masks, shape, cell):
         return RecurrentMasks(recurrent)
     kind: Any = type(cell)
     if form_of(kind).normalisation:
-        raise ValueError(f"{name}.zoneout must be None for a {kind.__name__}, whose h is no part of its step")
+        raise ValueError(f"{name}.zoneout must be None for a {kind.__name__}, whose h is computed after its step")
     full = [(n_steps, n_sequences, width) for width in (cell.R.shape[0], *[n_units(cell)] * (len(zoneout) - 1))]
     parts = (_fitting_zoneout(f"{name}.zoneout[{i}]", zoneout[i], full[i], cell) for i in range(len(zoneout)))
     return RecurrentMasks(recurrent, tuple(parts))
 
 
 def _fitting_zoneout(name, part, full, cell):
-    """Return the part, zero where it is None; steps and sequences may have one row in common.
+    """Return the part, zero where it is None, with one number for all steps, sequences or units where it has but one.
 
-    So may units on a CUDA device; elsewhere the part gets all of them.
+    The CPU kernels take a number for each unit, which the part then gets.
     """
     if part is None:
-        part = _zeros_beside(cell, (1, 1, 1))
+        part = _zeros_like(cell, (1, 1, 1))
     part = checked_array(name, part, (None, None, None), cell)
     if any(size not in (1, wanted) for size, wanted in zip(part.shape, full, strict=True)):
         raise ValueError(f"{name} must have shape {full}, or 1 along an axis, got {part.shape}")
     return part if on_cuda(part) else _plain(np.broadcast_to(part, (*part.shape[:2], full[2])))
 
 
-def _zeros_beside(cell, shape):
+def _zeros_like(cell, shape):
     """Return zeros where the cell's weights are."""
     zeros = np.zeros(shape, cell.W.dtype)
     if not on_cuda(cell.W):
         return zeros
-    from numbarnn.kernels.cuda import shim  # noqa: PLC0415  (as above)
+    from numbarnn.kernels.cuda import shim  # noqa: PLC0415
 
     return shim.to_device(zeros)
 
 
 def _check_fractions(name, array):
     """Refuse numbers outside of [0, 1]."""
-    if on_cuda(array):
-        if _finite_on_cuda().all_fractions(array):
-            return
-        array = array.copy_to_host()
-    if array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(f"{name} must lie in [0, 1], got {array.min()} .. {array.max()}")
+    if backend_of(array).all_fractions(array):
+        return
+    array = array.copy_to_host() if on_cuda(array) else array
+    raise ValueError(f"{name} must lie in [0, 1], got {array.min()} .. {array.max()}")
 
 
 def checked_preactivation_clip(preactivation_clip: Any, cell: Any) -> Any:
@@ -234,7 +237,9 @@ def checked_preactivation_clip(preactivation_clip: Any, cell: Any) -> Any:
 
 
 def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
-    """Return a copy of the lengths, integers within the steps."""
+    """Return a copy of the lengths, integers between 0 and the number of steps."""
+    if isinstance(lengths, np.ma.MaskedArray):
+        raise TypeError("lengths must be integers without a mask, got a masked array; fill it, or leave sequences out")
     lengths = np.asarray(_as_device_array(lengths).copy_to_host() if on_cuda(lengths) else lengths)
     if lengths.shape != (n_sequences,):
         raise ValueError(f"lengths must have shape ({n_sequences},), one for each sequence, got {lengths.shape}")
@@ -257,7 +262,7 @@ def checked_tape_bytes(checkpoint_memory_mb: Any, *, cuda: bool = False) -> floa
         raise TypeError(f"checkpoint_memory_mb must be a number of MB or None, got {checkpoint_memory_mb!r}")
     if not float(checkpoint_memory_mb) > 0:
         raise ValueError(f"checkpoint_memory_mb must be above 0, got {checkpoint_memory_mb!r}")
-    return round(float(checkpoint_memory_mb) * 1e6, 3)  # so that a number of bytes, given in MB, is that number
+    return round(float(checkpoint_memory_mb) * 1e6, 3)  # rounded, so that a whole number of bytes stays one
 
 
 def checked_tape(tape: Any, cell: Any) -> Any:
@@ -293,7 +298,7 @@ def _check_tape(
     """Check a tape's structure against a cell's; return whether kernels can take its arrays as they are."""
     for array_type, shape, _, _ in signatures:
         if shape is None:
-            raise TypeError(f"tape must hold arrays on the device of the cell's weights, got {array_type.__name__}")
+            raise TypeError(f"tape must hold arrays of the same device as the cell's, got {array_type.__name__}")
     (_, x, x_dtype, _), _, (_, h, _, _), _ = signatures
     n_inputs, n_outputs, size = sizes
     if left_by is not kind or (x[2], h[2], x_dtype) != (n_inputs, n_outputs, dtype):
@@ -318,5 +323,5 @@ def _check_tape(
 
 def check_finite(name: str, array: np.ndarray, lengths: np.ndarray | None = None) -> None:
     """Refuse NaN and infinity in the valid part of an array."""
-    if not (_finite_on_cuda() if on_cuda(array) else finite).all_finite(array, lengths):
+    if not backend_of(array).all_finite(array, lengths):
         raise ValueError(f"{name} must be finite, got NaN or infinity")

@@ -1,6 +1,6 @@
 """One recurrent layer as three functions of arrays: forward, tangent and adjoint.
 
-The arrays are NumPy's, or CUDA arrays all of them; the results are where the arguments were.
+The arrays are NumPy arrays or all of them CUDA arrays; the results are of the same kind.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ State = Sequence[np.ndarray | None]
 
 
 class ForwardResult(NamedTuple):
-    """What `forward` returns: outputs, final state, tape."""
+    """The results of `forward`: outputs, final state, tape."""
 
     y: np.ndarray
     state: tuple[np.ndarray, ...]
@@ -42,7 +42,7 @@ class ForwardResult(NamedTuple):
 
 
 class AdjointResult(NamedTuple):
-    """What `adjoint` returns: the adjoints of the cell's weights, of the inputs and of the initial state."""
+    """The results of `adjoint`: the adjoints of the cell's weights, of the inputs and of the initial state."""
 
     cell: Any
     x: np.ndarray | None
@@ -50,7 +50,7 @@ class AdjointResult(NamedTuple):
 
 
 class TangentResult(NamedTuple):
-    """What `tangent` returns: the tangents of the outputs and of the final state."""
+    """The results of `tangent`: the tangents of the outputs and of the final state."""
 
     y: np.ndarray
     state: tuple[np.ndarray, ...]
@@ -72,44 +72,43 @@ def forward(
 
     Parameters
     ----------
-    cell : Elman, ElmanReLU or LSTM
-        The weights; their type names the equations.
+    cell : cell
+        The weights, such as `numbarnn.LSTM.init(3, 8)`, or a cell of your own (see `numbarnn.cells.Cell`).
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype. If it is a CUDA array, anything on a CUDA device that offers DLPack
-        or `__cuda_array_interface__`, the weights and the state must be CUDA arrays too, all of them C-contiguous; what
-        is returned then are device arrays of numba-cuda, which other libraries take without a copy.
+        Inputs, time first, of the weights' dtype. It may be a CUDA array: any array on a CUDA device that offers DLPack
+        or `__cuda_array_interface__`. The weights and the state must then be CUDA arrays, too, all of them
+        C-contiguous, and the results are device arrays of numba-cuda, which other libraries take without a copy.
     state : tuple of ndarrays of shape (B, H), default=None
         Initial state, `(h,)` or `(h, c)`; None is zero.
     lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence, 0 to T; None means that all are T long. What `x` holds past them is not read.
-        Batches sorted by falling length run fastest.
+        Valid steps of each sequence, 0 to T; None means that all are T long. Steps of `x` beyond them are not read.
+        Batches sorted by decreasing length run fastest.
     keep_tape : bool, default=True
-        Whether to keep what `adjoint` and `tangent` need.
+        Whether to return the tape that `adjoint` and `tangent` need.
     masks : RecurrentMasks, default=None
-        Recurrent dropout and zoneout. The tape carries the masks, so that the derivatives are exact for them. Their
-        arrays must be where `x` is.
+        Recurrent dropout and zoneout. The tape holds the masks, so that the derivatives are exact for them. Their
+        arrays must be on the device of `x`.
     preactivation_clip : float, default=None
-        Bound of what the gates' activations are taken of, peepholes and the like included: ONNX's `preactivation_clip`, as ONNX
-        Runtime has it. An LSTM's tanh(c) and an initial state are not bounded. The derivative through what is at the
-        bound or beyond is zero. None is no bound.
+        Bound of the arguments of the gates' activations, peephole terms included: the attribute `clip` of ONNX, as ONNX
+        Runtime implements it. An LSTM's tanh(c) and an initial state are not bounded. Derivatives through an argument
+        at the bound or beyond it are zero. None is no bound.
     checkpoint_memory_mb : float, default=None
-        How many MB (10^6 bytes) the tape may take, with all that the derivatives hold beside it while they are taken;
-        `x`, `y`, the masks, and the derivatives themselves do not count. Where a whole tape would take more, only some
-        states are kept, and the rest is computed again when it is needed. The results are the same to the bit. None is
-        no limit.
+        Maximum memory of the tape in MB (10^6 bytes), including the temporary arrays of the derivatives, but not `x`,
+        `y`, the masks and the derivatives themselves. If a whole tape would take more, only some states are kept, and
+        the other values are computed again when they are needed. The results are the same to the bit. None is no limit.
     n_jobs : int, default=None
-        Threads, in joblib's sense: None is 1 unless in a `joblib.parallel_config` context, -1 all processors. The bits
-        of the results do not depend on it.
+        Number of threads, as in joblib: None is 1 unless in a `joblib.parallel_config` context, -1 is all processors.
+        The bits of the results do not depend on it.
 
     Returns
     -------
     y : ndarray of shape (T, B, H)
-        Outputs h_t, zero past a sequence's length.
+        Outputs h_t, zero beyond the end of a sequence.
     state : tuple of ndarrays of shape (B, H)
         The state after each sequence's last valid step.
     tape : Tape, Checkpoints or None
-        It holds `x` (copied only where it was not contiguous) and, but for Checkpoints, `y` themselves: change neither
-        before the derivatives are taken.
+        It holds `x` (copied only if it was not contiguous) and, except for Checkpoints, `y` themselves: do not change
+        them before the derivatives are computed.
 
     Raises
     ------
@@ -117,11 +116,12 @@ def forward(
         If `cell` is no cell, or an array is not of the weights' float dtype.
     ValueError
         If a shape does not fit the weights, a length is out of range, a valid number is NaN or infinite, or
-        `checkpoint_memory_mb` is too small for a state and the tape of one step, or given for CUDA arrays.
+        `checkpoint_memory_mb` is too small for a state and the tape of one step, or given with CUDA arrays.
+        Also if a cell of your own declares other numbers than its methods return.
     MemoryError
-        If what the pass needs does not fit on the CUDA device.
+        If the arrays of the pass do not fit on the CUDA device.
     ImportError, RuntimeError
-        If CUDA arrays come in without numba-cuda, the extra `[cuda]`, or without a GPU.
+        If CUDA arrays are given without numba-cuda (the extra `[cuda]`) or without a GPU.
 
     Examples
     --------
@@ -140,14 +140,14 @@ def forward(
     if state is not None:
         state = checked_state("state", state, n_sequences, cell)
     masks = checked_masks("masks", masks, x.shape, cell)
-    preactivation_clip = checked_preactivation_clip(preactivation_clip, cell)
+    bound = checked_preactivation_clip(preactivation_clip, cell)
     check_finite("x", x, lengths)
     settings = Settings(
         keep_tape=keep_tape,
         n_threads=resolve_threads(n_jobs),
         tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
         masks=masks,
-        preactivation_clip=preactivation_clip,
+        preactivation_clip=bound,
     )
     return ForwardResult(*backend_of(x).forward(cell, x, state, lengths, settings))
 
@@ -161,31 +161,34 @@ def adjoint(
     inputs: bool = True,
     n_jobs: int | None = None,
 ) -> AdjointResult:
-    """Return the derivatives of a loss by weights, inputs and initial state (backpropagation through time).
+    """Return the derivatives of a loss with respect to weights, inputs and initial state.
+
+    This is backpropagation through time (Werbos 1990): the vector-Jacobian product of `forward`.
 
     Parameters
     ----------
-    cell : Elman, ElmanReLU or LSTM
+    cell : cell
         The weights that `forward` ran with.
     tape : Tape or Checkpoints
-        From `forward`; it is left as it is.
+        From `forward`; it is not changed.
     y_bar : ndarray of shape (T, B, H), default=None
-        Derivative of the loss by the outputs; None is zero. Nothing past a sequence's length is read.
+        Derivative of the loss with respect to the outputs; None is zero. Steps beyond the end of a sequence are not
+        read.
     state_bar : tuple of ndarrays of shape (B, H), default=None
-        Derivative by the final state; None, as the whole or in a part's place, is zero.
+        Derivative with respect to the final state; None, for all of it or for one part, is zero.
     inputs : bool, default=True
-        Whether the derivative by the inputs is wanted.
+        Whether to compute the derivative with respect to the inputs.
     n_jobs : int, default=None
-        Threads, as in `forward`.
+        Number of threads, as in `forward`.
 
     Returns
     -------
     cell_bar : NamedTuple of the cell's type
-        Derivatives by the weights.
+        Derivatives with respect to the weights.
     x_bar : ndarray of shape (T, B, I) or None
-        Derivative by the inputs, exactly zero past a sequence's length.
+        Derivative with respect to the inputs, exactly zero beyond the end of a sequence.
     state_bar : tuple of ndarrays of shape (B, H)
-        Derivative by the initial state.
+        Derivative with respect to the initial state.
 
     Raises
     ------
@@ -223,27 +226,27 @@ def tangent(
     *,
     n_jobs: int | None = None,
 ) -> TangentResult:
-    """Return the directional derivative of `forward`'s results.
+    """Return the directional derivative of the results of `forward`: its Jacobian-vector product.
 
     Parameters
     ----------
-    cell : Elman, ElmanReLU or LSTM
+    cell : cell
         The weights that `forward` ran with.
     tape : Tape or Checkpoints
-        From `forward`; it is left as it is.
+        From `forward`; it is not changed.
     cell_dot : NamedTuple of the cell's type, default=None
         Direction of the weights; None is zero.
     x_dot : ndarray of shape (T, B, I), default=None
-        Direction of the inputs; None is zero. Nothing past a sequence's length is read.
+        Direction of the inputs; None is zero. Steps beyond the end of a sequence are not read.
     state_dot : tuple of ndarrays of shape (B, H), default=None
-        Direction of the initial state; None, as the whole or in a part's place, is zero.
+        Direction of the initial state; None, for all of it or for one part, is zero.
     n_jobs : int, default=None
-        Threads, as in `forward`.
+        Number of threads, as in `forward`.
 
     Returns
     -------
     y_dot : ndarray of shape (T, B, H)
-        Directional derivative of the outputs, zero past a sequence's length.
+        Directional derivative of the outputs, zero beyond the end of a sequence.
     state_dot : tuple of ndarrays of shape (B, H)
         Directional derivative of the final state.
 

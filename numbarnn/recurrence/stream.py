@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import typeof
 from numba.core import types
+from numba.core.datamodel.models import TupleModel
 from numba.core.errors import NumbaTypeError
-from numba.extending import overload
+from numba.extending import overload, overload_method, register_model, typeof_impl
 
+from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu import passes
-from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for, kernel_for_class
+from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for_class
 from numbarnn.kernels.cpu.loops import loops_of
 from numbarnn.kernels.cpu.masks import for_kernels
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.masks import RecurrentMasks
-from numbarnn.recurrence.arguments import checked_cell, checked_masks, checked_preactivation_clip, checked_state
+from numbarnn.recurrence.arguments import (
+    checked_cell,
+    checked_masks,
+    checked_preactivation_clip,
+    checked_state,
+)
 
 
 def _forward_of(cell_class: Any) -> Any:
@@ -29,12 +38,8 @@ def _forward_of(cell_class: Any) -> Any:
 _forward = by_cell(_forward_of)
 
 
-class Stream(NamedTuple):
-    """A cell on its way through sequences whose ends nobody knows yet: packed weights and the state.
-
-    It is what `stream` makes and what `step` moves on. Its state is in its arrays, so that a copy goes its own way
-    and a pickle goes on where it was.
-    """
+class _Fields(NamedTuple):
+    """The arrays of a stream."""
 
     cell: Any
     packed: np.ndarray  # (P, I + H + 1, VECTORS * lanes)
@@ -43,13 +48,97 @@ class Stream(NamedTuple):
     lengths: np.ndarray  # (B,): ones
     h: np.ndarray  # (2, B, N): h before and after the last step
     memory: np.ndarray  # (1, B, n_memory, H): the rest of the state
-    mask: np.ndarray | None = None  # (B, N): what of h the recurrent weights see
+    mask: np.ndarray | None = None  # (B, N): recurrent dropout of h
     changes: tuple[Any, Any] | None = None  # zoneout of every step, and clip
+
+
+# Numba's dispatcher distinguishes named tuples by the names of their classes only, and would run the equations of the
+# first of two cells of one name. It detects named tuples by this method; without it, it asks for `_numba_type_`.
+del _Fields._asdict
+
+
+class Stream(_Fields):
+    """A cell that moves on through sequences step by step: packed weights and the state.
+
+    `stream` returns one and `step` moves it on. The state is in its arrays, so that a deep copy is independent of it,
+    and an unpickled one continues where it was. An unpickled stream has arrays of its own, even if the file was mapped
+    into memory: moving it on does not change the file.
+
+    See Also
+    --------
+    stream : Return a stream at the start of its sequences.
+    step : The function of arrays, also for compiled code.
+
+    Examples
+    --------
+    >>> import numpy as np, numbarnn
+    >>> stream = numbarnn.stream(numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0))
+    >>> stream.step(np.ones((1, 3), np.float32)).shape
+    (1, 5)
+    """
 
     @property
     def state(self) -> tuple[np.ndarray, ...]:
         """A copy of the state, `(h,)` or `(h, c)`, each of shape (B, H), as `forward` takes and returns it."""
         return take_state(self.cell, self.h[1].copy(), self.memory[0])
+
+    def step(self, x_t: np.ndarray) -> np.ndarray:
+        """Move the stream on by one step; as `numbarnn.step`, in compiled code, too.
+
+        Parameters
+        ----------
+        x_t : ndarray of shape (B, I)
+
+        Returns
+        -------
+        ndarray of shape (B, H)
+        """
+        return step(self, x_t)
+
+    @cached_property
+    def _numba_type_(self) -> StreamType:
+        """The type by which compiled functions know the stream. Without the tile function they could not be linked."""
+        prepare(self.x.dtype)
+        return StreamType([typeof(value) for value in self])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, tuple(self)
+
+
+def _restored(*fields: Any) -> Stream:
+    """Return an unpickled stream, whose arrays may be read-only or parts of a file."""
+    return Stream(*map(_plain, fields))
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested tuple with arrays in the one layout of the kernels."""
+    if isinstance(value, tuple):
+        parts = map(_plain, value)
+        return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)
+    if not isinstance(value, np.ndarray) or (type(value) is np.ndarray and value.flags.carray):
+        return value
+    return np.array(value, order="C")
+
+
+class StreamType(types.NamedTuple):
+    """Numba's type of a stream. It is known by the class of the cell and by what the equations are."""
+
+    def __init__(self, fields: Any) -> None:
+        super().__init__(fields, Stream)
+        self.equations = code_of(self.types[0].instance_class)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """All that tells two types apart."""
+        return self.types, self.equations
+
+
+register_model(StreamType)(TupleModel)
+
+
+@typeof_impl.register(Stream)
+def _typeof_stream(stream: Stream, _context: Any) -> StreamType:
+    return stream._numba_type_
 
 
 def stream(
@@ -60,18 +149,18 @@ def stream(
     masks: RecurrentMasks | None = None,
     preactivation_clip: float | None = None,
 ) -> Stream:
-    """Return a stream at the beginning of its sequences, or wherever `state` is.
+    """Return a stream at the start of its sequences, or at a given state.
 
     Parameters
     ----------
-    cell : NamedTuple
+    cell : cell
         The weights, such as `numbarnn.LSTM.init(3, 8)`. Later changes to them have no effect on the stream.
     n_sequences : int, default=1
-        Sequences side by side, B.
+        Number of sequences, B, that move on together.
     state : tuple of ndarrays of shape (B, H), default=None
-        The state to go on from, as `forward` or another stream left it; None is zero.
+        The state to continue from, as `forward` or another stream left it; None is zero.
     masks : RecurrentMasks, default=None
-        As in `forward`, the same at every step; so zoneout has one step, that is the expected one.
+        As in `forward`, the same at every step; zoneout therefore has one step, which is the expected one.
     preactivation_clip : float, default=None
         As in `forward`.
 
@@ -96,7 +185,7 @@ def stream(
     >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
     >>> x = np.random.default_rng(0).standard_normal((7, 1, 3), dtype=np.float32)
     >>> stream = numbarnn.stream(cell)
-    >>> outputs = [numbarnn.step(stream, x_t) for x_t in x]
+    >>> outputs = [stream.step(x_t) for x_t in x]
     >>> np.array_equal(outputs, numbarnn.forward(cell, x).y)
     True
     """
@@ -106,7 +195,6 @@ def stream(
     if n_sequences < 0:
         raise ValueError(f"n_sequences must be at least 0, got {n_sequences}")
     dtype = cell.W.dtype
-    prepare(dtype)
     h = np.empty((2, n_sequences, cell.R.shape[0]), dtype)
     memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), dtype)
     if state is not None:
@@ -143,7 +231,7 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     TypeError
         If `stream` is no stream or `x_t` not an array of the weights' dtype.
     ValueError
-        If the shape of `x_t` does not fit, or a number is NaN or infinite. The stream is as it was then.
+        If the shape of `x_t` does not fit, or a number is NaN or infinite. The state then remains unchanged.
 
     Examples
     --------
@@ -161,32 +249,30 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     if not isinstance(stream, Stream):
         raise TypeError(f"stream must come from numbarnn.stream, got {type(stream).__name__}")
     if not isinstance(x_t, np.ndarray) or isinstance(x_t, np.ma.MaskedArray) or x_t.dtype != stream.x.dtype:
-        got = x_t.dtype if isinstance(x_t, np.ndarray) else type(x_t).__name__
+        got = x_t.dtype if type(x_t) is np.ndarray else type(x_t).__name__
         raise TypeError(f"x_t must be an array of {stream.x.dtype} as the cell's weights, got {got}")
     if x_t.shape != stream.x.shape[1:]:
         raise ValueError(f"x_t must have shape {stream.x.shape[1:]}, got {x_t.shape}")
-    prepare(stream.x.dtype)
-    kernel_for(stream.cell, _advance)(stream, np.asarray(x_t))
+    stream.x[0] = x_t  # so that the kernel is compiled for no layout but its own
+    kernel_for_class(type(stream.cell), _advance)(stream)
     return stream.h[1].copy()
 
 
 @kernel
-def _advance(stream, x_t):
-    if x_t.shape != stream.x.shape[1:]:
-        raise ValueError("x_t must have the stream's shape (B, I)")
-    for value in x_t.flat:
+def _advance(stream):
+    """Move a stream on by the inputs that it holds."""
+    for value in stream.x.flat:
         if not np.isfinite(value):
             raise ValueError("x_t must be finite, got NaN or infinity")
-    stream.x[0] = x_t
     stream.h[0] = stream.h[1]
-    n_sequences = np.intp(x_t.shape[0])
     cell, packed, units, x, lengths, h, memory, mask, changes = stream
+    n_sequences = np.intp(x.shape[1])
     _forward(cell, packed, units, x, lengths, h, memory, mask, changes, np.intp(0), n_sequences)
 
 
 @overload(step)
 def _step_in_compiled_code(stream, x_t):
-    if not (isinstance(stream, types.NamedTuple) and stream.instance_class is Stream):
+    if not isinstance(stream, StreamType):
         raise NumbaTypeError(f"stream must come from numbarnn.stream, got {stream}")
     dtype = stream.types[3].dtype
     if not (isinstance(x_t, types.Array) and x_t.ndim == 2 and x_t.dtype == dtype):
@@ -195,7 +281,18 @@ def _step_in_compiled_code(stream, x_t):
     advance = kernel_for_class(stream.types[0].instance_class, _advance)
 
     def move_on(stream, x_t):
-        advance(stream, x_t)
+        if x_t.shape != stream.x.shape[1:]:
+            raise ValueError("x_t must have the stream's shape (B, I)")
+        stream.x[0] = x_t
+        advance(stream)
         return stream.h[1]
+
+    return move_on
+
+
+@overload_method(StreamType, "step")
+def _step_method_in_compiled_code(stream, x_t):  # noqa: ARG001  (Numba compares the two signatures)
+    def move_on(stream, x_t):
+        return step(stream, x_t)
 
     return move_on

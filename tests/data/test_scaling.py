@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from numbarnn.data import SequenceScaler
@@ -66,6 +67,32 @@ def test_weights_count_sequences():
     repeated = SequenceScaler().fit([RAGGED[0], RAGGED[0], RAGGED[2]])
     assert_allclose(weighted.mean_, repeated.mean_, rtol=1e-14, atol=0)
     assert_allclose(weighted.scale_, repeated.scale_, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_only_the_proportions_of_weights_count(dtype):
+    X = np.random.RandomState(0).standard_normal((400, 3, 2)).astype(dtype)
+    weights = np.exp(-np.arange(400)[::-1] / 2)
+    expected = SequenceScaler().fit(X, sample_weight=weights)
+    for scale in (1e-100, 1e39, 1e307):
+        scaler = SequenceScaler().fit(X, sample_weight=scale * weights)
+        assert_allclose(scaler.mean_, expected.mean_, rtol=1e-5 if dtype == np.float32 else 1e-12, atol=0)
+
+
+def test_the_bits_are_those_of_a_standard_scaler():
+    X = STEPS.astype(np.float32)
+    rival = StandardScaler().fit(X)
+    scaler = SequenceScaler().fit([X[:4], X[4:]])
+    scaled = np.concatenate(scaler.transform([X[:4], X[4:]]))
+    assert_array_equal(scaled, rival.transform(X))
+    assert_array_equal(
+        np.concatenate(scaler.inverse_transform([scaled[:4], scaled[4:]])), rival.inverse_transform(scaled)
+    )
+
+
+def test_numbers_too_large_to_scale_are_an_error():
+    with pytest.raises(ValueError, match="variance of feature 1 of X overflows"):
+        SequenceScaler().fit([np.array([[0.0, 1e200], [1.0, -1e200]])])
 
 
 def test_a_constant_feature_is_divided_by_one():

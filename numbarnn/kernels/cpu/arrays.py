@@ -38,3 +38,8 @@ def sum_over_sequences(part):
 def concatenated(arrays):
     """Return all numbers of the arrays, one array after the other, as a flat vector."""
     return np.concatenate(arrays, axis=None)
+
+
+def zeros(shape, dtype):
+    """Return an array of zeros."""
+    return np.zeros(shape, dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbarnn.kernels.cpu.arrays import columns, concatenated, for_each, joined, sum_over_sequences, times, total
+from numbarnn.kernels.cpu.arrays import columns, concatenated, for_each, joined, sum_over_sequences, times, total, zeros
 from numbarnn.kernels.cpu.batches import take, take_sequences, time_major, valid_rows, valid_steps
 from numbarnn.kernels.cpu.clipping import clip
 from numbarnn.kernels.cpu.dense import dense_adjoint, dense_forward, dense_tangent, step_mask
@@ -44,4 +44,5 @@ __all__ = [
     "total",
     "valid_rows",
     "valid_steps",
+    "zeros",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from numbarnn.kernels.cpu.compile import kernel
 
 
 # The sum may be reassociated, so that it vectorizes; its order is the compiled loop's, always the same.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+@kernel(fastmath={"reassoc"})
 def clip(theta_bar, max_grad_norm):
     """Scale a gradient in place to a norm of at most `max_grad_norm`, and return the norm before."""
     squares = 0.0

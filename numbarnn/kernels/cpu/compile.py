@@ -1,21 +1,109 @@
 """How the CPU kernels are compiled.
 
-`kernel` marks what Python calls: cached on disk and run without the GIL, compiled at the first call and never at
-import. `inline` marks what only kernels call: it becomes part of them. `error_model="numpy"` because Python's check
-for division by zero would keep loops from being vectorized.
+`kernel` marks the functions that Python calls: they are cached on disk and run without the GIL, and they are compiled
+at their first call, never at import. `inline` marks the functions that only kernels call: they become part of them.
+`error_model="numpy"` because Python's check for division by zero would keep loops from being vectorized.
 """
 
 from __future__ import annotations
 
-from functools import cache
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+from itertools import count
+from typing import Any
 
-from numba import njit
+from numba import config, njit
+from numba.core import sigutils
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
 from numba.extending import overload
 
 from numbarnn.cells.form import form_of
+from numbarnn.cells.registry import CELLS
 
-kernel = njit(cache=True, nogil=True, error_model="numpy")
 inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache of compiled functions, without which kernels run as well.
+
+    Whatever is wrong with the files (they are truncated, or name a class that is gone, or the disk is full), the kernel
+    is compiled, and written again if possible.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled function from the cache, or None if it is not there or cannot be read."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # unpickling raises almost anything
+            self._forget()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write the compiled function to the cache, if possible."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            self.disable()
+            _warn_of_no_cache()
+        except Exception:  # from reading an index that another process has truncated meanwhile
+            self._forget()
+
+    def _forget(self) -> None:
+        """Make the index an empty one."""
+        try:
+            self.flush()
+        except OSError:
+            self.disable()
+            _warn_of_no_cache()
+
+
+@cache
+def _warn_of_no_cache() -> None:
+    warnings.warn(
+        "numbarnn finds no folder in which it can keep its compiled kernels, so that every process compiles them anew,"
+        " which takes seconds. Set the environment variable NUMBA_CACHE_DIR to a folder that can be written to.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def _with_cache(compiled: Any, function: Callable[..., Any]) -> Any:
+    """Return the dispatcher with a cache, if there is a folder for it."""
+    try:
+        compiled._cache = KernelCache(function)
+    except RuntimeError:  # "no locator available"
+        _warn_of_no_cache()
+    return compiled
+
+
+def kernel(function: Callable[..., Any] | None = None, *, fastmath: bool | set[str] = False) -> Any:
+    """Return a function as a kernel that Python calls.
+
+    Parameters
+    ----------
+    function : callable, default=None
+        None returns a decorator with the options.
+    fastmath : bool or set of str, default=False
+        LLVM's flags, such as `{"reassoc"}` for a sum that may be reassociated so that it vectorizes.
+    """
+    if function is None:
+        return partial(kernel, fastmath=fastmath)
+    compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, fastmath=fastmath)(function)
+    return compiled if config.DISABLE_JIT else _with_cache(compiled, function)
+
+
+def c_function(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a function, at once, for callers in C, as `numba.cfunc` does with a cache."""
+    args, return_type = sigutils.normalize_signature(signature)
+
+    def compile_now(function: Callable[..., Any]) -> Any:
+        compiled = _with_cache(CFunc(function, (args, return_type), locals={}, options={}), function)
+        compiled.compile()
+        return compiled
+
+    return compile_now
 
 
 def by_cell(choose):
@@ -40,19 +128,67 @@ def by_form(condition, then, otherwise):
 
 
 def kernel_for(cell, cached):
-    """Return the kernel to call for a cell: the cached one, or a twin without cache for a class of another package.
+    """Return the kernel to call for a cell: the cached one, or one of its own for a class of another package.
 
-    The index of a cached kernel names the classes of all cells that it was compiled for. One that a later process
-    cannot import would keep that process from reading the index, and so from running any cell.
+    There are two reasons. The index of a cached kernel names the classes of all cells that it was compiled for, and a
+    process that cannot import one of them could not read it. And Numba's dispatcher distinguishes named tuples by the
+    names of their classes and fields only, so that it would run the equations of the first of two classes of one name.
     """
-    return kernel_for_class(type(cell), cached)
+    cell_class = type(cell)
+    return cached if _ships(cell_class) else _callable_of(cached, cell_class)
 
 
 def kernel_for_class(cell_class, cached):
-    """As `kernel_for`, by the cell's class."""
-    return cached if cell_class.__module__.startswith("numbarnn.") else _uncached(cached)
+    """Return the same kernel for callers in compiled code, and for arguments that are not known by the cell's name."""
+    return cached if _ships(cell_class) else _kernel_of(cached, cell_class)
+
+
+def _ships(cell_class: Any) -> bool:
+    return cell_class.__module__.startswith("numbarnn.")
 
 
 @cache
-def _uncached(cached):
-    return njit(nogil=True, error_model="numpy")(getattr(cached, "py_func", cached))
+def _kernel_of(cached, cell_class):
+    return njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(getattr(cached, "py_func", cached))
+
+
+@cache
+def _callable_of(cached, cell_class):
+    compiled, alias = _kernel_of(cached, cell_class), _alias_of(cell_class)
+    if alias is cell_class or config.DISABLE_JIT:
+        return compiled
+
+    def call(*args):
+        return compiled(*(_renamed(arg, cell_class, alias) for arg in args))
+
+    return call
+
+
+_first_of_name: dict[tuple[bytes, tuple[str, ...]], Any] = {
+    (cell_class.__name__.encode(), cell_class._fields): cell_class for cell_class in CELLS.values()
+}
+_aliases = count(2)
+
+
+@cache
+def _alias_of(cell_class: Any) -> Any:
+    """Return the class or, if another one came first with its name, a subclass of a name that is unique.
+
+    Without it, the kernels of the class would be right, but the dispatcher would look for each argument's type in
+    Python, at every call, which takes ten times as long as the call.
+    """
+    name = cell_class.__name__
+    key = name.encode("ascii", "ignore"), cell_class._fields  # what the dispatcher compares
+    if _first_of_name.setdefault(key, cell_class) is cell_class:
+        return cell_class
+    return type(f"{name}_{next(_aliases)}", (cell_class,), {"__module__": cell_class.__module__, "__slots__": ()})
+
+
+def _renamed(value: Any, cell_class: Any, alias: Any) -> Any:
+    """Return an argument with its cells as ones of the alias."""
+    if not isinstance(value, tuple):
+        return value
+    if type(value) is cell_class:
+        return alias._make(value)
+    parts = [_renamed(part, cell_class, alias) for part in value]
+    return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
+from numbarnn.kernels.cpu.compile import kernel
 
 
 # The sum may be reassociated, so that it vectorizes; its order is the compiled loop's, always the same.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+@kernel(fastmath={"reassoc"})
 def add_penalty(theta, theta_bar, n_weights, alpha):
     """Return ``alpha / 2 * ||theta[:n_weights]||^2`` and add its gradient to theta_bar in place."""
     scale = theta.dtype.type(alpha)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cuda.compile import kernel
 from numbarnn.kernels.cuda.launch import over
-from numbarnn.kernels.cuda.packing import fill_rows, matrix
+from numbarnn.kernels.cuda.packing import fill, fill_rows, matrix
 from numbarnn.kernels.cuda.shim import cuda, empty
 
 
@@ -68,6 +68,13 @@ def concatenated(arrays):
         _copy[over(array.size)](array.reshape(array.size), flat, first)
         first += array.size
     return flat
+
+
+def zeros(shape, dtype):
+    """Return a device array of zeros."""
+    array = empty(shape, dtype)
+    fill(array, 0)
+    return array
 
 
 def _rows(row, n_rows):

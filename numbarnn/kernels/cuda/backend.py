@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from numbarnn.kernels.cuda.arrays import columns, concatenated, for_each, joined, sum_over_sequences, times, total
+from numbarnn.kernels.cuda.arrays import (
+    columns,
+    concatenated,
+    for_each,
+    joined,
+    sum_over_sequences,
+    times,
+    total,
+    zeros,
+)
 from numbarnn.kernels.cuda.batches import take, take_sequences, time_major, valid_rows, valid_steps
 from numbarnn.kernels.cuda.clipping import clip
 from numbarnn.kernels.cuda.dense import dense_adjoint, dense_forward, dense_tangent, step_mask
@@ -44,4 +53,5 @@ __all__ = [
     "total",
     "valid_rows",
     "valid_steps",
+    "zeros",
 ]

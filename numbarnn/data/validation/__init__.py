@@ -1,0 +1,19 @@
+"""Validation of what users pass in: sequences, targets and sample weights become arrays, or an error says why not."""
+
+from __future__ import annotations
+
+from numbarnn.data.validation.arrays import as_floats, check_numbers
+from numbarnn.data.validation.sequences import validate_sequences
+from numbarnn.data.validation.targets import mask_targets, validate_step_targets, validate_targets
+from numbarnn.data.validation.weights import validate_sample_weight, weight_scale
+
+__all__ = [
+    "as_floats",
+    "check_numbers",
+    "mask_targets",
+    "validate_sample_weight",
+    "validate_sequences",
+    "validate_step_targets",
+    "validate_targets",
+    "weight_scale",
+]

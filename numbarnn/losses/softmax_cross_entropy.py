@@ -1,0 +1,56 @@
+"""The loss of one class per row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy.special import softmax
+
+from numbarnn.kernels.backend import backend_of
+from numbarnn.losses.base import RowLoss
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class SoftmaxCrossEntropy(RowLoss):
+    r"""Cross-entropy of a softmax over K classes.
+
+    .. math:: \ell_n = \log \sum_k e^{z_{nk}} - z_{n y_n}, \qquad
+              \bar z_{nk} = w_n (p_{nk} - [k = y_n]), \qquad p_n = \mathrm{softmax}(z_n)
+
+    The sum is shifted by the row's maximum, so it does not overflow (Goodfellow, Bengio and Courville 2016,
+    *Deep Learning*, section 4.1). Targets are the classes (N,), integers from 0 to K - 1. The Hessian is
+    :math:`w_n (\mathrm{diag}(p_n) - p_n p_n^T)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.layers import Padded
+    >>> from numbarnn.losses import SoftmaxCrossEntropy
+    >>> value, z_bar = SoftmaxCrossEntropy().value_and_gradient(Padded(np.zeros((1, 2))), np.array([0]), np.ones(1))
+    >>> print(round(value, 4), z_bar)
+    0.6931 [[-0.5  0.5]]
+    """
+
+    out_activation: ClassVar[str] = "softmax"
+
+    def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[Any, Array]:
+        """Return the weighted loss of rows z (N, K) and its adjoint."""
+        return backend_of(z).softmax_cross_entropy(z, targets, weights)
+
+    def row_hessian_product(self, z: Array, z_dot: Array, targets: Array, weights: Array) -> Array:  # noqa: ARG002
+        """Return the Hessian times z_dot."""
+        return weights[:, np.newaxis] * self.output_adjoint(z, z_dot)
+
+    def output(self, z: Array) -> Array:
+        """Return the probabilities of the classes, the softmax over the last axis."""
+        return softmax(z, axis=-1)
+
+    def output_adjoint(self, z: Array, output_bar: Array) -> Array:
+        r"""Return :math:`\bar z_k = p_k (\bar p_k - \sum_j p_j \bar p_j)`."""
+        p = softmax(z, axis=-1)
+        return p * (output_bar - np.sum(p * output_bar, axis=-1, keepdims=True))

@@ -1,0 +1,42 @@
+"""Training: problems, solvers, schedules, and the loop over epochs."""
+
+from __future__ import annotations
+
+from numbarnn.optim.adam import Adam
+from numbarnn.optim.examples import Examples
+from numbarnn.optim.lbfgs import LBFGS
+from numbarnn.optim.plateau import Plateau
+from numbarnn.optim.problem import Batch, BatchProblem, Objective, Problem, SumProblem
+from numbarnn.optim.schedules import Adaptive, Constant, Cosine, InverseScaling, Schedule
+from numbarnn.optim.sgd import SGD
+from numbarnn.optim.solver import Problems, Solver, StochasticSolver
+from numbarnn.optim.state import TrainingState
+from numbarnn.optim.tbptt import WindowProblem, window_problems
+from numbarnn.optim.training import train
+from numbarnn.optim.validation import Validation
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adam",
+    "Adaptive",
+    "Batch",
+    "BatchProblem",
+    "Constant",
+    "Cosine",
+    "Examples",
+    "InverseScaling",
+    "Objective",
+    "Plateau",
+    "Problem",
+    "Problems",
+    "Schedule",
+    "Solver",
+    "StochasticSolver",
+    "SumProblem",
+    "TrainingState",
+    "Validation",
+    "WindowProblem",
+    "train",
+    "window_problems",
+]

@@ -1,0 +1,127 @@
+"""Outputs of a model for many sequences, in batches of bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from numbarnn.data import Sequences, bounded_batches, time_major
+from numbarnn.kernels.backend import backend_of
+from numbarnn.kernels.devices import to_host
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from numbarnn.layers import Model
+
+    Array = NDArray[Any]
+    State = tuple[Any, ...]
+
+_MAX_NUMBERS = 2**23
+"""Maximum size of an array of a batch (32 MB in float32)."""
+
+
+class Prediction(NamedTuple):
+    """Outputs of a model for many sequences, and its state after them.
+
+    Attributes
+    ----------
+    z : ndarray of shape (n, K), or (sum of lengths, K) for a model with one output per step
+        Outputs before their activation, in the order of the sequences (and of their steps).
+    state : nested tuple of ndarrays of shape (n, H), or None
+        The state after each sequence's last step; None unless asked for.
+    """
+
+    z: Array
+    state: State | None
+
+
+def predict(
+    model: Model,
+    theta: Array,
+    sequences: Sequences,
+    state: State | None = None,
+    *,
+    return_state: bool = False,
+    n_jobs: int | None = None,
+) -> Prediction:
+    """Run a model over many sequences.
+
+    Parameters
+    ----------
+    model : Model
+    theta : ndarray of shape (P,)
+    sequences : Sequences
+        The n sequences, in the dtype of theta. Theirs and the parameters' arrays may be on a CUDA device, where the
+        model runs then.
+    state : nested tuple of ndarrays of shape (n, H), default=None
+        The state before the first steps, one row per sequence; None is the initial one.
+    return_state : bool, default=False
+        Whether to return the state after the last steps.
+    n_jobs : int, default=None
+        Number of threads, in joblib's sense.
+
+    Returns
+    -------
+    Prediction
+        ``(z, state)``, in the processor's memory. A row does not depend on the others, to the bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the state does not fit the model.
+    """
+    n_sequences = len(sequences)
+    if state is not None:
+        state = model.checked_state("state", state, theta, n_sequences)
+    order, outputs = [], []
+    per_step = model.outputs_per_step
+    final: Any = None
+    for indices in bounded_batches(sequences.lengths, max(1, _MAX_NUMBERS // widest(model))):
+        x, lengths = time_major(sequences, indices)
+        before = None if state is None else _rows(state, indices)
+        z, after, _ = model.forward(theta, x, lengths, before, keep_tape=False, n_jobs=n_jobs)
+        order.append(indices)
+        outputs.append(to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values))
+        if return_state:
+            after = to_host(after)
+            final = _empty_like(after, n_sequences) if final is None else final
+            _put(final, after, indices)
+    permutation = np.concatenate(order)
+    inverse = np.argsort(permutation)
+    rows = np.concatenate(outputs)
+    if model.returns_sequences:
+        rows = Sequences(rows, per_step * sequences.lengths[permutation]).take(inverse).values
+    else:
+        rows = rows[inverse]
+    return Prediction(rows, final)
+
+
+def widest(model: Model) -> int:
+    """Return a bound of the numbers per step that a model holds at once where it is widest."""
+    return max(1, model.n_inputs, model.n_outputs, *_widths(model.layer.state_widths))
+
+
+def _widths(tree: Any) -> list[int]:
+    return [sum(_widths(branch)) if isinstance(branch, tuple) else branch for branch in tree]
+
+
+def _rows(state: Any, indices: Array) -> Any:
+    if isinstance(state, tuple):
+        return tuple(_rows(part, indices) for part in state)
+    return backend_of(state).take(state, indices)
+
+
+def _empty_like(state: Any, n_sequences: int) -> Any:
+    if isinstance(state, tuple):
+        return tuple(_empty_like(part, n_sequences) for part in state)
+    return np.empty((n_sequences, *state.shape[1:]), state.dtype)
+
+
+def _put(whole: Any, part: Any, indices: Array) -> None:
+    if isinstance(whole, tuple):
+        for pair in zip(whole, part, strict=True):
+            _put(*pair, indices)
+    else:
+        whole[indices] = part
