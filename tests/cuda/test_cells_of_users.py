@@ -174,6 +174,13 @@ def redefined(factor):
 @pytest.mark.cuda
 @needs_device[1]
 def test_classes_of_one_name():
+    """The equations are those of the class object, and each class has kernels of its own: Numba compares names."""
+    from numbarnn.kernels.cuda.compile import kernel_for
+    from numbarnn.kernels.cuda.forward import forward
+
+    cells = [redefined(factor)(None, None, None) for factor in (1, 2)]
+    assert kernel_for(cells[0], forward) is kernel_for(cells[0], forward)
+    assert kernel_for(cells[0], forward) is not kernel_for(cells[1], forward)
     weights, x = (np.full((1, 1), 0.5), np.full((1, 1), 0.25), np.zeros(1)), np.ones((2, 1, 1))
     for factor in (1, 2, 1):
         cell = up(redefined(factor)(*weights))

@@ -12,6 +12,7 @@ import pytest
 import numbarnn
 from numbarnn.cells.form import form_of
 from tests.cuda.device import has_one_product
+from tests.cuda.test_cells_of_users import FourOfThemRecurrent, redefined
 
 pytestmark = [
     pytest.mark.cuda,
@@ -112,6 +113,28 @@ def assert_passes(kind, masked, compiled):
     if form_of(kind).inner_gates:
         states = cell, tape, types.UniTuple(floats(2), 1) if masked else types.Tuple(()), types.intp, floats(3)
         assert_single_and_in_registers(compiled(adjoint.inner_states, *states))
+
+
+def test_a_cell_of_five_gates(compiled):
+    assert_passes(FourOfThemRecurrent, False, compiled)
+
+
+def test_classes_of_one_name(compiled):
+    from numba import types
+
+    from numbarnn.kernels.cuda import forward, operands
+
+    arguments = weights_type(), types.boolean, bundle(operands.TapeArrays, *tape_types())
+    ptx = [
+        compiled(forward.forward, bundle(kind, floats(2), floats(2), floats(1)), *arguments, *rest)
+        for kind in (redefined(1), redefined(2))
+        for rest in [(modifiers_type(kind, False), floats(4), floats(2))]
+    ]
+    assert n_additions(ptx[1]) > n_additions(ptx[0])
+
+
+def n_additions(ptx):
+    return len(re.findall(r"^\s+add(?:\.rn)?\.f32", ptx, re.MULTILINE))
 
 
 ONE_PRODUCT = [(name, False) for name, kind in numbarnn.cells.CELLS.items() if has_one_product(kind)]

@@ -167,5 +167,14 @@ def test_what_is_refused(cell, x, refused):
         numbarnn.forward(*arguments(cell, x))
 
 
+@pytest.mark.parametrize("move", [up, ByInterface], ids=["numba-cuda", "interface"])
+def test_arrays_on_another_gpu_without_dlpack(cell, x, move, monkeypatch):
+    from numbarnn.kernels.cuda import shim
+
+    monkeypatch.setattr(shim, "device_of", lambda array: int(array.ndim == 3))
+    with pytest.raises(ValueError, match="on the current device, 0, got one on device 1"):
+        numbarnn.forward(up(cell), move(x))
+
+
 def test_numpy_arrays_offer_dlpack_and_stay_on_the_cpu(cell, x):
     assert isinstance(numbarnn.forward(cell, x).y, np.ndarray)

@@ -105,16 +105,17 @@ def by_option(absent, present):
 
 
 def kernel_for(cell, cached):
-    """Return the kernel to launch for a cell: the one cached on disk, or a copy without cache for a class of a user.
+    """Return the kernel to launch for a cell: the one cached on disk, or one of its own for a class of a user.
 
-    The index of a cached kernel names the classes of all cells that it was compiled for. One that a later process
-    cannot import would keep that process from reading the index, and so from running any cell.
+    The reasons are those of `numbarnn.kernels.cpu.compile.kernel_for`: the index of a cached kernel names the classes of
+    all cells that it was compiled for, so a process that cannot import one of them could not read it. And a dispatcher
+    tells classes of NamedTuples apart by name only.
     """
-    return cached if type(cell).__module__.startswith("numbarnn.") else _uncached(cached)
+    return cached if type(cell).__module__.startswith("numbarnn.") else _kernel_of(cached, type(cell))
 
 
 @cache
-def _uncached(cached):
+def _kernel_of(cached, cell_class):
     return Kernel(cached.py_func, cache=False)
 
 

@@ -91,7 +91,7 @@ def resident(n_sequences: int, n_units: int, depth: int, weights: Any) -> Reside
 
 
 def units_of_block(n_units: int, n_parts: int, n_products: int) -> int:
-    """Return how many units of a block fit into registers, spread evenly over as few blocks as possible; at least one."""
+    """Return how many units a block has if they are spread evenly over as few blocks as possible; at least one."""
     for n_slices in range(1, n_units + 1):
         own_units = -(-n_units // n_slices)
         if _threads_for(own_units, n_parts, n_products) <= RESIDENT_THREADS:

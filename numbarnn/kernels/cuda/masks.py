@@ -17,7 +17,7 @@ def modifiers_of(masks, clip):
 
 
 def masked_steps(h, recurrent, result):
-    """Return h of all steps as it enters the product with R, written to `result (T, B, N)`; without a mask, h itself."""
+    """Return h of all steps as it enters the product with R, in `result (T, B, N)`; without a mask, h itself."""
     if not recurrent:
         return h
     if result.size:

@@ -35,7 +35,7 @@ def _pack(cell, *, transposed):
 
 
 def pack_blocks(matrix, width, blocks, packed, first, *, transposed):
-    """Write the given blocks of `width` columns, side by side or transposed, into `packed` from `first` on."""
+    """Write the given blocks of `width` columns, joined or transposed, into `packed` from `first` on."""
     for place, block in enumerate(blocks):
         launch = over(matrix.shape[0] * width)
         _copy_block[launch](matrix, width, block, place, len(blocks), transposed, packed, first)
@@ -62,7 +62,7 @@ def unit_parameters(cell):
 
 
 def spans(gates, selected=None):
-    """Return `[block, gate, count]` for runs of neighbouring blocks of a matrix's columns whose gates are neighbours too.
+    """Return `[block, gate, count]` for runs of blocks of a matrix's columns whose gates follow each other.
 
     `gates` are the gates of the blocks. Only the gates in `selected` count, unless it is None.
     """

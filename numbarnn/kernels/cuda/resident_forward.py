@@ -27,14 +27,10 @@ from numbarnn.kernels.cuda.units import add_outer, load_gates
 def _through_time(arrays_of, step_unit):
     """Return the loop that runs all sequences through all their steps.
 
-    Its parameters are those of `numbarnn.kernels.cuda.forward.forward` or `numbarnn.kernels.cuda.tangent.tangent`, where
-    `operand` is the forward pass's `a` or the tangent pass's `dots`, and besides::
-
-        slices : numbarnn.kernels.cuda.launch.Slices
-        arrivals : ndarray of shape (slices of the batch,) or (0,), intp
-
-    `arrivals` is zero. It is empty where each block has all units: then blocks do not wait for each other, and all
-    sequences of a block fit into its shared memory.
+    Its parameters `cell`, `weights`, `tape` and `modifiers` are those of `numbarnn.kernels.cuda.forward.forward`. The
+    `operand` is `a` of the forward pass or `dots` of the tangent pass, `slices` is a `launch.Slices`. `arrivals`, of
+    shape (slices of the batch,), are zeros. They have the shape (0,) where each block has all units: then blocks do not
+    wait for each other, and all sequences of a block fit into its shared memory.
 
     Parameters
     ----------
