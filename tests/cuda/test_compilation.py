@@ -101,7 +101,10 @@ def assert_passes(kind, masked, compiled):
     dots, bars = (floats(4), floats(4), floats(3), floats(4)), (floats(3), floats(2), *3 * [floats(4)])
     if normalised:
         taped = bundle(operands.NormalisedTape, *arrays, floats(3))
-        dots, bars = bundle(operands.NormalisedDots, *dots, floats(4)), bundle(operands.NormalisedBars, *bars, floats(4))
+        dots, bars = (
+            bundle(operands.NormalisedDots, *dots, floats(4)),
+            bundle(operands.NormalisedBars, *bars, floats(4)),
+        )
     else:
         taped, dots, bars = tape, bundle(operands.Dots, *dots), bundle(operands.Bars, *bars, floats(3))
     for loop, *operands_of_pass in (
@@ -116,7 +119,7 @@ def assert_passes(kind, masked, compiled):
 
 
 def test_a_cell_of_five_gates(compiled):
-    assert_passes(FourOfThemRecurrent, False, compiled)
+    assert_passes(FourOfThemRecurrent, masked=False, compiled=compiled)
 
 
 def test_classes_of_one_name(compiled):
@@ -128,7 +131,7 @@ def test_classes_of_one_name(compiled):
     ptx = [
         compiled(forward.forward, bundle(kind, floats(2), floats(2), floats(1)), *arguments, *rest)
         for kind in (redefined(1), redefined(2))
-        for rest in [(modifiers_type(kind, False), floats(4), floats(2))]
+        for rest in [(modifiers_type(kind, masked=False), floats(4), floats(2))]
     ]
     assert n_additions(ptx[1]) > n_additions(ptx[0])
 

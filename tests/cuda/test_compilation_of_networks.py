@@ -1,4 +1,4 @@
-"""What the compiler makes of the kernels of networks and of training."""
+"""The PTX of the kernels for layers, losses and solvers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tiny race on the device, or with numbarnn in the simulator and PyTorch on the processor."""
+"""A tiny comparison on the device, or with numbarnn in the simulator and PyTorch on the CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cuda.device import needs_device
 pytestmark = needs_device
 
 
-def test_a_race(monkeypatch):
+def test_a_comparison(monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setenv("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", ""))  # `benchmarks` sets its own
     from benchmarks.gpu_rivals import grid, machine, race

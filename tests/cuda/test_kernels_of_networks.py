@@ -146,7 +146,7 @@ def test_losses(name, dtype, cuda):
 def test_class_out_of_range(wrong, cuda):
     classes, z, weights = np.array([0, wrong]), draw(2, 3), np.ones(2)
     for backend, given in ((cpu, (z, classes)), (cuda, to_device((z, classes))), (cuda, (to_device(z), classes))):
-        with pytest.raises(ValueError, match="^targets must be classes from 0 to K - 1$"):
+        with pytest.raises(ValueError, match=r"^targets must be classes from 0 to K - 1$"):
             backend.softmax_cross_entropy(*given, weights)
 
 

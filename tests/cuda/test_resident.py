@@ -32,7 +32,7 @@ def three_passes(case):
 
 @pytest.fixture
 def arrange(monkeypatch):
-    """A function that sets how kernels are launched, and returns a list that gets the grids of resident blocks."""
+    """Return a function that sets the limits of launches and returns a list of the grids of resident blocks."""
     from numbarnn.kernels.cuda import compile as compiling
     from numbarnn.kernels.cuda import launch
     from numbarnn.kernels.cuda.shim import SIMULATED
@@ -114,7 +114,7 @@ SIZES = [(1, 1), (32, 64), (1000, 64), (1, 512), (32, 512), (256, 700), (32, 300
 
 @pytest.mark.parametrize(("B", "H"), SIZES)
 @pytest.mark.parametrize("n_products", [1, 3, 4])
-def test_a_launch_has_room_for_all(B, H, n_products, monkeypatch):
+def test_launches_fit_the_device(B, H, n_products, monkeypatch):
     from numbarnn.kernels.cuda import launch
 
     limits = {"PART": 33, "RESIDENT_THREADS": 256, "n_multiprocessors": lambda: 132, "shared_bytes": lambda: 227 * 1024}

@@ -143,7 +143,7 @@ def _reverse_no_inner_product(cell, R, tape, modifiers, bars, vectors, row, t, r
 def _reverse_outputs(cell, P, modifiers, bars, vectors, row, t, runs):
     """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`.
 
-    `h_bar` is kept for the gradient of P; of it, only what zoneout keeps goes further back.
+    `h_bar` is kept for the gradient of P. Only the fraction that zoneout keeps is passed to the step before.
     """
     n_outputs, n_units = vectors.h.size, bars.memory.shape[3]
     if runs:

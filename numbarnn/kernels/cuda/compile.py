@@ -87,7 +87,7 @@ def by_form(condition, then, otherwise):
 def by_option(absent, present):
     """Declare a function whose body depends on its second argument: `absent` if that is an empty tuple.
 
-    Kernels take what is optional, such as masks, as a tuple, and compile nothing for an option that is absent.
+    Kernels take optional arguments, such as masks, as tuples, and compile nothing for an option that is absent.
     """
 
     def decorate(declaration):
@@ -107,9 +107,9 @@ def by_option(absent, present):
 def kernel_for(cell, cached):
     """Return the kernel to launch for a cell: the one cached on disk, or one of its own for a class of a user.
 
-    The reasons are those of `numbarnn.kernels.cpu.compile.kernel_for`: the index of a cached kernel names the classes of
-    all cells that it was compiled for, so a process that cannot import one of them could not read it. And a dispatcher
-    tells classes of NamedTuples apart by name only.
+    The reasons are those of `numbarnn.kernels.cpu.compile.kernel_for`: the index of a cached kernel names the classes
+    of all cells that it was compiled for, and a process that cannot import one of them could not read it. And Numba's
+    dispatcher distinguishes classes of NamedTuples by their names only.
     """
     return cached if type(cell).__module__.startswith("numbarnn.") else _kernel_of(cached, type(cell))
 
@@ -128,7 +128,7 @@ def _define(function, definition) -> None:
 
 
 def _reciprocal_deviation(variance):
-    """Return what `numbarnn.cells.numbers` defines, by the square root that kernels know."""
+    """Return `numbarnn.cells.numbers.reciprocal_deviation` by the square root that kernels support."""
     return type(variance)(1) / math.sqrt(variance + type(variance)(numbers.EPSILON))
 
 

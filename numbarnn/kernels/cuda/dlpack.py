@@ -17,8 +17,8 @@ STREAM = 2 if os.environ.get("CUDA_PYTHON_CUDA_PER_THREAD_DEFAULT_STREAM", "0") 
 class Import:
     """An array that offers DLPack, as one that offers `__cuda_array_interface__`, without a copy.
 
-    This object keeps the memory alive. Work that the array's library has not finished is ordered before what is
-    launched on `STREAM` afterwards.
+    This object keeps the memory alive. Work that the array's library has not finished is ordered before all later
+    launches on `STREAM`.
     """
 
     def __init__(self, array: Any) -> None:

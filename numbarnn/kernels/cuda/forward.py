@@ -134,7 +134,7 @@ def _keep_m(cell, recurrent, h, inner_state, at, state):
 
 
 def _second_half(cell_class):
-    """Return what is left to do in a step after the products with h and the first loop over units."""
+    """Return the function for the rest of a step, after the products with h and the first loop over units."""
     form = form_of(cell_class)
     return _step_with_inner if form.inner_gates else _project if form.projection else _do_nothing
 

@@ -29,7 +29,7 @@ _whole: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
 def note(valid: Any, lengths: Any, n_steps: int) -> None:
-    """Remember a mask for `takes` if cuBLAS is selected and no sequence ends early; `lengths (B,)` are on the device."""
+    """Remember a mask for `takes` if cuBLAS is selected and no sequence ends early; the lengths are on the device."""
     if CHOICE != "own" and np.all(lengths.copy_to_host() == n_steps):
         _whole[id(valid)] = valid
 

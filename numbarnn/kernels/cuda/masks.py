@@ -1,4 +1,4 @@
-"""Recurrent masks: what of h enters the product with R."""
+"""Recurrent masks: the factors of h in the product with R."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def load_before(cell, recurrent, vector, h, h_at, memory, memory_at):
 
 @inline
 def load_first(cell, recurrent, h, vector, row):
-    """Set the vector of a row to what of the initial h enters the product with R, if the row has a sequence."""
+    """Set the vector of a row to the initial h as it enters the product with R, if the row has a sequence."""
     if row.b < h.shape[1]:
         for j in range(row.thread, vector.size, row.n_threads):
             vector[j] = masked(cell, recurrent, h[0, row.b, j], (row.b, j))

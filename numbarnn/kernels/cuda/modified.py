@@ -170,7 +170,7 @@ def _before_bar(cell, zoneout, at, bar, before_bar):
 
 
 def _mixing(fractions):
-    """Return the functions that mix two states by the given fractions, and that reverse it by each of the two."""
+    """Return the function that mixes two states by fractions, and those that reverse it by each of the two."""
 
     def mixed(cell, zoneout, at, before, candidate):
         z = fractions(cell, zoneout, at)
@@ -206,14 +206,14 @@ def add_adjoint_of_before(cell, zoneout, at, bar, before_bar):
 
 @by_option(_candidate, _mix_projected)
 def mix_outputs(cell, zoneout, at, before, candidate):
-    """Return what `mix` does, for a projected output in a tuple."""
+    """Return the mixed output as `mix` does, for a projected output in a tuple."""
 
 
 @by_option(_bar, _projected_bar)
 def adjoint_of_projected(cell, zoneout, at, bar):
-    """Return what `adjoint_of_candidate` does, for a projected output in a tuple."""
+    """Return the adjoint as `adjoint_of_candidate` does, for a projected output in a tuple."""
 
 
 @by_option(_before_bar, _add_projected_before_bar)
 def add_adjoint_of_outputs_before(cell, zoneout, at, bar, before_bar):
-    """Return what `add_adjoint_of_before` does, for a projected output in a tuple."""
+    """Return the sum as `add_adjoint_of_before` does, for a projected output in a tuple."""

@@ -36,9 +36,7 @@ def adjoint(cell, weights, staged, tape, modifiers, bars, workspace):
         if runs:
             add_y_bar(vectors.h, bars.y, (t, row.b), row.thread, row.n_threads)
             _reverse_output(cell, weights.units, tape, bars, vectors, row, t)
-        means = row_means(
-            vectors.parts, vectors.other_parts, vectors.c, vectors.terms, row.thread, row.n_threads, runs
-        )
+        means = row_means(vectors.parts, vectors.other_parts, vectors.c, vectors.terms, row.thread, row.n_threads, runs)
         if runs:
             _reverse_step(cell, weights.units, tape, modifiers, bars, vectors, means, row, t)
         product_mean = row_mean(vectors.parts, vectors.terms, row.thread, row.n_threads, runs)

@@ -39,9 +39,7 @@ def tangent(cell, weights, staged, tape, modifiers, dots, workspace):
         product_mean = row_mean(vectors.parts, vectors.terms, row.thread, row.n_threads, runs)
         if runs:
             _step(cell, weights.units, tape, modifiers, dots, vectors, product_mean, row, t)
-        means = row_means(
-            vectors.parts, vectors.other_parts, vectors.c, vectors.terms, row.thread, row.n_threads, runs
-        )
+        means = row_means(vectors.parts, vectors.other_parts, vectors.c, vectors.terms, row.thread, row.n_threads, runs)
         if runs:
             _set_output(cell, weights.units, tape, modifiers, dots, vectors, means, row, t)
         cuda.syncthreads()

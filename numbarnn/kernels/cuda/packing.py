@@ -12,7 +12,7 @@ from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def pack(cell):
-    """Return the weights of a step, flat and one after the other: R of the gates that see h, R of the inner gates, P."""
+    """Return the weights of a step as a flat array: R of the gates that see h, R of the inner gates, P."""
     return _pack(cell, transposed=False)
 
 
@@ -23,8 +23,8 @@ def pack_transposed(cell):
 
 def _pack(cell, *, transposed):
     form, size = form_of(type(cell)), n_units(cell)
-    seen = form.outer_gates, form.inner_gates
-    matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in seen]
+    products = form.outer_gates, form.inner_gates
+    matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in products]
     matrices += [(cell.P, cell.P.shape[1], [0])] if form.projection else []
     packed = empty((sum(matrix.shape[0] * width * len(blocks) for matrix, width, blocks in matrices),), cell.R.dtype)
     first = 0

@@ -15,6 +15,15 @@ from numbarnn.kernels.cuda.launch import allocate, over, resident, through_time
 from numbarnn.kernels.cuda.loops import loops_of, resident_loops_of
 from numbarnn.kernels.cuda.masks import masked_steps, modifiers_of
 from numbarnn.kernels.cuda.normalisation import add_tangent, centred, normalise, reverse, set_products, statistics
+from numbarnn.kernels.cuda.operands import (
+    Bars,
+    Dots,
+    NormalisedBars,
+    NormalisedDots,
+    NormalisedTape,
+    TapeArrays,
+    Weights,
+)
 from numbarnn.kernels.cuda.packing import (
     fill,
     fill_rows,
@@ -26,15 +35,6 @@ from numbarnn.kernels.cuda.packing import (
     unit_parameters,
     valid_mask,
     zeros_like,
-)
-from numbarnn.kernels.cuda.operands import (
-    Bars,
-    Dots,
-    NormalisedBars,
-    NormalisedDots,
-    NormalisedTape,
-    TapeArrays,
-    Weights,
 )
 from numbarnn.kernels.cuda.product import add_product, parts_size, set_product_over_rows, set_sum_over_sequences
 from numbarnn.kernels.cuda.shim import empty, to_device

@@ -22,7 +22,7 @@ CHUNK = 16 if SIMULATED else 2048  # rows that one block adds up
 
 @inline
 def dot(vector, weights, column, n_columns):
-    """Return `vector (K,)` times a column of `weights (K, n_columns)`, given flat."""
+    """Return `vector (K,)` times a column of `weights (K, n_columns)`, flat."""
     total = zero(vector[0])
     for begin in range(0, vector.shape[0], PART):
         part = zero(total)
@@ -34,7 +34,7 @@ def dot(vector, weights, column, n_columns):
 
 @inline
 def multiply_row(vector, weights, products, row):
-    """Set `products (N,)` to `vector (K,)` times `weights (K, N)`, given flat, by the threads of a row."""
+    """Set `products (N,)` to `vector (K,)` times `weights (K, N)`, flat, by the threads of a row."""
     for column in range(row.thread, products.size, row.n_threads):
         products[column] = dot(vector, weights, column, products.size)
 
@@ -68,7 +68,7 @@ def parts_size(n_entries, depth):
 
 
 def set_product_over_rows(out, column, a, a_at, b, b_at, size, valid, parts):
-    """Set columns of `out`, from the given one on, to `a.T @ b`, a sum over rows of both.
+    """Set columns of `out`, from `column` on, to `a.T @ b`, a sum over rows of both.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cuda.compile import device, inline
 from numbarnn.kernels.cuda.launch import PART
 from numbarnn.kernels.cuda.masks import masked
+from numbarnn.kernels.cuda.scratch import clear_past_end
 from numbarnn.kernels.cuda.shim import cuda
 
 COLUMNS = 2  # of which a thread holds a part
@@ -41,7 +42,7 @@ class Block(NamedTuple):
 
 @device
 def block_of(slices, weights, depth, n_units, n_sequences):
-    """Return the block of a thread, for `weights (depth, n * H)` given flat."""
+    """Return the block of a thread, for `weights (depth, n * H)`, a flat array."""
     first, first_unit = cuda.blockIdx.y * slices.n_rows, cuda.blockIdx.x * slices.n_units
     n_columns = weights.size // depth // n_units * slices.n_units
     n_pairs = (n_columns + 1) // 2
@@ -85,7 +86,7 @@ def hold(held, weights, n_units, block):
 def multiply(held, vectors, sums, n_rows, block):
     """Set a thread's part of `sums (rows, n_parts, n_columns)`: the products of `vectors (rows, n_parts * PART)`.
 
-    Both are given flat.
+    Both are flat arrays.
     """
     if block.part < block.n_parts:
         for row in range(n_rows):
@@ -103,7 +104,7 @@ def multiply(held, vectors, sums, n_rows, block):
 
 @inline
 def add_parts(sums, column, block):
-    """Return one column of a row's `sums (n_parts, n_columns)`, given flat, added up over the parts."""
+    """Return one column of a row's `sums (n_parts, n_columns)`, flat, added up over the parts."""
     total = zero(sums[0])
     for part in range(block.n_parts):
         total += sums[part * block.n_columns + column]
@@ -112,7 +113,7 @@ def add_parts(sums, column, block):
 
 @inline
 def add_up(sums, block):
-    """Add up the columns of the thread's unit in a row's sums, given flat, over the parts, into the first part."""
+    """Add up the columns of the thread's unit in a row's sums, flat, over the parts, into the first part."""
     for column in range(block.unit - block.first_unit, block.n_columns, block.own_units):
         sums[column] = add_parts(sums, column, block)
 
@@ -131,12 +132,20 @@ def memory_of(slices, block, like):
 
 @device
 def load_rows(cell, recurrent, h, at, n_rows, vectors, stride):
-    """Copy h, masked, of rows from `at = (t, b)` on to `vectors (rows, stride)`, given flat."""
+    """Copy h, masked, of rows from `at = (t, b)` on to `vectors (rows, stride)`, flat."""
     t, first = at
     for row in range(n_rows):
         for j in range(cuda.threadIdx.x, h.shape[2], cuda.blockDim.x):
             vectors[row * stride + j] = masked(cell, recurrent, h[t, first + row, j], (first + row, j))
     cuda.syncthreads()
+
+
+@device
+def clear_past_ends(h, lengths, block):
+    """Set the outputs `h[1:]` past the ends of a block's sequences to zero, by the first slice of the units."""
+    if cuda.blockIdx.x == 0:
+        for b in range(block.first, block.first + block.n_rows):
+            clear_past_end(h, lengths, b, cuda.threadIdx.x, cuda.blockDim.x)
 
 
 @device

@@ -61,7 +61,7 @@ def adjoint(cell, weights, tape, modifiers, bars, slices, arrivals):
 
 @inline
 def _load_gates_bar(cell, a_bar, lengths, at, n_rows, vectors, stride):
-    """Copy `a_bar` of the gates that see h, of rows from `at = (t, b)` on, to `vectors (rows, stride)`, given flat."""
+    """Copy `a_bar` of the gates that see h, of rows from `at = (t, b)` on, to `vectors (rows, stride)`, flat."""
     t, first = at
     n_units = a_bar.shape[3]
     for row in range(n_rows):

@@ -13,13 +13,14 @@ from numbarnn.kernels.cuda.resident import (
     COLUMNS,
     add_up,
     block_of,
+    clear_past_ends,
     hold,
     load_rows,
     memory_of,
     multiply,
     wait_for_all,
 )
-from numbarnn.kernels.cuda.scratch import clear_past_end, longest
+from numbarnn.kernels.cuda.scratch import longest
 from numbarnn.kernels.cuda.shim import cuda
 from numbarnn.kernels.cuda.units import add_outer, load_gates
 
@@ -69,9 +70,7 @@ def _through_time(arrays_of, step_unit):
                 cuda.syncthreads()
             if arrivals.size > 0:
                 wait_for_all(arrivals, (t + 1) * cuda.gridDim.x)
-        if cuda.blockIdx.x == 0:
-            for b in range(block.first, block.first + block.n_rows):
-                clear_past_end(h, tape.lengths, b, cuda.threadIdx.x, cuda.blockDim.x)
+        clear_past_ends(h, tape.lengths, block)
 
     return loop
 

@@ -37,7 +37,7 @@ def load_state(cell, h, h_at, memory, memory_at):
 
 @by_form(lambda form: form.projection, _store_without_h, _store_with_h)
 def store_state(cell, h, h_at, memory, memory_at, state, saved):
-    """Write the state of a unit, or its tangent or adjoint, and behind its memory the numbers that the step saved."""
+    """Write the state of a unit, or its tangent or adjoint, followed by the numbers that the step saved."""
 
 
 def put_state(cell, state, h, memory):
@@ -64,7 +64,7 @@ def take_state(cell, h, memory, lengths):
 
 
 def _first_in_memory(cell):
-    """Return the row of the memory where the parts of the state behind h begin: behind what is projected, if any."""
+    """Return the row of the memory where the parts of the state after h begin: 1 if the units' outputs are row 0."""
     return n_memory(type(cell)) - (cell.state_size - 1)
 
 

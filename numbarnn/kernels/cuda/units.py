@@ -1,4 +1,4 @@
-"""Tuples of numbers: what one step of a cell reads and writes for one unit.
+"""Tuples of the numbers that one step of a cell reads and writes for one unit.
 
 The number of entries of a tuple follows from the class of the cell, so no kernel knows a cell by name. A kernel cannot
 build a tuple in a loop. So the function for n numbers is made from that for n - 1.
@@ -249,7 +249,7 @@ def _store_no_factors(cell, gates, factors, unit, n_units):
 
 
 def _places(form, gates):
-    """Return the position of each gate of a cell among the given ones, None where it is not among them."""
+    """Return the position of each gate of a cell in `gates`, None for a gate that is not there."""
     return tuple(gates.index(g) if g in gates else None for g in range(form.n_gates))
 
 
