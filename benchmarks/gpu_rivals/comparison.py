@@ -33,9 +33,9 @@ def run(settings: Sequence[Setting], machine: Machine, limit: float, most: float
         for done, setting in enumerate(progress):
             share = (end - time.perf_counter()) / (len(settings) - done)
             if share <= 0:
+                n_left = len(settings) - done
                 tqdm.write(
-                    n_left = len(settings) - done
-                    tqdm.write(f"{n_left} of {len(settings)} settings left out: the limit of {limit:.0f} seconds is reached")
+                    f"{n_left} of {len(settings)} settings left out: the limit of {limit:.0f} seconds is reached"
                 )
                 return
             progress.set_description(f"{setting.cell}, {setting.lengths}, {setting.place}")
