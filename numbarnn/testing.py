@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from numbarnn.kernels.masks import RecurrentMasks
-    from numbarnn.network.masks import NetworkMasks
 
 __all__ = ["dot_test", "taylor_test"]
 
@@ -35,7 +34,7 @@ def dot_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: RecurrentMasks | NetworkMasks | None = None,
+    masks: Any = None,
     preactivation_clip: float | None = None,
     rtol: float | None = None,
     random_state: int | np.random.RandomState | None = None,
@@ -145,7 +144,7 @@ def taylor_test(
     lengths: ArrayLike | None = None,
     *,
     theta: NDArray | None = None,
-    masks: RecurrentMasks | NetworkMasks | None = None,
+    masks: Any = None,
     preactivation_clip: float | None = None,
     step: float | None = None,
     min_rate: float = 1.9,
@@ -306,7 +305,7 @@ class _NetworkPasses(NamedTuple):
     theta: NDArray
     x: NDArray
     lengths: ArrayLike | None
-    masks: NetworkMasks | None
+    masks: Any
     n_jobs: int | None
 
     @property

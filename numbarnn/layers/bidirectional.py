@@ -162,7 +162,7 @@ class Bidirectional:
         tape_ahead, tape_back, steps = tape
         bar_ahead, bar_back = self._halves(y_bar, steps)
         state_ahead, state_back = state_bar or (None, None)
-        options = {"inputs": inputs, "n_threads": n_threads}
+        options: dict[str, Any] = {"inputs": inputs, "n_threads": n_threads}
         ahead = self.layer.adjoint(parameters.forward, tape_ahead, bar_ahead, state_ahead, **options)
         back = self.layer.adjoint(parameters.backward, tape_back, bar_back, state_back, **options)
         x_bar = None

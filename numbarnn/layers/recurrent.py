@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -132,7 +133,9 @@ class Recurrent:
     preactivation_clip: float | None = None
 
     def __post_init__(self) -> None:
-        check_cell(self.cell)
+        kind: Any = self.cell
+        zoneout: Any = self.zoneout
+        check_cell(kind)
         check_sizes(n_inputs=self.n_inputs, n_units=self.n_units)
         if self.n_projected is not None:
             check_sizes(n_projected=self.n_projected)
@@ -140,8 +143,8 @@ class Recurrent:
                 raise ValueError(f"n_projected must be None for {self.cell.__name__}, got {self.n_projected!r}")
         for name in ("input_dropout", "recurrent_dropout", "weight_dropout"):
             check_probability(name, getattr(self, name))
-        if isinstance(self.zoneout, list):
-            object.__setattr__(self, "zoneout", tuple(self.zoneout))
+        if not isinstance(zoneout, Real):
+            object.__setattr__(self, "zoneout", tuple(zoneout))
         self._check_zoneout()
         if self.preactivation_clip is not None:
             check_number("preactivation_clip", self.preactivation_clip)
@@ -185,7 +188,7 @@ class Recurrent:
         inputs = generator.dropout(self.input_dropout, n_sequences, self.n_inputs)
         weights = generator.dropout(self.weight_dropout, *self.parameters.cell.R.shape)
         recurrent = generator.dropout(self.recurrent_dropout, n_sequences, self.n_outputs)
-        zoneout = None
+        zoneout: Any = None
         if any(self._zoneouts):
             widths = self.state_widths
             zoneout = tuple(

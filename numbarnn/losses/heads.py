@@ -29,7 +29,10 @@ class Head(Protocol):
         Outputs of the model per row.
     """
 
-    loss: Any
+    @property
+    def loss(self) -> Any:
+        """The loss."""
+        ...
 
     @property
     def n_outputs(self) -> int:
