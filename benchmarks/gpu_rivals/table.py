@@ -16,7 +16,8 @@ def header() -> None:
     """Print the titles of the columns."""
     tqdm.write(
         "\nOne layer, float32; milliseconds until the device has finished, best of many. Ratio: cuDNN's time without"
-        "\nTF32 divided by ours; error: our largest difference from float64, relative to the largest number of its array."
+        "\nTF32 divided by ours. Error: our largest difference from float64, relative to the largest number in its"
+        "\narray."
     )
     titles = " ".join(f"{name:>12}" for name in CONTENDERS)
     tqdm.write(f"{'':33} {'T':>5} {'B':>4} {'I':>4} {'H':>4} {titles} {'ratio':>6} {'error':>8}")
