@@ -84,12 +84,8 @@ def forward(weights, steps, modifiers, first, last):
             break
         if running == 1:
             t = _run_alone(weights, steps, modifiers, scratch, t, first)
-            continue
-        seen_at = see(scratch.seen, h, modifiers.mask, t, first)
-        for p in range(weights.packed.shape[0]):
-            _run_panel(weights, steps, modifiers, scratch, p, running, t, first, seen_at)
-        _after_all_h(weights, steps, modifiers, scratch, np.intp(0), running, t, first)
-        t += 1
+        else:
+            t = _run_together(weights, steps, modifiers, scratch, t, first, running)
     restore_mode(mode)
 
 
@@ -170,16 +166,26 @@ def _add_row(weights, a, row, seen, seen_at, n_units, backwards):
 
 
 @inline
-def _run_panel(weights, steps, modifiers, scratch, p, running, t, first, seen_at):
-    """Take the pre-activations of panel p of all sequences at step t, and go on from them."""
-    n_units = steps.record.shape[3]
-    vectors = panel_vectors(scratch.a, p, n_units, panel(weights.cell))
-    seen_t, seen_first = seen_at
-    for row in range(0, running, BLOCK_ROWS):
-        rows = min(running - row, BLOCK_ROWS)
-        at = _place(weights, p, row)
-        _multiply(weights, scratch, steps.x, at, p, vectors, rows, (t, first + row), (seen_t, seen_first + row))
-        _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
+def _run_together(weights, steps, modifiers, scratch, t, first, running):
+    """Run several sequences from step t on until at most one of them is left; return the step behind.
+
+    The loops over time and panels are in here since hundreds of numbers, the fields of all arrays, go into a call.
+    """
+    (cell, packed, _), (x, lengths, h, record) = weights, steps
+    while t < x.shape[0]:
+        running = still_running(lengths, first, running, t)
+        if running < 2:
+            break
+        seen_t, seen_first = see(scratch.seen, h, modifiers.mask, t, first)
+        for p in range(packed.shape[0]):
+            vectors = panel_vectors(x, p, record.shape[3], panel(cell))
+            for row in range(0, running, BLOCK_ROWS):
+                rows, at = min(running - row, BLOCK_ROWS), _place(weights, p, row)
+                _multiply(weights, scratch, x, at, p, vectors, rows, (t, first + row), (seen_t, seen_first + row))
+                _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
+        _after_all_h(weights, steps, modifiers, scratch, np.intp(0), running, t, first)
+        t += 1
+    return t
 
 
 @inline
