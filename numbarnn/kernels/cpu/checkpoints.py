@@ -31,7 +31,7 @@ from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Steps
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.threads import for_slices, slice_bounds
-from numbarnn.kernels.masks import RecurrentMasks, n_recorded
+from numbarnn.kernels.masks import RecurrentMasks, mask_bytes, n_recorded
 
 # If there is a choice, a segment's tape stays in the cache, but there are steps enough that the calls count for little.
 SEGMENT_BYTES = 2_000_000
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
 
     segment: int  # steps whose tape is held at once
     piece: int  # segments from one state of the tape to the next
-    slots: int  # states that the backward pass may hold beside those
+    slots: int  # states that the backward pass may hold in addition
 
     def n_states(self, n_steps: int) -> int:
         """Return how many states the tape holds."""
@@ -74,17 +74,17 @@ class Sizes(NamedTuple):
     h: int
     state: int
     step: int  # the state and what the step saved
-    lengths: int
+    given: int  # the lengths and the masks, which any tape holds
 
     def whole(self, n_steps: int, *, outputs: bool) -> int:
-        """Return the bytes of a stored tape beside the inputs, and beside the outputs if the caller gets them."""
-        return self.lengths + (n_steps + 1) * self.step - (n_steps * self.h if outputs else 0)
+        """Return the bytes of a stored tape without the inputs, and without the outputs if the caller gets them."""
+        return self.given + (n_steps + 1) * self.step - (n_steps * self.h if outputs else 0)
 
     def checkpointed(self, plan: Plan, n_steps: int) -> int:
-        """Return the bytes of a checkpointed tape and of all that the backward pass holds beside it."""
+        """Return the bytes of a checkpointed tape and of all that the backward pass holds in addition."""
         working = self.state - self.h
         n_states = plan.n_states(n_steps) + plan.slots
-        return self.lengths + working + n_states * self.state + (plan.segment + 1) * self.step
+        return self.given + working + n_states * self.state + (plan.segment + 1) * self.step
 
 
 def _sizes(cell, n_sequences, masks):
@@ -92,7 +92,8 @@ def _sizes(cell, n_sequences, masks):
     h = n_sequences * cell.R.shape[0] * cell.R.dtype.itemsize
     of_units = n_sequences * n_units(cell) * cell.R.dtype.itemsize
     state = h + n_memory(type(cell)) * of_units
-    return Sizes(h, state, h + n_recorded(cell, masks) * of_units, n_sequences * np.dtype(np.intp).itemsize)
+    given = n_sequences * np.dtype(np.intp).itemsize + mask_bytes(masks)
+    return Sizes(h, state, h + n_recorded(cell, masks) * of_units, given)
 
 
 def plan_for(cell, x, keep_tape, tape_bytes, outputs, masks):
@@ -121,7 +122,7 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
         least = min(whole, sizes.checkpointed(Plan(1, n_steps, 0), n_steps))
     if least > budget:
         raise ValueError(
-            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes, the tape of one step and a state), "
+            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes, the tape of one step, a state and the masks), "
             f"got {budget / 1e6:g}"
         )
     best = max(SEGMENT_STEPS, SEGMENT_BYTES // sizes.step)
@@ -259,10 +260,10 @@ def _replays(weights, tape):
 
 
 class _Replay:
-    """Some sequences on their way through the segments once more.
+    """A second forward pass of some sequences through the segments.
 
-    Where they stand, `h[0]` and `memory[0]` are their state. Others may be on their way at the same time in the same
-    arrays.
+    `h[0]` and `memory[0]` are their state before the next segment. Other sequences may be replayed at the same time in
+    the same arrays.
     """
 
     def __init__(self, weights, tape, h, memory, record, own):
