@@ -122,8 +122,8 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
         least = min(whole, sizes.checkpointed(Plan(1, n_steps, 0), n_steps))
     if least > budget:
         raise ValueError(
-            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes, the tape of one step, a state and the masks), "
-            f"got {budget / 1e6:g}"
+            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes: the tape of one step, a state and "
+            f"the masks), got {budget / 1e6:g}"
         )
     best = max(SEGMENT_STEPS, SEGMENT_BYTES // sizes.step)
     plans = (
@@ -252,7 +252,12 @@ def forward_segments(weights, tape):
 
 def _replays(weights, tape):
     """Return a function that begins a replay for a range of sequences, which may have one at a time."""
-    cell, n_sequences, n_times, size = weights.cell, tape.x.shape[1], tape.plan.segment + 1, n_memory(type(weights.cell))
+    cell, n_sequences, n_times, size = (
+        weights.cell,
+        tape.x.shape[1],
+        tape.plan.segment + 1,
+        n_memory(type(weights.cell)),
+    )
     h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
     memory = np.empty((1, n_sequences, size, n_units(cell)), tape.x.dtype)
     record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)

@@ -120,19 +120,19 @@ def still_running(lengths, first, running, t):
 
 
 @inline
-def _run_alone(weights, steps, modifiers, scratch, t, first):
-    """Run the one sequence that is left for a block of steps from t on; return the step behind them."""
+def _run_alone(weights, steps, modifiers, scratch, begin, first):
+    """Run the one sequence that is left for a block of steps from `begin` on; return the step behind them."""
     (cell, packed, _), (x, lengths, h, record), a, width = weights, steps, scratch.a, lanes(scratch.a)
-    n_inputs, end, begin = x.shape[2], min(t + BLOCK_ROWS, lengths[first]), t
+    n_inputs, end = x.shape[2], min(begin + BLOCK_ROWS, lengths[first])
     x_rows = x.reshape(x.shape[0], x.shape[1] * n_inputs)  # those of one sequence are a step apart
     for p in range(packed.shape[0]):
         vectors = panel_vectors(x, p, record.shape[3], panel(cell))
-        _set_bias(cell, a, (p, np.intp(0)), packed, p, vectors, end - t)
+        _set_bias(cell, a, (p, np.intp(0)), packed, p, vectors, end - begin)
         # a = x_t W + b
         for v, size in input_spans(cell):
             at, weights_at = (p, np.intp(0), v * width), (p, np.intp(0), v * width)
-            x_at, n = (t, first * n_inputs), min(size, vectors - v)
-            tile_add(a, at, end - t, n, x_rows, x_at, packed, weights_at, n_inputs)
+            x_at, n = (begin, first * n_inputs), min(size, vectors - v)
+            tile_add(a, at, end - begin, n, x_rows, x_at, packed, weights_at, n_inputs)
     for t in range(begin, end):
         seen_at = see(scratch.seen, h, modifiers.mask, t, first)
         _add_row(weights, a, t - begin, scratch.seen, seen_at, record.shape[3], t % 2)

@@ -37,7 +37,8 @@ def _add_at_once(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, en
 def add_to_gradient(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
     """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all rows of the block.
 
-    `W_bar += x_t^T a_bar`, `R_bar += h_(t-1)^T a_bar` and `b_bar += 1^T a_bar`: one product if all gates see all inputs.
+    `W_bar += x_t^T a_bar`, `R_bar += h_(t-1)^T a_bar` and `b_bar += 1^T a_bar`: one product if every gate has a part in
+    all three.
     """
 
 

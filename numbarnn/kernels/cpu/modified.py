@@ -226,7 +226,8 @@ def _vectors(zoneout, most=None):
 def _emit_fractions(context, builder, signature, modifiers, at, count):
     """Emit the loads of a vector of each array at `at = (t, b, unit)`, where t or b is 0 if there is one for all."""
     modifiers_type = signature.args[-3]
-    arrays, array_type = cgutils.unpack_tuple(builder, builder.extract_value(modifiers, 1)), modifiers_type.types[1].dtype
+    arrays = cgutils.unpack_tuple(builder, builder.extract_value(modifiers, 1))
+    array_type = modifiers_type.types[1].dtype
     *times_and_rows, unit = cgutils.unpack_tuple(builder, at)
     one, index_type = ir.IntType(64)(1), types.UniTuple(types.intp, 3)
     for array in arrays:

@@ -1,6 +1,6 @@
 """The loop over time of the adjoint pass (BPTT), for cells with normalisation.
 
-As in `numbarnn.kernels.cpu.adjoint`, rows gather in a block for the products that no later step waits for. The gates have
+As in the plain adjoint, rows gather in a block for the products that no later step waits for. The gates have
 two products here, each with an adjoint of its own: that of `h_(t-1) R` is made step by step, that of `x_t W` once for
 a block, for which the product is computed again, since the tape does not hold it.
 """
@@ -71,7 +71,7 @@ class Block(NamedTuple):
 def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
     """Run slices of the batch backward through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.adjoint.adjoint`. What is added to the gradients of W and R is yet to be
+    The arguments are those of the plain `adjoint`. What is added to the gradients of W and R is yet to be
     centred; the rows of `gradients.units` are those of the normalisation's parameters.
     """
     (x, _, h, record), mask, units_bar = steps, modifiers.mask, gradients.units

@@ -1,8 +1,8 @@
 """The loop over time of the forward pass, for cells with normalisation.
 
-The inputs' products are taken and normalised for a block of steps at once, as in `numbarnn.kernels.cpu.forward`. Each step has
-two sums over a row, of h R and of c, and after each the units go on. Every part of it runs over all sequences
-before the next begins: so the processor can add up one row while another waits for its root.
+The inputs' products are taken and normalised for a block of steps at once. Each step has two sums over a row, of h R
+and of c, and after each the units go on. Every part of it runs over all sequences before the next begins: so the
+processor can add up one row while another waits for its root.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from numbarnn.kernels.cpu.units import add_products, load_by_gate, load_gates, m
 def forward(weights, steps, modifiers, first, last):
     """Run the sequences first .. last - 1 through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.forward.forward`; packed are the centred weights, and the parameters of
-    the units are those of the normalisation, each gate's gain in a row for itself. What a step saves are the gates and
-    the centred `h_(t-1) R`.
+    The arguments are those of the plain `forward`; packed are the centred weights, and the parameters of the units are
+    those of the normalisation, each gate's gain in a row for itself. What a step saves are the gates and the centred
+    `h_(t-1) R`.
     """
-    (cell, packed, units), (x, lengths, h, record), mask = weights, steps, modifiers.mask
+    (cell, packed, _), (x, lengths, h, record), mask = weights, steps, modifiers.mask
     n_steps, n_sequences, n_inputs = x.shape
     n_outputs, n_units, span = h.shape[2], record.shape[3], packed.shape[2]
     block_rows = BLOCK_ROWS if last - first < BLOCK_ROWS else last - first

@@ -31,7 +31,7 @@ from numbarnn.kernels.cpu.units import (
 def tangent(weights, weights_dot, steps, modifiers, directions, first, last):
     """Run the tangents of the sequences first .. last - 1 through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.tangent.tangent`; packed are the centred weights and their tangents, and
+    The arguments are those of the plain `tangent`; packed are the centred weights and their tangents, and
     the parameters of the units are those of the normalisation.
     """
     (cell, packed, _), packed_dot, (x, lengths, h, record) = weights, weights_dot.packed, steps

@@ -2,7 +2,7 @@
 
 The columns of a matrix of G gates by H units go into panels of `VECTORS` vectors: `VECTORS // G` blocks of units side
 by side, each block with all its gates, so that one tile holds all that the step of its units needs. With more gates
-than `VECTORS` a panel is one block of G vectors, for several tiles. The rows of W, those of R, and b stand one below the
+than `VECTORS` a panel is one block of G vectors, for several tiles. The rows of W, those of R, and b come one below the
 other. Columns beyond the last unit, as far as its vectors reach, and those of gates that a matrix has no part in are
 zero; the last panel's other vectors are never read. A panel of blocks of one gate packs a plain matrix: `PLAIN`.
 

@@ -30,8 +30,8 @@ BLOCK_ROWS = 96
 def forward(cell, x, state, lengths, settings):
     """Return outputs, final state and tape (None if not kept); a state of None is zero, lengths of None are all T.
 
-    Where a whole tape takes more than `settings.tape_bytes`, checkpoints are left instead. Without `outputs`, None is returned
-    for them, and they are held for all steps at once only if the tape is.
+    Where a whole tape takes more than `settings.tape_bytes`, checkpoints are left instead. Without `outputs`, None is
+    returned for them, and they are held for all steps at once only if the tape is.
     """
     keep_tape, n_threads, tape_bytes, outputs, masks, preactivation_clip = settings
     prepare(x.dtype)

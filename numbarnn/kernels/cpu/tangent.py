@@ -134,7 +134,8 @@ def _step(weights, weights_dot, steps, modifiers, directions, a_dot, t, first):
             before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit), count)
             before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
             at = t, b, unit
-            own, own_dot = load_parameters(cell, units, (0, unit), count), load_parameters(cell, units_dot, (0, unit), count)
+            own = load_parameters(cell, units, (0, unit), count)
+            own_dot = load_parameters(cell, units_dot, (0, unit), count)
             after_dot = step_tangent(
                 cell, modifiers, h, record, at, count, saved, before, gates_dot, before_dot, own, own_dot
             )

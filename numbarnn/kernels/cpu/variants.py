@@ -19,7 +19,7 @@ _OPTIONS = {"error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def by_form(choose: Callable[[Form], Any]) -> Callable[[Any], Any]:
-    """Return a decorator: the variant is `choose(form)` for the form of the cell, or of the Weights, that comes first."""
+    """Return a decorator: the variant is `choose(form)` for the cell, or the Weights, that comes first."""
 
     def decorate(declared):
         @wraps(declared)
@@ -48,7 +48,8 @@ def by_modifiers(plain: Any, modified: Any) -> Callable[[Any], Any]:
         @overload(function, strict=False, jit_options=_OPTIONS)
         def implement(cell, modifiers, *args):
             _, zoneout, clip = modifiers.types
-            return _body(plain if isinstance(zoneout, types.NoneType) and isinstance(clip, types.NoneType) else modified)
+            is_plain = isinstance(zoneout, types.NoneType) and isinstance(clip, types.NoneType)
+            return _body(plain if is_plain else modified)
 
         return function
 
