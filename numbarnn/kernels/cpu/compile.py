@@ -17,9 +17,7 @@ from numba import config, njit
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
-from numba.extending import overload
 
-from numbarnn.cells.form import form_of
 from numbarnn.cells.registry import CELLS
 
 inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -104,27 +102,6 @@ def c_function(signature: Any) -> Callable[[Callable[..., Any]], Any]:
         return compiled
 
     return compile_now
-
-
-def by_cell(choose):
-    """Return a function of a cell and other arguments: for each class of cell, the one that `choose` returns.
-
-    A kernel compiles only that function, so that cells do not pay for what others need.
-    """
-
-    def function(cell, *args):
-        return choose(type(cell))(cell, *args)
-
-    @overload(function, strict=False, jit_options={"error_model": "numpy", "no_cfunc_wrapper": True})
-    def implement(cell, *args):
-        return choose(cell.instance_class).py_func
-
-    return function
-
-
-def by_form(condition, then, otherwise):
-    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
-    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
 
 
 def kernel_for(cell, cached):
