@@ -135,7 +135,7 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
 
 
 def _pieces(n_segments, segment, sizes, budget):
-    """Yield how many steps run again, the segments of a piece and the slots, of the ways to use the memory for states."""
+    """Yield how many steps run again, the segments of a piece and the slots, for each use of the states' memory."""
     n_fit = int((budget - sizes.checkpointed(Plan(segment, 1, 0), 0)) // sizes.state)
     if n_fit >= n_segments:
         yield 0, 1, 0
