@@ -135,14 +135,14 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
 
 
 def _pieces(n_segments, segment, sizes, budget):
-    """Yield how many steps run again, the segments of a piece and the slots, of the ways to use the states' room."""
-    room = int((budget - sizes.checkpointed(Plan(segment, 1, 0), 0)) // sizes.state)
-    if room >= n_segments:
+    """Yield how many steps run again, the segments of a piece and the slots, for each use of the states' memory."""
+    n_fit = int((budget - sizes.checkpointed(Plan(segment, 1, 0), 0)) // sizes.state)
+    if n_fit >= n_segments:
         yield 0, 1, 0
         return
-    for slots in {0, *_spread(room - 1)}:
-        if slots < room:
-            piece = -(-n_segments // (room - slots))
+    for slots in {0, *_spread(n_fit - 1)}:
+        if slots < n_fit:
+            piece = -(-n_segments // (n_fit - slots))
             yield -(-n_segments // piece) * segment * advances(piece, slots + 1), piece, slots
 
 
@@ -152,7 +152,7 @@ def _spread(n):
 
 
 def advances(n: int, n_states: int) -> int:
-    """Return how often a segment is passed without a tape until `n` of them are reversed with room for `n_states`."""
+    """Return how often a segment is passed without a tape until `n` of them are reversed with memory for `n_states`."""
     if n_states == 1:
         return n * (n - 1) // 2
     repetition = _repetition(n, n_states)
@@ -168,7 +168,7 @@ def _repetition(n, n_states):
 
 
 def split(n: int, n_states: int) -> int:
-    """Return how many of `n` segments to pass before the next state is kept, with room for 2 states or more."""
+    """Return how many of `n` segments to pass before the next state is kept, with memory for 2 states or more."""
     repetition = _repetition(n, n_states)
     fewest = comb(n_states + repetition - 2, n_states)
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))

@@ -358,7 +358,7 @@ def _no_rows(weights, n_rows):
 
 @by_form(lambda form: _all_rows if form.inner_gates or form.projection else _no_rows)
 def _rows_within_step(weights, n_rows):
-    """Return of how many sequences something is kept within a step beside the pre-activations."""
+    """Return of how many sequences something is kept within a step in addition to the pre-activations."""
 
 
 @by_form(lambda form: _all_rows if form.inner_gates else _no_rows)

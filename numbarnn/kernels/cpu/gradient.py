@@ -1,7 +1,7 @@
 """The gradients of the weights: products over a block of steps at once.
 
 Each row of a block holds what met the weights in the forward pass, `(x_t, h_(t-1), 1)` and what is projected or the
-inner state, beside the row of `a_bar` that came of it.
+inner state, next to the row of `a_bar` that came of it.
 """
 
 from __future__ import annotations

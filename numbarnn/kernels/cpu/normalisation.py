@@ -1,6 +1,6 @@
 """What the loops over time of cells with normalisation share: products of centred weights in panels, and their scale.
 
-See `numbarnn.cells.normalisation`. Sums over a row run over the units in their order, gate beside gate, and over the
+See `numbarnn.cells.normalisation`. Sums over a row run over the units in their order, gate after gate, and over the
 lanes last; so a row's bits depend on nothing but the row.
 """
 

@@ -1,6 +1,6 @@
 """The state of some units, wherever its parts stand.
 
-h stands among the outputs, unless these are projections of the units' own; the rest has an array for itself.
+h is among the outputs, unless these are projections of the units' own; the rest has an array of its own.
 """
 
 from __future__ import annotations

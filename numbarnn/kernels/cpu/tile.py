@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from functools import cache
 from inspect import signature
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
@@ -96,7 +97,8 @@ def tile_over_panels(tile, at, rows, vectors, a, a_at, weights, w_at, depth, las
 
 def _window(array, at, rows, columns):
     first = np.ravel_multi_index(at[:-1], array.shape[:-1]) if array.ndim > 1 else 0
-    return array.reshape(-1, array.shape[-1])[first : first + rows, at[-1] : at[-1] + max(0, columns)]
+    rows_of_all = array.reshape(prod(array.shape[:-1]), array.shape[-1])
+    return rows_of_all[first : first + rows, at[-1] : at[-1] + max(0, columns)]
 
 
 # What a call asks for, as integers in memory: pointers, and distances in numbers. A product has parts: `n_parts` of

@@ -57,7 +57,7 @@ def by_modifiers(plain: Any, modified: Any) -> Callable[[Any], Any]:
 
 
 def cell_class_of(kind: types.Type) -> Any:
-    """Return the class of cell that a type, of a cell or of its Weights, stands for."""
+    """Return the class of cell of a type, that of a cell or of its Weights."""
     return kind.types[0].instance_class if kind.instance_class is Weights else kind.instance_class
 
 
