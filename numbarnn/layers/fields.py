@@ -13,12 +13,12 @@ def named_fields(names: tuple[str, ...]) -> Any:
 
     Its instances can be pickled, although the class is not an attribute of a module.
     """
-    cls: Any = namedtuple("StackParameters", names)
-    cls.__reduce__ = _reduced
+    cls: Any = namedtuple("StackParameters", list(names))  # type: ignore[misc]
+    cls.__reduce__ = _reduced  # type: ignore[assignment]
     return cls
 
 
-def _reduced(parameters: Any) -> tuple[Any, ...]:
+def _reduced(parameters: Any) -> Any:
     return _rebuilt, (parameters._fields, tuple(parameters))
 
 

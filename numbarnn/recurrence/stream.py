@@ -201,7 +201,8 @@ def stream(
     modifiers = modifiers_of(
         checked_masks("masks", masks, x.shape, cell), checked_preactivation_clip(preactivation_clip, cell)
     )
-    return Stream(*passes.weights_of(cell), x, np.ones(n_sequences, np.intp), h, memory, modifiers)
+    cell, packed, units = passes.weights_of(cell)
+    return Stream(cell, packed, units, x, np.ones(n_sequences, np.intp), h, memory, modifiers)
 
 
 def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
