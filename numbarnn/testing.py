@@ -556,11 +556,11 @@ def _passes(
         if state is None:
             state = tuple(np.zeros_like(part) for part in forward(model, x[:0], keep_tape=False).state)
         return _CellPasses(model, _Inputs(model, x, tuple(state)), ends, masks, preactivation_clip)
-    kind = _ModelPasses if isinstance(model, Model) else _LayerPasses
-    if kind is _LayerPasses:
+    if not isinstance(model, Model):
         check_layer(model)
     parameters = model.init(x.dtype, random) if parameters is None else parameters
-    return kind(model, _Inputs(parameters, x, () if state is None else state), ends, masks)
+    passes = _ModelPasses if isinstance(model, Model) else _LayerPasses
+    return passes(model, _Inputs(parameters, x, () if state is None else state), ends, masks)
 
 
 def _dot_error(passes: _Passes, random: np.random.RandomState, rtol: float) -> float:
@@ -644,7 +644,7 @@ def _check_reference(passes: _Passes, random: np.random.RandomState, reference: 
     n_steps, n_sequences = len(wide.x), passes.n_sequences
     ends = np.full(n_sequences, n_steps) if passes.lengths is None else passes.lengths
     expected = _Outputs(*reference(*wide, ends))
-    inputs = _map(lambda array, array_dot: array + 1j * _TINY * array_dot, wide, dot)
+    inputs = _map(lambda array, array_dot: array + 1j * _TINY * array_dot.astype(float), wide, dot)
     expected_dot = _map(lambda array: np.imag(array) / _TINY, _Outputs(*reference(*inputs, ends)))
     for what, ours, theirs in (("outputs", outputs, expected), ("tangents", moved, expected_dot)):
         for (name, ours_part), (_, part) in zip(leaves(ours), leaves(theirs), strict=True):
@@ -662,9 +662,9 @@ def _check_missing(passes: _Passes, run: _Run) -> None:
         missing = passes.tangent(tape, run.dot._replace(**{name: None}))
         _require_close(missing, passes.tangent(tape, zeros), f"a direction of {name} that is None")
     for name in (name for name, tree in zip(_Outputs._fields, run.bar, strict=True) if not _is_empty(tree)):
-        zeros = run.bar._replace(**{name: _map(np.zeros_like, getattr(run.bar, name))})
-        missing = passes.adjoint(tape, run.bar._replace(**{name: None}))
-        _require_close(missing, passes.adjoint(tape, zeros), f"a cotangent of {name} that is None")
+        zeros_bar = run.bar._replace(**{name: _map(np.zeros_like, getattr(run.bar, name))})
+        missing_bar = passes.adjoint(tape, run.bar._replace(**{name: None}))
+        _require_close(missing_bar, passes.adjoint(tape, zeros_bar), f"a cotangent of {name} that is None")
 
 
 def _check_ends(passes: _Passes, run: _Run) -> None:
@@ -781,8 +781,8 @@ def _check_loss_values(
     if passes.lengths is not None and z.ndim == 3:
         dirty = replace(passes, inputs=passes.inputs._replace(x=_ended(passes.lengths, z, np.nan)))
         given = *dirty.value_and_gradient(dirty.inputs.x), dirty.hessian_product(_ended(passes.lengths, z_dot, np.nan))
-        given = tuple(map(np.asarray, given))
-        _require_same_bits(given, tuple(map(np.asarray, (value, gradient, product))), "what z holds past the ends")
+        expected = value, gradient, product
+        _require_same_bits(_map(np.asarray, given), _map(np.asarray, expected), "what z holds past the ends")
 
 
 def _rows_by_sequence(z: Array, lengths: Array | None, rows: Array, missing: int) -> Array:
@@ -807,7 +807,7 @@ def _ended(lengths: Array | None, array: Array, value: float) -> Array:
 
 def _valid(passes: _Passes, results: Any) -> Any:
     """Return results with zeros past the ends, cut to the steps of the longest sequence."""
-    longest = int(passes.lengths.max(initial=0))
+    longest = len(passes.inputs.x) if passes.lengths is None else int(passes.lengths.max(initial=0))
     outputs, moved, gradient = results
     n_steps = len(passes.inputs.x)
 

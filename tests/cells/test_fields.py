@@ -49,7 +49,6 @@ def test_annotations_of_a_class_in_a_function():
 def test_annotations_that_only_a_function_knows():
     def declare():
         from numbarnn.cells.fields import Undecayed as Rate
-        from numbarnn.cells.fields import Weight
 
         class Own(NamedTuple):
             W: Weight

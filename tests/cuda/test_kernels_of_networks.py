@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from numbarnn.network.parameters import Readout
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numbarnn.kernels.cpu import arrays, batches, clipping, losses, penalty, readout, reversal, solvers
 from numbarnn.kernels.devices import beside, host_copy, to_device, to_host
-from numbarnn.network.parameters import Readout
 from tests.cuda.device import needs_device
 from tests.cuda.strict import _strict  # noqa: F401
 
