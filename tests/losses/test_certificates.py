@@ -68,9 +68,7 @@ def expected_value(name, z, targets, weights):
     elif name == "poisson":
         t = np.maximum(targets, 1e-300)
         constant = np.average((targets - targets * np.log(t)).mean(axis=1), weights=weights)
-        deviances = [
-            mean_poisson_deviance(targets[:, k], np.exp(z[:, k]), sample_weight=weights) / 2 for k in range(4)
-        ]
+        deviances = [mean_poisson_deviance(targets[:, k], np.exp(z[:, k]), sample_weight=weights) / 2 for k in range(4)]
         mean = np.mean(deviances) + constant
     elif name == "sigmoid":
         mean = sum(log_loss(targets[:, k], expit(z[:, k]), sample_weight=weights) for k in range(4))

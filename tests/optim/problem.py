@@ -11,7 +11,9 @@ from numbarnn.losses import SoftmaxCrossEntropy
 from numbarnn.optim import Adam, Constant, Examples, Plateau, TrainingState, train
 
 
-def model_of(sizes=(5,), n_inputs=2, n_outputs=3, *, cell=Elman, sequences=False, bidirectional=False, dropout=0, **more):
+def model_of(
+    sizes=(5,), n_inputs=2, n_outputs=3, *, cell=Elman, sequences=False, bidirectional=False, dropout=0, **more
+):
     """Recurrent layers, dropout between them if asked for, and a readout."""
     steps, width = [], n_inputs
     for i, size in enumerate(sizes):
@@ -36,7 +38,9 @@ def examples_of(n=12, weights=None):
     return Examples(sequences, np.where(lengths < 3, 2, larger), weights)
 
 
-def state_of(solver=Adam, learning_rate=0.05, model=MODEL, dtype="float64", schedule=None, max_grad_norm=None, **plateau):
+def state_of(
+    solver=Adam, learning_rate=0.05, model=MODEL, dtype="float64", schedule=None, max_grad_norm=None, **plateau
+):
     theta = model.init(dtype, random_state=0)
     schedule = schedule or Constant(learning_rate)
     made = solver(theta.size, theta.dtype, schedule=schedule, max_grad_norm=max_grad_norm)

@@ -229,9 +229,3 @@ def test_learns_what_a_window_can_hold():
     ]
     assert losses[0][-1] > 0.2
     assert losses[1][-1] < 0.02
-
-
-def test_both_directions_cannot_be_truncated():
-    model = model_of((3,), bidirectional=True)
-    with pytest.raises((TypeError, ValueError), match="tbptt"):
-        run(state=state_of(model=model), model=model, tbptt=(2, 2))

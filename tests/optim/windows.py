@@ -45,6 +45,4 @@ def naive_windows(model, theta, batch, tbptt):
             moves = here + 1j * TINY * np.eye(here.size)
             yield np.array([np.imag(loss(moved)[0]) / TINY for moved in moves]) / weight, weight
         if following > start:
-            states = [
-                outputs(model.layout.views(here), n, start, min(following, end))[1] for n, end in enumerate(ends)
-            ]
+            states = [outputs(model.layout.views(here), n, start, min(following, end))[1] for n, end in enumerate(ends)]
