@@ -1,4 +1,4 @@
-"""The values where the kernels are not the ones of this machine: the JIT off, other processors' registers."""
+"""The certificates where the kernels are not the ones of this machine: the JIT off, other processors' registers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 
-def check_values(cases, **environment):
-    """Run the tests of the values on the cases whose names fit, in a process of their own."""
+def check_certificates(cases, **environment):
+    """Certify the cases whose names fit in a process of their own."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/test_recurrence_values.py", "-k", cases],
+        [sys.executable, "-m", "pytest", "-q", "tests/test_recurrence_certificates.py", "-k", cases],
         cwd=Path(__file__).parents[1],
         env={**os.environ, **environment},
         capture_output=True,
@@ -26,7 +26,7 @@ def check_values(cases, **environment):
 
 
 def test_without_the_jit():
-    check_values("small or one_of_everything or no_", NUMBA_DISABLE_JIT="1")
+    check_certificates("small or one_of_everything or no_", NUMBA_DISABLE_JIT="1")
 
 
 # Numba takes the features of this machine unless they are given beside the processor's name.
@@ -45,4 +45,4 @@ def test_on_other_processors(processor, tmp_path):
     code = "from numbarnn.kernels.cpu import simd; print(simd.REGISTER_BITS, 'bits')"
     bits = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, **environment}, text=True)
     assert processor.startswith(bits.strip())
-    check_values("test_", **environment)
+    check_certificates("test_", **environment)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numbarnn.network import Network
 
 import numbarnn
 from numbarnn.cells.numbers import tanh, tanh_slope
-from numbarnn.network import Network
 from numbarnn.testing import dot_test, taylor_test
 
 X = np.random.default_rng(0).standard_normal((4, 3, 2))

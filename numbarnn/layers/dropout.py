@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import on_cuda, to_device
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from numbarnn.layers.masks import MaskGenerator
 
     Array = NDArray[Any]
+
+
+class DropoutTape(NamedTuple):
+    """The mask, None if nothing is dropped, and the values, of which only the form counts."""
+
+    masks: Any
+    values: Any
 
 
 @dataclass(frozen=True)
@@ -107,15 +114,14 @@ class Dropout:
         settings: PassSettings = DEFAULTS,
     ) -> Forward:
         """Return `x * masks`; x itself if masks is None."""
-        if masks is None:
-            return Forward(x, (), None)
-        masks = to_device(masks) if on_cuda(x.values) else masks
-        return Forward(Padded(_times(x.values, masks), x.lengths), (), masks)
+        masks = to_device(masks) if masks is not None and on_cuda(x.values) else masks
+        tape = DropoutTape(masks, x.values) if settings.keep_tape else None
+        return Forward(Padded(_times(x.values, masks), x.lengths), (), tape)
 
     def tangent(
         self,
         parameters: tuple[()],
-        tape: Array | None,
+        tape: DropoutTape,
         parameters_dot: Any = None,
         x_dot: Array | None = None,
         state_dot: tuple[Any, ...] | None = None,
@@ -123,12 +129,12 @@ class Dropout:
         n_threads: int = 1,
     ) -> Tangent:
         """Return `x' * masks`."""
-        return Tangent(_times(x_dot, tape), ())
+        return Tangent(self._scaled(x_dot, tape), ())
 
     def adjoint(
         self,
         parameters: tuple[()],
-        tape: Array | None,
+        tape: DropoutTape,
         y_bar: Array | None = None,
         state_bar: tuple[Any, ...] | None = None,
         *,
@@ -137,9 +143,14 @@ class Dropout:
     ) -> Adjoint:
         """Return the adjoint of x."""
         # y = x * masks
-        return Adjoint((), _times(y_bar, tape) if inputs else None, ())
+        return Adjoint((), self._scaled(y_bar, tape) if inputs else None, ())
+
+    def _scaled(self, array: Array | None, tape: DropoutTape) -> Array:
+        """Return the product with the mask; an array of None is zero."""
+        if array is None:
+            return backend_of(tape.values).zeros(tape.values.shape, tape.values.dtype)
+        return _times(array, tape.masks)
 
 
-def _times(x: Any, mask: Array | None) -> Any:
-    """Return the product; a mask of None is one, and an x of None is zero."""
-    return x if x is None or mask is None else backend_of(x).times(x, mask)
+def _times(x: Array, mask: Array | None) -> Array:
+    return x if mask is None else backend_of(x).times(x, mask)

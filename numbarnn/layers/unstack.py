@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import on_cuda, to_device, to_host
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, PassSettings, Tangent
 from numbarnn.layers.checks import check_sizes
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from numbarnn.layers.masks import MaskGenerator
 
     Array = NDArray[Any]
+
+
+class UnstackTape(NamedTuple):
+    """The patches, of which only the form counts."""
+
+    values: Any
 
 
 @dataclass(frozen=True)
@@ -97,12 +104,14 @@ class Unstack:
         settings: PassSettings = DEFAULTS,
     ) -> Forward:
         """Return the steps, `(k * T, B, F)`."""
-        return Forward(Padded(self._unstacked(x.values), None if x.lengths is None else self.k * x.lengths), (), None)
+        lengths = None if x.lengths is None else self.k * x.lengths
+        tape = UnstackTape(x.values) if settings.keep_tape else None
+        return Forward(Padded(self._unstacked(x.values), lengths), (), tape)
 
     def tangent(
         self,
         parameters: tuple[()],
-        tape: None,
+        tape: UnstackTape,
         parameters_dot: Any = None,
         x_dot: Array | None = None,
         state_dot: tuple[Any, ...] | None = None,
@@ -110,13 +119,14 @@ class Unstack:
         n_threads: int = 1,
     ) -> Tangent:
         """Return the tangents of the steps."""
-        y_dot: Any = None if x_dot is None else self._unstacked(x_dot)
-        return Tangent(y_dot, ())
+        if x_dot is None:
+            x_dot = _zeros_like(tape.values)
+        return Tangent(self._unstacked(x_dot), ())
 
     def adjoint(
         self,
         parameters: tuple[()],
-        tape: None,
+        tape: UnstackTape,
         y_bar: Array | None = None,
         state_bar: tuple[Any, ...] | None = None,
         *,
@@ -124,8 +134,10 @@ class Unstack:
         n_threads: int = 1,
     ) -> Adjoint:
         """Return the adjoint of the patches."""
-        if y_bar is None or not inputs:
+        if not inputs:
             return Adjoint((), None, ())
+        if y_bar is None:
+            return Adjoint((), _zeros_like(tape.values), ())
         host = to_host(y_bar)
         n_steps, n_sequences, _ = host.shape
         # y[k * t + i] = x[t, :, i * F : (i + 1) * F]
@@ -139,3 +151,7 @@ class Unstack:
         steps = host.reshape(n_steps, n_sequences, self.k, self.n_features).swapaxes(1, 2)
         steps = np.ascontiguousarray(steps).reshape(n_steps * self.k, n_sequences, self.n_features)
         return to_device(steps) if on_cuda(values) else steps
+
+
+def _zeros_like(values: Array) -> Array:
+    return backend_of(values).zeros(values.shape, values.dtype)

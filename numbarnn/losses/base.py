@@ -191,11 +191,12 @@ class NumpyRowLoss(RowLoss):
     """A loss of rows that NumPy computes; rows on a CUDA device are copied to the processor and back."""
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-        """Return the weighted loss of rows z (N, K) and its adjoint."""
-        losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))
+        """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or a number overflows."""
         host_weights = to_host(weights)
-        value = float(np.sum(losses * host_weights, dtype=np.float64))
-        z_bar = (slopes * host_weights[:, np.newaxis]).astype(losses.dtype, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller finds it, and says what to do
+            losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))
+            value = float(np.sum(losses * host_weights, dtype=np.float64))
+            z_bar = (slopes * host_weights[:, np.newaxis]).astype(losses.dtype, copy=False)
         return value, to_device(z_bar) if on_cuda(z) else z_bar
 
     @abstractmethod

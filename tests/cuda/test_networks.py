@@ -6,11 +6,6 @@ from itertools import cycle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-
-import numbarnn
-from numbarnn.data import Sequences
-from numbarnn.kernels.devices import to_device, to_host
 from numbarnn.network import (
     Network,
     Regularization,
@@ -21,6 +16,11 @@ from numbarnn.network import (
     predict_on,
     truncated_objective,
 )
+from numpy.testing import assert_allclose
+
+import numbarnn
+from numbarnn.data import Sequences
+from numbarnn.kernels.devices import to_device, to_host
 from tests.cuda.device import needs_device
 from tests.cuda.strict import _strict  # noqa: F401
 from tests.network.networks import draw, name

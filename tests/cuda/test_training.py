@@ -6,12 +6,12 @@ import signal
 
 import numpy as np
 import pytest
+from numbarnn.network import Network, Regularization, SquaredError
+from numbarnn.training import SGD, Adam, Examples, Validation
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numbarnn import LSTM, Elman
 from numbarnn.data import Sequences
-from numbarnn.network import Network, Regularization, SquaredError
-from numbarnn.training import SGD, Adam, Examples, Validation
 from tests.cuda.device import needs_device
 from tests.cuda.strict import _strict  # noqa: F401
 from tests.training.problem import LOSS, examples_of, run, state_of
@@ -118,10 +118,11 @@ def test_memory_is_asked_for_before_the_first_launch(monkeypatch):
 
 def test_the_memory_asked_for_is_about_what_is_taken(monkeypatch):
     """The least that a batch needs, but not a small part of it."""
+    from numbarnn.network import Batch, bytes_on_device, objective
+
     from numbarnn.kernels.cuda import passes, shim
     from numbarnn.kernels.cuda.launch import allocate
     from numbarnn.kernels.devices import to_device
-    from numbarnn.network import Batch, bytes_on_device, objective
 
     taken = []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numbarnn.network import Batch, objective
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.data import Sequences, time_major
-from numbarnn.network import Batch, objective
 from tests.estimators.problems import labels, numbers, objects, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

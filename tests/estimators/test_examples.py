@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numbarnn.training import Examples
 from numpy.testing import assert_array_equal
 
 from numbarnn.data import Sequences
 from numbarnn.estimators.examples import rows_of, split, take
-from numbarnn.training import Examples
 
 LENGTHS = np.tile([1, 2], 50)
 SEQUENCES = Sequences(np.repeat(np.arange(100.0), LENGTHS)[:, np.newaxis], LENGTHS)

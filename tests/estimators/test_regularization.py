@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from numbarnn.network import Regularization
 from numpy.testing import assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor
-from numbarnn.network import Regularization
 from tests.estimators.problems import labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numbarnn.network import Batch, objective, truncated_objective
 from numpy.testing import assert_allclose, assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.data import Sequences, time_major
-from numbarnn.network import Batch, objective, truncated_objective
 from tests.estimators.problems import labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -1,0 +1,157 @@
+"""Problems: values and gradients by central differences, Gauss-Newton matrices column by column, weights, penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.neural_network import MLPRegressor
+
+from numbarnn.layers import Padded
+from numbarnn.losses import Gaussian, Quantile, SoftmaxCrossEntropy, SquaredError
+from numbarnn.optim import Batch, BatchProblem, Objective, SumProblem
+from tests.optim.problem import model_of
+
+LENGTHS = np.array([5, 2, 3, 1])
+LOSSES = [SoftmaxCrossEntropy(), SquaredError(), Gaussian(), Quantile((0.5, 0.9))]
+over_losses = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+over_sequences = pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
+
+
+def draw(loss, sequences=False, lengths=LENGTHS, seed=0):
+    """A model, parameters, biases too, and a batch of four weighted sequences."""
+    rng = np.random.default_rng(seed)
+    n_targets = 3 if isinstance(loss, SoftmaxCrossEntropy | SquaredError) else 1
+    model = model_of((3,), n_outputs=loss.n_outputs(n_targets), sequences=sequences)
+    n_rows = int(lengths.sum()) if sequences else 4
+    targets = rng.standard_normal((n_rows, n_targets))
+    if isinstance(loss, SoftmaxCrossEntropy):
+        targets = rng.integers(0, 3, n_rows)
+    theta = 0.5 * rng.standard_normal(model.n_parameters)
+    x = Padded(rng.standard_normal((5, 4, 2)), lengths)
+    return model, theta, Batch(x, targets, 0.5 + rng.random(n_rows))
+
+
+def central_differences(function, theta, step=1e-5):
+    moves = step * np.eye(theta.size)
+    return np.array([(function(theta + move) - function(theta - move)) / (2 * step) for move in moves])
+
+
+@over_sequences
+@over_losses
+def test_gradient_by_central_differences(loss, sequences):
+    model, theta, batch = draw(loss, sequences)
+    problem = BatchProblem(Objective(model, loss, alpha=0.3, mean_weight=2.0), batch)
+    _, gradient = problem.value_and_gradient(theta)
+    differences = central_differences(lambda t: problem.value_and_gradient(t)[0], theta)
+    assert_allclose(gradient, differences, rtol=1e-6, atol=1e-9)
+
+
+@over_sequences
+@over_losses
+def test_gauss_newton_column_by_column(loss, sequences):
+    """J^T H J, with J by central differences and H from products with unit vectors."""
+    model, theta, batch = draw(loss, sequences)
+    problem = BatchProblem(Objective(model, loss, alpha=0.3), batch)
+    G = problem.gauss_newton(theta) @ np.eye(theta.size)
+    assert_allclose(G, G.T, rtol=1e-12, atol=1e-14)
+    assert np.linalg.eigvalsh(G).min() > -1e-12
+
+    def outputs(t):
+        return model.forward(t, batch.x.values, LENGTHS).z.values.ravel()
+
+    J = central_differences(outputs, theta).T
+    z = model.forward(theta, batch.x.values, LENGTHS).z
+    weights = batch.weights / len(batch.weights)
+    columns = [
+        loss.hessian_product(z, unit.reshape(z.values.shape), batch.targets, weights).ravel()
+        for unit in np.eye(z.values.size)
+    ]
+    decay = np.zeros(theta.size)
+    decay[: model.layout.n_decaying] = 0.3 / problem.weight
+    assert_allclose(G, J.T @ np.array(columns).T @ J + np.diag(decay), rtol=1e-6, atol=1e-8)
+
+
+def test_sum_is_the_whole():
+    loss = SquaredError()
+    model, theta, batch = draw(loss)
+    objective = Objective(model, loss)
+    parts = [
+        batch._replace(
+            x=Padded(batch.x.values[:, rows], LENGTHS[rows]), targets=batch.targets[rows], weights=batch.weights[rows]
+        )
+        for rows in (slice(0, 1), slice(1, 4))
+    ]
+    whole, total = BatchProblem(objective, batch), SumProblem([BatchProblem(objective, part) for part in parts])
+    assert total.weight == whole.weight
+    for ours, expected in zip(total.value_and_gradient(theta), whole.value_and_gradient(theta), strict=True):
+        assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
+    v = np.random.default_rng(1).standard_normal(theta.size)
+    assert_allclose(total.gauss_newton(theta) @ v, whole.gauss_newton(theta) @ v, rtol=1e-12, atol=1e-14)
+
+
+def test_weight_zero_is_removal():
+    loss = SquaredError()
+    model, theta, batch = draw(loss)
+    batch.weights[1] = 0
+    kept = [0, 2, 3]
+    without = Batch(Padded(batch.x.values[:, kept], LENGTHS[kept]), batch.targets[kept], batch.weights[kept])
+    with_zero, removed = (BatchProblem(Objective(model, loss, alpha=0.3), b) for b in (batch, without))
+    assert with_zero.weight == removed.weight == 3
+    for ours, expected in zip(with_zero.value_and_gradient(theta), removed.value_and_gradient(theta), strict=True):
+        assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
+    junk = batch._replace(targets=np.where([[0], [1], [0], [0]], 1e9, batch.targets))
+    ours, expected = (BatchProblem(Objective(model, loss), b).value_and_gradient(theta) for b in (junk, batch))
+    assert ours[0] == expected[0]
+    assert_array_equal(ours[1], expected[1])
+
+
+def test_weights_of_nothing():
+    loss = SquaredError()
+    model, _, batch = draw(loss)
+    with pytest.raises(ValueError, match="weights must be positive for at least one row, got only zeros"):
+        BatchProblem(Objective(model, loss), batch._replace(weights=np.zeros(4)))
+
+
+def test_penalty_is_sklearns():
+    """A model whose recurrence adds nothing to its readout has the loss that MLPRegressor computes."""
+    model = model_of((2,), 1, 1)
+    theta = np.zeros(model.n_parameters)
+    views = model.views(theta)
+    views["readout.W"][:] = [[2.0], [-3.0]]
+    views["readout.b"][:] = 5.0
+    weights = np.array([1.0, 0.5, 2.0])
+    mean = weights.mean()
+    batch = Batch(Padded(np.zeros((1, 3, 1))), np.array([[4.0], [5.0], [7.0]]), weights / mean)
+    problem = BatchProblem(Objective(model, SquaredError(), alpha=0.7, mean_weight=mean), batch)
+    value, gradient = problem.value_and_gradient(theta)
+
+    mlp = MLPRegressor(hidden_layer_sizes=(2,), activation="tanh", alpha=0.7, solver="sgd", max_iter=1)
+    mlp.partial_fit(np.zeros((3, 1)), batch.targets[:, 0])
+    mlp.coefs_ = [np.zeros((1, 2)), views["readout.W"].copy()]
+    mlp.intercepts_ = [np.zeros(2), np.array([5.0])]
+    mlp.partial_fit(np.zeros((3, 1)), batch.targets[:, 0], sample_weight=weights)
+    assert_allclose(value, mlp.loss_, rtol=1e-14, atol=0)
+    bars = model.views(gradient)
+    assert_allclose(bars["readout.W"][:, 0], 0.7 * np.array([2.0, -3.0]) / 3.5, rtol=1e-14, atol=0)
+    assert_allclose(bars["readout.b"], (1.0 - 4.0) / 3.5, rtol=1e-14, atol=0)
+
+
+def test_biases_are_not_penalized():
+    loss = SquaredError()
+    model, theta, batch = draw(loss)
+    plain, penalized = (
+        BatchProblem(Objective(model, loss, alpha=a), batch).value_and_gradient(theta) for a in (0.0, 1.0)
+    )
+    added, views = model.views(penalized[1] - plain[1]), model.views(theta)
+    for name, view in views.items():
+        expected = 0 * view if name.endswith(".b") else view / 4
+        assert_allclose(added[name], expected, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+def test_a_loss_that_is_not_finite():
+    loss = SquaredError()
+    model, theta, batch = draw(loss)
+    problem = BatchProblem(Objective(model, loss), batch._replace(targets=np.full((4, 3), np.inf)))
+    with pytest.raises(ValueError, match="The loss is inf, not finite.*lower the learning rate"):
+        problem.value_and_gradient(theta)
