@@ -115,5 +115,5 @@ def _long_series(cell, truncation):
 
 @lru_cache(maxsize=1)
 def _windows(cell):
-    X, y = SlidingWindow(length=50).cut(np.random.default_rng(0).normal(size=1000))
+    X, y = SlidingWindow(length=50).make_xy(np.random.default_rng(0).normal(size=1000))
     return _Task(RNNRegressor((32,), cell=cell, batch_size=100, max_iter=EPOCHS, random_state=0), X, y)
