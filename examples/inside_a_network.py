@@ -46,7 +46,7 @@ print(f"R2 on new sequences: {reg.score(X_test, y_test):.3f}, after {reg.n_iter_
 gradient = reg.input_gradient(X_test)[..., 0]
 at_marks = np.take_along_axis(gradient, marked, axis=1)
 share = np.abs(at_marks).sum() / np.abs(gradient).sum()
-print(f"Derivative with respect to a marked number: {at_marks.mean():.2f} +- {at_marks.std():.2f}; share of the total: {share:.2f}")
+print(f"Derivative by a marked number: {at_marks.mean():.2f} +- {at_marks.std():.2f}; share of the total: {share:.2f}")
 
 spectra = {
     "before training": exponents(reg.network_.init("float64", random_state=0)),

@@ -1,8 +1,9 @@
 """Train on one very long series, then predict it one observation at a time.
 
 The series is NARMA-10 (Atiya & Parlos 2000, eq. 86), whose next value depends on the ten values and inputs before it.
-Each epoch computes the exact gradient through all steps at once, within four megabytes of memory. Truncated BPTT updates
-the parameters thousands of times per epoch instead, and learns faster if it goes back far enough: ten steps are too few.
+Each epoch computes the exact gradient through all steps at once, within four megabytes of memory. Truncated BPTT
+updates the parameters thousands of times per epoch instead, and learns faster if it goes back far enough: ten steps
+are too few.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ def truncate(X, targets, exact) -> None:
     """Compare truncated gradients with the exact one, and the errors after four epochs of training with each."""
     errors = exact.truncation_error(X[:, :TRAIN], targets[:, :TRAIN], TRUNCATIONS)
     figures = zip(TRUNCATIONS, errors.relative_error["total"], errors.cosine["total"], strict=True)
-    print("\nTruncated BPTT: its gradient compared with the exact one of the network above, and four epochs of training")
+    print(
+        "\nTruncated BPTT: its gradient compared with the exact one of the network above, and four epochs of training"
+    )
     print(" k1  k2  relative error  cosine   NRMSE  seconds")
     for (k1, k2), relative_error, cosine in figures:
         model, took = fit(X, targets, max_iter=4, learning_rate_init=0.003, tbptt=(k1, k2))
