@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "RNNClassifier": "numbarnn.estimators",
     "RNNRegressor": "numbarnn.estimators",
+    "SequencePatches": "numbarnn.data",
     "SequenceScaler": "numbarnn.data",
     "SlidingWindow": "numbarnn.data",
     "gradient_flow": "numbarnn.analysis",
@@ -51,6 +52,7 @@ __all__ = [
     "RNNClassifier",
     "RNNRegressor",
     "RecurrentMasks",
+    "SequencePatches",
     "SequenceScaler",
     "SlidingWindow",
     "Stream",

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn.data.forms import Form
 from numbarnn.data.output import FrameOutputMixin
 from numbarnn.data.sequences import Sequences
-from numbarnn.data.validation import validate_sample_weight, validate_sequences
+from numbarnn.data.validation import relative_weights, validate_sample_weight, validate_sequences
 
 
 class SequenceScaler(FrameOutputMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -93,11 +92,11 @@ class SequenceScaler(FrameOutputMixin, OneToOneFeatureMixin, TransformerMixin, B
         sequences, _ = validate_sequences(self, X, reset=True)
         weights = validate_sample_weight(sample_weight, sequences.lengths)
         if weights is not None:
-            weights = np.repeat(weights, sequences.lengths)
+            weights = np.repeat(relative_weights(weights), sequences.lengths)
         from sklearn.preprocessing import StandardScaler  # noqa: PLC0415  (slow to import, and fits do without)
 
         scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
-        with config_context(array_api_dispatch=False), np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             scaler.fit(sequences.values, sample_weight=weights)
         if scaler.var_ is not None and not np.isfinite(scaler.var_).all():
             feature = int(np.argmin(np.isfinite(scaler.var_)))

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from numbarnn.data.validation import as_floats, check_numbers
-from numbarnn.data.validation.arrays import MISSING_ADVICE, as_array, non_finite
+from numbarnn.data.validation import as_array, as_floats, check_numbers
+from numbarnn.data.validation.arrays import MISSING_ADVICE, non_finite
 
 
 class SlidingWindow(TransformerMixin, BaseEstimator):

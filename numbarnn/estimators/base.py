@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form
 from numbarnn.data.patches import resolve_patch, stack_patches, unstack_rows
-from numbarnn.data.validation import validate_sequences
+from numbarnn.data.validation import relative_weights, validate_sequences
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.ensemble import average, fit_members, over_members
@@ -405,6 +405,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         if weights is not None and not weights.all():
             counted = weights > 0
             rows, found, weights = rows[counted], found[counted], weights[counted]
+        weights = None if weights is None else relative_weights(weights)
         return self._metric(rows, found, weights)
 
     def __sklearn_tags__(self) -> Tags:

@@ -87,7 +87,7 @@ def encoded_examples(estimator: Any, sequences: Sequences, y: Any) -> Examples:
             f"y must be of the kind that was fitted, for {fitted[0]} {fitted[1]} outputs; "
             f"got targets for {head.n_outputs} {head.loss.out_activation} outputs"
         )
-    given = GivenExamples(sequences, rows, weights, 1.0, per_step)
+    given = GivenExamples(sequences, rows, weights, per_step)
     return given.encoded(head.encode(rows, estimator.theta_.dtype), estimator.patch_).normalized()[0]
 
 

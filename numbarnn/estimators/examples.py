@@ -14,7 +14,6 @@ from numbarnn.data.validation import (
     validate_sequences,
     validate_step_targets,
     validate_targets,
-    weight_scale,
 )
 from numbarnn.optim import Examples
 
@@ -32,8 +31,6 @@ class GivenExamples(NamedTuple):
         Targets: one per sequence, or one per step, sequence after sequence.
     weights : ndarray of shape (N,), or None
         Weight of each row.
-    weight_scale : float
-        What the weights have been divided by.
     per_step : bool
         Whether there is one target per step.
     """
@@ -41,7 +38,6 @@ class GivenExamples(NamedTuple):
     sequences: Sequences
     rows: NDArray[Any]
     weights: NDArray[Any] | None
-    weight_scale: float
     per_step: bool
 
     def encoded(self, targets: NDArray[Any], patch: int) -> Examples:
@@ -56,7 +52,7 @@ class GivenExamples(NamedTuple):
             lengths = patch * patch_lengths(lengths, patch)
             rows = Sequences(rows, lengths)
             weights = None if weights is None else Sequences(weights.reshape(-1), lengths)
-        return Examples(sequences, rows, weights, self.weight_scale)
+        return Examples(sequences, rows, weights)
 
 
 def read_examples(
@@ -74,7 +70,7 @@ def read_examples(
         raise ValueError(f"This {type(estimator).__name__} requires y to be passed, but the target y is None.")
     per_step = estimator.return_sequences
     rows, weights = read_targets(estimator, y, sample_weight, sequences.lengths, per_step=per_step)
-    return GivenExamples(sequences, rows, weights, weight_scale(sample_weight), per_step)
+    return GivenExamples(sequences, rows, weights, per_step)
 
 
 def read_targets(

@@ -9,5 +9,14 @@ from typing import Any
 
 @cache
 def named_fields(names: tuple[str, ...]) -> Any:
-    """Return the NamedTuple class with these fields, the same one each time."""
-    return namedtuple("StackParameters", names)
+    """Return the NamedTuple class with these fields, the same one each time.
+
+    Its instances can be pickled, although the class is not an attribute of a module.
+    """
+    cls: Any = namedtuple("StackParameters", names)
+    cls.__reduce__ = lambda self: (_rebuilt, (names, tuple(self)))
+    return cls
+
+
+def _rebuilt(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    return named_fields(names)(*values)

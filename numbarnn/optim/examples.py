@@ -30,14 +30,11 @@ class Examples(NamedTuple):
         lengths. See the losses for the form of a row.
     weights : ndarray of shape (n,), Sequences, or None
         Weights of the sequences, or of their steps; none negative. None weighs all alike.
-    weight_scale : float
-        What the weights have been divided by: weighted examples are to be penalized as repeated ones.
     """
 
     sequences: Sequences
     targets: Array | Sequences
     weights: Array | Sequences | None = None
-    weight_scale: float = 1.0
 
     @property
     def per_step(self) -> bool:
@@ -72,7 +69,7 @@ class Examples(NamedTuple):
         if not largest > 0:
             raise ValueError("weights must be positive for at least one row, got only zeros")
         mean = np.mean(rows[rows > 0] / largest)
-        mean_weight = float(mean * largest) * self.weight_scale
+        mean_weight = float(mean * largest)
         given = self.weights.values if isinstance(self.weights, Sequences) else self.weights
         relative = given.astype(float) / largest / mean
         if isinstance(self.weights, Sequences):

@@ -8,7 +8,7 @@ import pytest
 from numbarnn.data import SequencePatches, Sequences, SequenceScaler, SlidingWindow, time_major
 from numbarnn.data.forms import Form
 from numbarnn.data.patches import stack_rows, unstack_rows
-from numbarnn.data.validation import mask_targets, validate_sample_weight, validate_step_targets
+from numbarnn.data.validation import mask_targets, relative_weights, validate_sample_weight, validate_step_targets
 
 SERIES = np.arange(10.0)
 TABLE = np.arange(20.0).reshape(10, 2)
@@ -44,7 +44,8 @@ CALLS = {
     "time_major": (TABLE, lambda values: time_major(sequences_of(values), np.array([0]))[0]),
     "validate_step_targets": (TABLE, lambda y: validate_step_targets([y], np.array([10]))),
     "mask_targets": (SERIES, lambda weights: mask_targets(np.full(10, 1.0), weights)[1]),
-    "validate_sample_weight": (SERIES / 9, lambda weights: validate_sample_weight(weights, np.ones(10, dtype=int))),
+    "validate_sample_weight": (SERIES, lambda weights: validate_sample_weight(weights, np.ones(10, dtype=int))),
+    "relative_weights": (SERIES / 10, relative_weights),
     "stack_rows": (TABLE, lambda rows: stack_rows(rows, EQUAL, 2)),
     "unstack_rows": (TABLE, lambda rows: unstack_rows(rows, np.full(5, 4), 2)),
 }

@@ -90,6 +90,14 @@ def test_the_bits_are_those_of_a_standard_scaler():
     )
 
 
+def test_the_bits_with_weights_are_those_of_a_standard_scaler():
+    weights = [0.3, 3.0, 0.7]
+    rival = StandardScaler().fit(STEPS, sample_weight=np.repeat(weights, [4, 1, 7]))
+    scaler = SequenceScaler().fit(RAGGED, sample_weight=weights)
+    assert_array_equal(scaler.mean_, rival.mean_)
+    assert_array_equal(scaler.scale_, rival.scale_)
+
+
 def test_numbers_too_large_to_scale_are_an_error():
     with pytest.raises(ValueError, match="variance of feature 1 of X overflows"):
         SequenceScaler().fit([np.array([[0.0, 1e200], [1.0, -1e200]])])

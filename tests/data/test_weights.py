@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from numbarnn.data.validation import validate_sample_weight
+from numbarnn.data.validation import relative_weights, validate_sample_weight
 
 LENGTHS = np.array([2, 3])
 
@@ -18,24 +18,24 @@ def test_no_weights():
 @pytest.mark.parametrize(
     "weights", [[1, 4], np.float32([1, 4]), pd.Series([1, 4], dtype="Int64"), pl.Series([1, 4]), np.ma.array([1, 4])]
 )
-def test_weights_of_sequences_are_divided_by_the_largest(weights):
+def test_weights_of_sequences(weights):
     found = validate_sample_weight(weights, LENGTHS)
     assert found.dtype == np.float64
-    assert_array_equal(found, [0.25, 1])
-    assert_array_equal(validate_sample_weight(weights, LENGTHS, per_step=True), [0.25, 0.25, 1, 1, 1])
+    assert_array_equal(found, [1, 4])
+    assert_array_equal(validate_sample_weight(weights, LENGTHS, per_step=True), [1, 1, 4, 4, 4])
 
 
 def test_a_number_is_the_weight_of_every_sequence():
-    assert_array_equal(validate_sample_weight(3.0, LENGTHS), [1, 1])
+    assert_array_equal(validate_sample_weight(3.0, LENGTHS), [3, 3])
 
 
 @pytest.mark.parametrize(
     ("weights", "lengths", "rows"),
     [
-        ([[1, 2], [0, 4, 1]], LENGTHS, [0.25, 0.5, 0, 1, 0.25]),
+        ([[1, 2], [0, 4, 1]], LENGTHS, [1, 2, 0, 4, 1]),
         ([np.array([True, False]), pd.Series([0, 1, 1])], LENGTHS, [1, 0, 0, 1, 1]),
-        (np.array([[1, 2], [0, 4]]), np.array([2, 2]), [0.25, 0.5, 0, 1]),
-        (pd.DataFrame([[1, 2], [0, 4]]), np.array([2, 2]), [0.25, 0.5, 0, 1]),
+        (np.array([[1, 2], [0, 4]]), np.array([2, 2]), [1, 2, 0, 4]),
+        (pd.DataFrame([[1, 2], [0, 4]]), np.array([2, 2]), [1, 2, 0, 4]),
     ],
 )
 def test_weights_of_steps(weights, lengths, rows):
@@ -44,14 +44,21 @@ def test_weights_of_steps(weights, lengths, rows):
         validate_sample_weight(weights, lengths)
 
 
-def test_extreme_weights_keep_their_proportions():
-    for scale in (1e-300, 1.0, 1e39, 1e306):
-        found = validate_sample_weight(scale * np.array([50.0, 100.0]), LENGTHS)
-        assert_allclose(found, [0.5, 1], rtol=1e-15, atol=0)
-    many = validate_sample_weight(np.full(1000, 1e308), np.ones(1000, dtype=int))
-    assert many.sum() == 1000
-    decaying = np.exp(-np.arange(400)[::-1] / 2)
-    assert_array_equal(validate_sample_weight(decaying, np.ones(400, dtype=int)), decaying)
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1e-3, 1.0, 1e39, 1e306])
+def test_extreme_weights_keep_their_proportions(scale):
+    found = relative_weights(validate_sample_weight(scale * np.array([25.0, 100.0]), LENGTHS))
+    assert 0.5 <= found.max() < 1
+    assert_allclose(found[1] / found[0], 4, rtol=1e-15, atol=0)
+
+
+def test_sums_of_relative_weights_do_not_overflow():
+    many = relative_weights(validate_sample_weight(np.full(1000, 1e308), np.ones(1000, dtype=int)))
+    assert 500 <= many.sum() < 1000
+
+
+def test_relative_weights_are_not_rounded():
+    weights = np.random.RandomState(0).uniform(0, 7, 1000)
+    assert_array_equal(relative_weights(weights) * 8, weights)
 
 
 @pytest.mark.parametrize(

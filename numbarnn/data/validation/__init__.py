@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from numbarnn.data.validation.arrays import as_floats, check_numbers
+from numbarnn.data.validation.arrays import as_array, as_floats, check_numbers
 from numbarnn.data.validation.sequences import validate_sequences
 from numbarnn.data.validation.targets import mask_targets, validate_step_targets, validate_targets
-from numbarnn.data.validation.weights import validate_sample_weight, weight_scale
+from numbarnn.data.validation.weights import relative_weights, validate_sample_weight
 
 __all__ = [
+    "as_array",
     "as_floats",
     "check_numbers",
     "mask_targets",
+    "relative_weights",
     "validate_sample_weight",
     "validate_sequences",
     "validate_step_targets",
     "validate_targets",
-    "weight_scale",
 ]

@@ -143,15 +143,13 @@ def non_finite(array: NDArray) -> tuple[str, int] | None:
             return None
         nan = np.isnan(array)
         return ("NaN", first_row(nan)) if nan.any() else ("infinity", first_row(np.isinf(array)))
-    if array.dtype.kind == "O":
-        nan = is_nan(array)
-        return ("NaN", first_row(nan)) if nan.any() else None
-    return None
+    nan = is_nan(array)
+    return ("NaN", first_row(nan)) if nan.any() else None
 
 
 def is_nan(array: NDArray) -> NDArray[np.bool_]:
-    """Return where an array of any dtype is NaN."""
-    if array.dtype.kind in "fc":
+    """Return where an array of any dtype is NaN, or NaT."""
+    if array.dtype.kind in "fcmM":
         return np.isnan(array)
     if array.dtype.kind == "O":
         found = [isinstance(value, (float, np.floating)) and bool(np.isnan(value)) for value in array.flat]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from numbarnn.data.forms import separate
 from numbarnn.data.validation.arrays import MISSING_ADVICE, as_array, first_row, is_nan, non_finite, place
-from numbarnn.data.validation.weights import normalise_weights
 
 
 def validate_targets(y: Any, lengths: NDArray[np.intp]) -> NDArray:
@@ -46,8 +45,10 @@ def validate_targets(y: Any, lengths: NDArray[np.intp]) -> NDArray:
         hint = ""
         if n_targets == lengths.sum():
             hint = " For one target per step use return_sequences=True and the form of X for y."
-        elif lengths.min() == lengths.max() == n_targets:
+        elif (lengths == lengths[0]).all() and n_targets == 1:
             hint = f" For one sequence x of {n} steps write [x]."
+        elif (lengths == lengths[0]).all() and n_targets == lengths[0]:
+            hint = " If each column of X is a sequence write X.T."
         raise ValueError(_inconsistent(n, n_targets if rows.ndim else type(y).__name__) + hint)
     fault = non_finite(rows)
     if fault is not None:
@@ -103,7 +104,7 @@ def validate_step_targets(y: Any, lengths: NDArray[np.intp], *, allow_nan: bool 
                 f"({length}, K) with the same K in every sequence, got shape {array.shape}.{hint}"
             )
     kinds = {array.dtype.kind for array in arrays}
-    if kinds & set("SU") and kinds & set("biufc"):
+    if kinds & set("SUT") and kinds & set("biufc"):
         raise ValueError(
             f"y mixes text and numbers: its sequences have the dtypes {[str(a.dtype) for a in arrays[:9]]}."
         )
@@ -129,7 +130,7 @@ def mask_targets(rows: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArr
     -------
     rows : ndarray of the shape and dtype of rows
     weights : ndarray of shape (n_steps,), or None
-        The largest weight is 1. None for equal weights.
+        None for equal weights.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def mask_targets(rows: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArr
     >>> import numpy as np
     >>> from numbarnn.data.validation import mask_targets
     >>> mask_targets(np.array([np.nan, 2.0, 3.0]), np.array([1.0, 0.5, 0.0]))
-    (array([2., 2., 2.]), array([0., 1., 0.]))
+    (array([2., 2., 2.]), array([0. , 0.5, 0. ]))
     """
     masked = is_nan(rows).reshape(len(rows), -1).any(axis=1)
     if weights is None and not masked.any():
@@ -152,7 +153,7 @@ def mask_targets(rows: NDArray, weights: NDArray | None) -> tuple[NDArray, NDArr
         raise ValueError("Every step is masked: at least one needs a target that is not NaN and a positive weight.")
     filled = rows.copy()
     filled[~observed] = rows[observed.argmax()]
-    return filled, normalise_weights(weights)
+    return filled, weights
 
 
 def _arrays_of_steps(y: Any, lengths: NDArray[np.intp]) -> list[NDArray]:

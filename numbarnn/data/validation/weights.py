@@ -14,9 +14,10 @@ from numbarnn.data.validation.arrays import as_array, as_floats, check_numeric, 
 def validate_sample_weight(
     sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool = False
 ) -> NDArray[np.float64] | None:
-    """Check sample weights, in float64, and divide them by the largest.
+    """Check sample weights, and return them in float64, one per row of the targets.
 
-    No sum or conversion of weights can overflow then, and none underflows because all of them were small.
+    They keep their scale, since the weight of a penalty depends on it. Call `relative_weights` where only proportions
+    count, before weights are summed or converted to float32.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def validate_sample_weight(
     Returns
     -------
     weights : ndarray of shape (n,), or (sum of lengths,) with per_step, or None
-        New memory. The largest weight is 1. None if `sample_weight` is None.
+        New memory. None if `sample_weight` is None.
 
     Raises
     ------
@@ -46,9 +47,9 @@ def validate_sample_weight(
     >>> import numpy as np
     >>> from numbarnn.data.validation import validate_sample_weight
     >>> validate_sample_weight([1, 4], np.array([2, 3]))
-    array([0.25, 1.  ])
+    array([1., 4.])
     >>> validate_sample_weight([1, 4], np.array([2, 3]), per_step=True)
-    array([0.25, 0.25, 1.  , 1.  , 1.  ])
+    array([1., 1., 4., 4., 4.])
     >>> validate_sample_weight([[1, 1], [1, 0, 1]], np.array([2, 3]), per_step=True)
     array([1., 1., 1., 0., 1.])
     """
@@ -64,24 +65,36 @@ def validate_sample_weight(
         if weights.ndim == 1:
             _check_n_weights(weights, len(lengths))
             _check_weights(weights)
-            return normalise_weights(np.repeat(weights, lengths) if per_step else weights)
+            return np.repeat(weights, lengths) if per_step else np.array(weights)
         weights = _of_steps(list(weights), lengths, per_step)
     _check_weights(weights)
-    return normalise_weights(weights)
+    return weights
 
 
-def weight_scale(sample_weight: Any) -> float:
-    """Return the largest of valid sample weights, by which `validate_sample_weight` divides; 1 for None."""
-    if sample_weight is None:
-        return 1.0
-    items = separate(sample_weight)
-    values = [sample_weight] if items is None else items
-    return float(max(np.max(as_array(value, name="sample_weight").astype(np.float64)) for value in values))
+def relative_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide weights by a power of two so that the largest lies between 0.5 and 1.
 
+    No sum or conversion of weights can overflow then, and none underflows because all of them were small. The division
+    by a power of two rounds nothing: a weighted mean keeps its bits.
 
-def normalise_weights(weights: NDArray) -> NDArray:
-    """Return weights, not all of them zero, divided by the largest."""
-    return weights / weights.max()
+    Parameters
+    ----------
+    weights : ndarray
+        None negative, not all zero.
+
+    Returns
+    -------
+    weights : ndarray of the same shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.data.validation import relative_weights
+    >>> relative_weights(np.array([1.0, 3.0, 0.0]))
+    array([0.25, 0.75, 0.  ])
+    """
+    _, exponent = np.frexp(weights.max())
+    return np.ldexp(weights, -exponent)
 
 
 def _numbers(values: Any, name: str) -> NDArray:
