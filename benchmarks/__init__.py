@@ -1,4 +1,4 @@
-"""Speed of numbarnn by commit (the asv suite), against other libraries (`rivals`, `gpu_rivals`) and targets (`targets`).
+"""Speed of numbarnn by commit (the asv suite), compared with other libraries (`rivals`, `gpu_rivals`) and `targets`.
 
 The modules of this folder are the asv suite, one for each subject. They use the public API, so that they also run at
 older commits; data is seeded, and `setup` calls everything once, so that nothing compiles while it is timed unless its
