@@ -1,4 +1,4 @@
-"""What a recurrence does to small changes of its state: gradients on their way back, perturbations on their way on."""
+"""Growth and decay of small changes through a recurrence: gradient flow and Lyapunov exponents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from numbarnn.kernels.cpu.checkpoints import Checkpoints, backward_segments
 from numbarnn.kernels.cpu.masks import of_steps
-from numbarnn.kernels.cpu.passes import pack, unit_parameters
+from numbarnn.kernels.cpu.passes import weights_of
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.tape import Tape
 from numbarnn.recurrence import adjoint, forward, tangent
@@ -41,13 +41,14 @@ def gradient_flow(
 ) -> tuple[NDArray, ...]:
     r"""Return the norm of a loss's derivative by the state after every step.
 
-    The derivative goes back through the Jacobians of the steps (Pascanu et al. 2013, eqs. 4 and 5), s being the state:
+    The derivative is propagated back through the Jacobians of the steps (Pascanu et al. 2013, eqs. 4 and 5). With the
+    state s:
 
     .. math:: \bar s_{t-1} = \left(\frac{\partial s_t}{\partial s_{t-1}}\right)^T \bar s_t
               + \frac{\partial L}{\partial s_{t-1}},
-              \qquad \text{last term: what the loss sees of } y_{t-1} = h_{t-1} \text{ itself}
+              \qquad \text{where the last term is the direct derivative by } y_{t-1} = h_{t-1}
 
-    Where its norm falls towards the first steps the gradient vanishes; where it rises it explodes.
+    If its norm falls towards the first steps, the gradient vanishes; if it rises, the gradient explodes.
 
     Parameters
     ----------
@@ -56,32 +57,32 @@ def gradient_flow(
     tape : Tape or Checkpoints
         From `numbarnn.forward`; it is left as it is.
     y_bar : ndarray of shape (T, B, H), default=None
-        Derivative of the loss by the outputs; None is zero. Nothing past a sequence's length is read.
+        Derivative of the loss by the outputs; None is zero. Values past a sequence's length are ignored.
     state_bar : tuple of ndarrays of shape (B, H), default=None
-        Derivative by the final state; None, as the whole or in a part's place, is zero.
+        Derivative of the loss by the final state. None is zero, for the whole state or for a part of it.
     n_jobs : int, default=None
-        Threads, in joblib's sense.
+        Number of threads, in joblib's sense.
 
     Returns
     -------
     norms : tuple of ndarrays of shape (T + 1, B), float64
-        For each part of the state, `(h,)` or `(h, c)`: row t holds the Euclidean norms after t steps, row 0 those of
-        the initial state. Zero past a sequence's length.
+        One array for each part of the state, `(h,)` or `(h, c)`. Row t holds the Euclidean norms of the derivative by
+        the state after t steps, row 0 those for the initial state. Zero past a sequence's length.
 
     Raises
     ------
     TypeError
-        If `cell` is no cell, `tape` no tape, or an array is not of the weights' dtype.
+        If `cell` is not a cell, `tape` is not a tape, or an array does not have the dtype of the weights.
     ValueError
         If a shape does not fit, or a valid number is NaN or infinite.
 
     See Also
     --------
-    lyapunov_exponents : The mean growth rates of perturbations on their way forward.
+    lyapunov_exponents : Mean growth rates of small changes in forward direction.
 
     Notes
     -----
-    The adjoint is taken over one step after the other, so this costs several times `numbarnn.adjoint`.
+    The adjoint pass runs over one step at a time, so the cost is several times that of `numbarnn.adjoint`.
 
     References
     ----------
@@ -130,57 +131,59 @@ def lyapunov_exponents(
     lengths: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> NDArray:
-    r"""Return the Lyapunov exponents of a recurrence that is driven by given inputs.
+    r"""Return the Lyapunov exponents of a recurrence with given inputs.
 
-    They are the mean rates at which small changes of the state grow: a positive one means chaos, negative ones alone
-    that the network forgets its initial state, and the largest also how fast gradients explode or vanish. k orthonormal
-    directions are carried along by the tangent and orthonormalised anew (Benettin et al. 1980; Engelken et al. 2023 for
-    recurrent networks, Vogt et al. 2022 for gated ones), with J the Jacobian of the full state, `(h,)` or `(h, c)`:
+    They are the mean rates at which small changes of the state grow. If one of them is positive, the network is
+    chaotic; if all are negative, it forgets its initial state. The largest also tells how fast gradients explode or
+    vanish. k orthonormal directions are propagated by the tangent pass and orthonormalized again and again (Benettin et
+    al. 1980; Engelken et al. 2023 for recurrent networks, Vogt et al. 2022 for gated ones). With J the Jacobian of the
+    full state, `(h,)` or `(h, c)`:
 
     .. math:: J_t Q_{t-1} = Q_t R_t, \qquad \lambda_i = \lim_{T \to \infty} \frac{1}{T} \sum_t \log |(R_t)_{ii}|
 
     Parameters
     ----------
     cell : cell
-        The weights, such as ``numbarnn.LSTM(W, R, b)``; a fitted network's are in
-        ``est.network_.parameters(est.theta_).layers``.
+        The weights, such as ``numbarnn.LSTM(W, R, b)``. Those of the first layer of a fitted estimator are
+        ``est.network_.parameters(est.theta_).layer0.cell``.
     x : ndarray of shape (T, B, I)
-        Inputs, time first, of the weights' dtype; zeros for a network that runs on its own.
+        Inputs, time first, in the dtype of the weights; zeros for an autonomous network.
     state : tuple of ndarrays of shape (B, H), default=None
-        Initial state; None is zero. A network that runs on its own may never leave zero.
+        Initial state; None is zero. An autonomous network may never leave zero.
     n_exponents : int, default=None
-        How many exponents, the largest ones; None is all, as many as the state has numbers.
+        Number of exponents to return, the largest ones; None is all, as many as the state has numbers.
     n_warmup : int, default=None
-        First steps that do not count: state and directions settle in them. None is a tenth of a sequence's steps.
+        Number of first steps that do not count, in which state and directions settle. None is a tenth of a sequence's
+        steps.
     interval : int, default=1
-        Steps between two orthonormalisations. More are faster, until the directions have become parallel to rounding:
-        the interval times the difference of two exponents should stay below 10 (4 in float32).
+        Steps between two orthonormalizations. A larger interval is faster, until rounding makes the directions
+        parallel: the interval times the difference of two exponents should stay below 10 (4 in float32).
     lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence, 1 to T; None means that all are T long. What `x` holds past them is not read.
+        Valid steps of each sequence, 1 to T; None means that all have T. Values of `x` past them are ignored.
     n_jobs : int, default=None
-        Threads, in joblib's sense.
+        Number of threads, in joblib's sense.
 
     Returns
     -------
     exponents : ndarray of shape (B, n_exponents), float64
-        Per step, in natural units, in falling order, for each sequence. A direction that is lost altogether, such as
-        by a rectifier that is shut, has -inf.
+        Growth rates per step (natural logarithm), in descending order, for each sequence; -inf for a direction that
+        is mapped to zero, as by a rectifier that is off.
 
     Raises
     ------
     TypeError
-        If `cell` is no cell, an array is not of the weights' dtype, or a count is no integer.
+        If `cell` is not a cell, an array does not have the dtype of the weights, or a count is not an integer.
     ValueError
         If a shape or a count does not fit, a number is NaN or infinite, or the directions overflow between two
-        orthonormalisations.
+        orthonormalizations.
 
     See Also
     --------
-    gradient_flow : Norms of one loss's gradient on its way back.
+    gradient_flow : Norms of the derivative of one loss, in backward direction.
 
     Notes
     -----
-    The first directions come from a fixed seed: the same call gives the same bits.
+    The first directions are drawn from a fixed seed, so the same call gives the same bits.
 
     References
     ----------
@@ -193,7 +196,7 @@ def lyapunov_exponents(
 
     Examples
     --------
-    A random network of tanh units turns chaotic where its gain passes one (Sompolinsky, Crisanti & Sommers 1988):
+    A random network of tanh units becomes chaotic when its gain exceeds one (Sompolinsky, Crisanti & Sommers 1988):
 
     >>> import numpy as np, numbarnn
     >>> rng = np.random.default_rng(0)
@@ -270,7 +273,7 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
     segments: Iterable[Any] = [(0, len(tape.x), tape.arrays)]
     if isinstance(tape, Checkpoints):
         prepare(tape.x.dtype)
-        segments = backward_segments(cell, pack(cell), unit_parameters(cell), tape)(0, tape.x.shape[1])
+        segments = backward_segments(weights_of(cell), tape)(0, tape.x.shape[1])
     for start, stop, (x, lengths, h, record, *_) in segments:
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)

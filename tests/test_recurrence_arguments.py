@@ -1,4 +1,4 @@
-"""What may be left out, what may be strided, what is left alone."""
+"""Arguments that may be missing or strided, and arguments that are not changed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.grid import assert_same_bits
 
 
 @grid.over(specs=["small", "several_tiles"])
-def test_what_stands_past_a_length_is_not_read(case):
-    """Not even NaN there reaches a result."""
+def test_steps_beyond_a_length_are_not_read(case):
+    """Not even NaN there changes a result."""
 
     def poisoned(array):
         return np.where(case.valid[..., None], array, np.nan).astype(case.dtype)
@@ -85,7 +85,7 @@ def test_results_have_names(case):
 
 
 @grid.over(specs=["small"])
-def test_what_is_not_asked_for_is_none_and_changes_nothing(case):
+def test_results_that_are_not_wanted_are_none_and_change_nothing(case):
     without = case.run(keep_tape=False)
     assert without.tape is None
     assert_same_bits(without[:2], case.run()[:2])
@@ -96,8 +96,7 @@ def test_what_is_not_asked_for_is_none_and_changes_nothing(case):
 
 
 @grid.over(specs=["small", "several_tiles"])
-def test_the_state_carries_a_sequence_on(case):
-    """Two calls, the second from the first's state, are one call."""
+def test_a_call_continues_from_the_state_of_another(case):
     whole = numbarnn.forward(case.cell, case.x, case.state)
     first = numbarnn.forward(case.cell, case.x[:2], case.state)
     second = numbarnn.forward(case.cell, case.x[2:], first.state)
@@ -160,7 +159,7 @@ def test_lengths_of_any_integer_kind(case, form):
 
 
 @grid.over(specs=["small", "several_tiles"])
-def test_inputs_and_tape_are_left_alone(case):
+def test_inputs_and_tape_are_not_changed(case):
     given = [
         case.cell,
         case.x,
@@ -184,8 +183,8 @@ def test_inputs_and_tape_are_left_alone(case):
 
 
 @grid.over(specs=["small"], dtypes=["float64"])
-def test_gradients_are_the_callers_own(case):
-    """Writing into them reaches neither the tape nor the next gradients."""
+def test_gradients_are_copies(case):
+    """Writing to them changes neither the tape nor the next gradients."""
     expected = case.adjoint()
     for array in grid.leaves(case.adjoint()):
         array[...] = np.nan

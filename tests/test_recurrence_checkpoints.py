@@ -14,6 +14,8 @@ import numbarnn
 from numbarnn.cells.form import n_memory
 from numbarnn.kernels.cpu import checkpoints, passes
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
+from numbarnn.kernels.masks import mask_bytes
+from numbarnn.kernels.tape import Settings
 from tests import grid
 from tests.grid import assert_same_bits
 
@@ -31,10 +33,10 @@ def budgets(case, shares=(0, 0.02, 0.05, 0.1, 0.3, 0.6, 0.99), **options):
 def bounds(case, *, outputs=True):
     """Bytes of a state and the tape of one step, and those of a whole tape."""
     tape, T = case.tape, case.spec.T
-    lengths, h, record = tape.lengths.nbytes, tape.h[0].nbytes, tape.record[0].nbytes
+    given, h, record = tape.lengths.nbytes + mask_bytes(tape.masks), tape.h[0].nbytes, tape.record[0].nbytes
     memory = tape.record[0, :, : n_memory(type(case.cell))].nbytes
-    whole = lengths + h + (T + 1) * record + (0 if outputs else T * h)
-    least = lengths + (h + memory) + memory + 2 * (h + record) if T else whole
+    whole = given + h + (T + 1) * record + (0 if outputs else T * h)
+    least = given + (h + memory) + memory + 2 * (h + record) if T else whole
     return min(least, whole), whole
 
 
@@ -106,13 +108,13 @@ def test_outputs_that_nobody_wants(case):
     """For callers within the package that go on with the last state alone."""
     lengths = None if case.lengths is None else case.lengths.astype(np.intp)
     given, whole = (case.cell, case.x, case.state, lengths), case.run()
-    y, state, tape = passes.forward(*given, keep_tape=False, n_threads=1, outputs=False)
+    y, state, tape = passes.forward(*given, Settings(keep_tape=False, outputs=False))
     assert y is None
     assert tape is None
     assert_same_bits(state, whole.state)
     for checkpoint_memory_mb in (*budgets(case, outputs=False), 1e3):
-        kept = {"keep_tape": True, "tape_bytes": round(checkpoint_memory_mb * 1e6)}
-        y, state, tape = passes.forward(*given, n_threads=1, outputs=False, **kept)
+        settings = Settings(tape_bytes=round(checkpoint_memory_mb * 1e6), outputs=False)
+        y, state, tape = passes.forward(*given, settings)
         assert y is None
         assert_same_bits(state, whole.state)
         assert_same_bits(results(case, tape), (case.adjoint(), case.tangent()))
@@ -198,8 +200,7 @@ class Long(NamedTuple):
     small = 100_000  # bytes of weights, gradients, states, Python's own objects
 
     def forward(self, tape_bytes, *, outputs):
-        wanted = {"keep_tape": True, "tape_bytes": tape_bytes, "outputs": outputs}
-        return passes.forward(self.cell, self.x, None, None, n_threads=1, **wanted)
+        return passes.forward(self.cell, self.x, None, None, Settings(tape_bytes=tape_bytes, outputs=outputs))
 
     def adjoint(self, tape):
         return passes.adjoint(self.cell, tape, None, None, inputs=False, n_threads=1)
@@ -239,6 +240,26 @@ def test_memory(long, tape_bytes, outputs):
     assert adjoint_peak <= tape_bytes + long.small
 
 
+def test_masks_count():
+    """Masks of dropout and zoneout are part of the tape, whatever its form."""
+    T, B, H = CASE.spec.T, CASE.spec.B, CASE.spec.H
+    zoneout = (np.full((T, B, H), 0.1, "float32"), np.full((T, B, H), 0.2, "float32"))
+    masks = numbarnn.RecurrentMasks(np.ones((B, H), "float32"), zoneout)
+    of_masks = (2 * T + 1) * B * H * 4
+    run = numbarnn.forward(CASE.cell, CASE.x, CASE.state, CASE.lengths, masks=masks)
+    held = sum(array.nbytes for array in run.tape.arrays[1:]) - run.y.nbytes
+    fits = (held + of_masks) / 1e6
+
+    def tape_of(megabytes):
+        given = CASE.cell, CASE.x, CASE.state, CASE.lengths
+        return numbarnn.forward(*given, masks=masks, checkpoint_memory_mb=megabytes).tape
+
+    assert isinstance(tape_of(fits), passes.Tape)
+    assert isinstance(tape_of(fits - 1e-6), Checkpoints)
+    with pytest.raises(ValueError, match=r"^checkpoint_memory_mb must be at least "):
+        tape_of(of_masks / 1e6)
+
+
 def test_a_tight_budget_is_used(long):
     """What the plan counts is what there is: not far below a budget that calls for every byte."""
     tape = long.forward(60_000, outputs=True)[2]
@@ -255,7 +276,7 @@ def test_last_states_alone_take_no_memory_of_all_steps(long):
     x = np.tile(long.x, (10, 1, 1))
     tracemalloc.start()
     try:
-        passes.forward(long.cell, x, None, None, keep_tape=False, n_threads=1, outputs=False)
+        passes.forward(long.cell, x, None, None, Settings(keep_tape=False, outputs=False))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""What the door of each pass refuses, and that the message names the argument."""
+"""Wrong arguments of each pass are refused, with a message that names the argument."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ BAD_X = {
     "none": None,
     "a NaN": with_one(np.nan, T, B, I),
     "an infinity": with_one(-np.inf, T, B, I),
+    "a masked array": np.ma.masked_array(zeros(T, B, I)),
 }
 
 
@@ -75,6 +76,7 @@ BAD_LENGTHS = {
     "nan": [4, np.nan, 4],
     "booleans": [True, True, False],
     "strings": ["4", "4", "4"],
+    "a masked array": np.ma.masked_array([4, 4, 4], mask=[0, 1, 0]),
 }
 
 
@@ -95,6 +97,7 @@ BAD_STATE = {
     "float32": (h, h.astype("float32")),
     "complex": (h, h.astype(complex)),
     "a NaN": (h, with_one(np.nan, B, H)),
+    "a masked array": (h, np.ma.masked_array(h)),
 }
 
 
@@ -127,6 +130,7 @@ BAD_WEIGHTS = {
     "b missing": {"b": None},
     "a NaN in R": {"R": with_one(np.nan, H, 4 * H)},
     "an infinity in b": {"b": with_one(np.inf, 4 * H)},
+    "b masked": {"b": np.ma.masked_array(zeros(4 * H))},
 }
 
 
@@ -146,7 +150,7 @@ class TestWeights:
 
 
 @pytest.mark.parametrize("bad", [None, "lstm", numbarnn.LSTM, (1, 2, 3), 3.0], ids=repr)
-def test_what_is_no_cell(x, tape, bad):
+def test_no_cell(x, tape, bad):
     for call in (
         lambda: numbarnn.forward(bad, x),
         lambda: numbarnn.adjoint(bad, tape),
@@ -165,6 +169,7 @@ BAD_Y_BAR = {
     "float32": zeros(T, B, H, dtype="float32"),
     "integers": zeros(T, B, H, dtype=int),
     "a NaN": with_one(np.nan, T, B, H),
+    "a masked array": np.ma.masked_array(zeros(T, B, H)),
 }
 
 
@@ -195,7 +200,7 @@ def test_tangent_of_another_cell(cell, tape):
 
 
 @pytest.mark.parametrize("bad", [None, (), (1, 2), "tape"], ids=repr)
-def test_what_is_no_tape(cell, bad):
+def test_no_tape(cell, bad):
     for function in (numbarnn.adjoint, numbarnn.tangent):
         with pytest.raises((TypeError, ValueError), match="tape"):
             function(cell, bad)

@@ -178,7 +178,7 @@ def test_the_method_in_compiled_code():
 
 
 def test_masked_inputs_are_refused():
-    with pytest.raises(TypeError, match="x_t must be an array of float32 .* got MaskedArray"):
+    with pytest.raises(TypeError, match=r"x_t must be an array of float32 .* got MaskedArray"):
         numbarnn.stream(CASE.cell, CASE.spec.B).step(np.ma.masked_array(CASE.x[0]))
 
 

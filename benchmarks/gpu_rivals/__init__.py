@@ -1,1 +1,1 @@
-"""The same recurrence in numbarnn and in PyTorch with cuDNN, on one GPU, timed in turns."""
+"""The same recurrence in numbarnn and in PyTorch with cuDNN on one GPU, timed alternately."""

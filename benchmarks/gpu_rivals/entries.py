@@ -1,4 +1,4 @@
-"""Who takes part, and what their results must be."""
+"""The libraries that are compared, and the check of their results."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from benchmarks.rivals import ours, pytorch
 from benchmarks.rivals.contender import Contender
 from benchmarks.rivals.row import OURS
 
-# Of the largest number in an array, forward and with the gradients. TF32 keeps ten bits of each factor.
+# Relative to the largest number of an array: forward, and with the gradients. TF32 keeps ten bits of each factor.
 TOLERANCES = {OURS: (1e-5, 1e-4), CUDNN: (1e-5, 1e-4), TF32: (5e-2, 5e-2)}
 
 
 def enter(problem: Problem, lengths: np.ndarray | None, machine: Machine) -> dict[str, Contender]:
-    """Return all contenders, whose calls end when the device has done its work."""
+    """Return all contenders; their calls return when the device has finished."""
     theirs = pytorch.enter(problem, 1, lengths, machine.torch_device)
     contenders = {
         OURS: ours.enter(each(machine.upload, problem), 1, lengths),
         CUDNN: _by_call(theirs, lambda call: _with_tf32(call, allowed=False)),
         TF32: _by_call(theirs, lambda call: _with_tf32(call, allowed=True)),
     }
-    return {name: _by_call(entry, lambda call: _to_its_end(call, machine)) for name, entry in contenders.items()}
+    return {name: _by_call(entry, lambda call: _until_finished(call, machine)) for name, entry in contenders.items()}
 
 
 def reference(problem: Problem, lengths: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """Return all results in float64, on all of the processor's cores."""
+    """Return all results in float64, computed on all cores of the CPU."""
     contender = ours.enter(each(lambda array: array.astype(np.float64), problem), -1, lengths)
     return contender.arrays(contender.forward_adjoint())
 
 
 def each(change: Callable[[np.ndarray], Any], tree: Any) -> Any:
-    """Return the same tuples of changed arrays."""
+    """Return the tree of tuples with each array changed."""
     if isinstance(tree, np.ndarray):
         return change(tree)
     branches = [each(change, branch) for branch in tree]
@@ -57,10 +57,10 @@ def _with_tf32(call, *, allowed):
     return switched
 
 
-def _to_its_end(call, machine):
-    def ended():
+def _until_finished(call, machine):
+    def finished():
         results = call()
         machine.wait()
         return results
 
-    return ended
+    return finished

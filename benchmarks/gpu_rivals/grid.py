@@ -1,4 +1,4 @@
-"""What is raced: cells, shapes, and how long the sequences are."""
+"""The settings of the comparison: cells, shapes, and lengths of the sequences."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ CELLS = ("LSTM", "GRU", "Elman")
 PLACES = [Place(512, B, 64, H) for H, B in product((32, 64, 128, 160, 256, 512), (1, 8, 32, 128))]
 QUICK = [Place(512, B, 64, H) for H, B in product((32, 128, 256), (1, 32))]
 EQUAL, RAGGED = "equal", "ragged"
-GOAL = 256  # the units up to which there are goals
+GOAL = 256  # number of units up to which there are goals
 
 
-class Heat(NamedTuple):
-    """What all who are compared have in common, but for the passes."""
+class Setting(NamedTuple):
+    """One setting, in which both passes of all contenders are compared."""
 
     lengths: str
     cell: str
     place: Place
 
 
-def heats(cells, places) -> list[Heat]:
-    """Return all that is raced, what has goals first; a sequence alone is never ragged."""
+def settings(cells, places) -> list[Setting]:
+    """Return all settings, those with goals first; a single sequence is never ragged."""
     found = [
-        Heat(lengths, cell, place)
+        Setting(lengths, cell, place)
         for cell, lengths, place in product(cells, (EQUAL, RAGGED), places)
         if lengths == EQUAL or place.B > 1
     ]
-    return sorted(found, key=lambda heat: heat.place.H > GOAL)
+    return sorted(found, key=lambda setting: setting.place.H > GOAL)
 
 
-def draw_lengths(heat: Heat) -> np.ndarray | None:
-    """Return falling lengths from T down to T // 8, evenly drawn; None where all are T."""
-    if heat.lengths == EQUAL:
+def draw_lengths(setting: Setting) -> np.ndarray | None:
+    """Return decreasing lengths, drawn uniformly from T // 8 to T; None if all are T."""
+    if setting.lengths == EQUAL:
         return None
-    T, B = heat.place.T, heat.place.B
+    T, B = setting.place.T, setting.place.B
     lengths = np.sort(np.random.default_rng(0).integers(T // 8, T + 1, B))[::-1].astype(np.int64)
     lengths[0] = T
     return lengths

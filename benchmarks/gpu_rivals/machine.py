@@ -1,4 +1,4 @@
-"""The GPU that both libraries compute on."""
+"""The GPU on which both libraries compute."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 
 
 class Machine(NamedTuple):
-    """Where both libraries compute."""
+    """The device on which both libraries compute."""
 
     torch_device: str
-    upload: Callable[[np.ndarray], Any]  # to where numbarnn takes it from
-    wait: Callable[[], None]  # until all that was launched has ended
+    upload: Callable[[np.ndarray], Any]  # copies an array to the device, for numbarnn
+    wait: Callable[[], None]  # waits until all launches have finished
 
 
 def gpu() -> Machine:
     """Return the GPU."""
-    import torch  # noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
+    import torch  # noqa: PLC0415  (asv imports all modules, also without PyTorch)
 
     from numbarnn.kernels.cuda import shim  # noqa: PLC0415
 
@@ -29,13 +29,13 @@ def gpu() -> Machine:
 
 
 def missing() -> str | None:
-    """Return what the race lacks here, None if nothing."""
+    """Return the reason why the comparison cannot run here, None if it can."""
     if find_spec("numba_cuda") is None:
         return 'numba-cuda is not installed: python -m pip install -e ".[cuda]"'
     if find_spec("torch") is None:
-        return "PyTorch is not installed: python -m pip install torch, a build for CUDA"
+        return "PyTorch is not installed: python -m pip install torch (a build for CUDA)"
     if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0"):
-        return "numba-cuda's simulator is no GPU: unset NUMBA_ENABLE_CUDASIM"
+        return "the simulator of numba-cuda is not a GPU: unset NUMBA_ENABLE_CUDASIM"
     import torch  # noqa: PLC0415
     from numba import cuda  # noqa: PLC0415
 
@@ -46,8 +46,8 @@ def missing() -> str | None:
     return None
 
 
-def in_words() -> str:
-    """Return what the race runs on."""
+def description() -> str:
+    """Return the names and versions of the device and of the libraries."""
     import torch  # noqa: PLC0415
 
     libraries = {"PyTorch": torch.__version__, "cuDNN": torch.backends.cudnn.version()}

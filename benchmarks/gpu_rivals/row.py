@@ -1,4 +1,4 @@
-"""One line of the CSV."""
+"""One row of the CSV file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTENDERS = (OURS, CUDNN, TF32)
 
 
 class Row(NamedTuple):
-    """One contender's time at one place, and how far its results are from those in float64."""
+    """The time of one contender in one setting, and the difference of its results from those in float64."""
 
     lengths: str
     cell: str
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     I: int
     H: int
     contender: str
-    error: float  # the largest difference in an array, as a part of the array's largest number
+    error: float  # largest difference in an array, relative to the largest number of the array
     best_us: float
     median_us: float
     cores: float  # processor seconds per second
@@ -36,6 +36,6 @@ class Row(NamedTuple):
 
 
 def ratio(rows: list[Row]) -> float | None:
-    """Return cuDNN's time over ours, without TF32, at one place; None where one of the two was not timed."""
+    """Return cuDNN's time without TF32 divided by ours in one setting; None if one of the two was not timed."""
     times = {row.contender: row.best_us for row in rows}
     return times[CUDNN] / times[OURS] if {CUDNN, OURS} <= times.keys() else None

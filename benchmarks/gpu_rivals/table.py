@@ -1,4 +1,4 @@
-"""The race as text."""
+"""The comparison as text."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from benchmarks.targets.finding import Finding
 
 
 def header() -> None:
-    """Print what the columns are."""
+    """Print the titles of the columns."""
     tqdm.write(
-        "\nOne layer, float32; milliseconds until the device has ended, best of many. Ratio: cuDNN's time without TF32"
-        "\nover ours; error: our largest difference from float64, as a part of the largest number in its array."
+        "\nOne layer, float32; milliseconds until the device has finished, best of many. Ratio: cuDNN's time without"
+        "\nTF32 divided by ours. Error: our largest difference from float64, relative to the largest number in its"
+        "\narray."
     )
     titles = " ".join(f"{name:>12}" for name in CONTENDERS)
     tqdm.write(f"{'':33} {'T':>5} {'B':>4} {'I':>4} {'H':>4} {titles} {'ratio':>6} {'error':>8}")
 
 
 def line(rows: list[Row]) -> None:
-    """Print one place, if anyone was timed there."""
+    """Print the line of one setting, if any contender was timed."""
     if not rows:
         return
     first, by_name = rows[0], {row.contender: row for row in rows}
@@ -38,7 +39,7 @@ def line(rows: list[Row]) -> None:
 
 
 def findings(rows: list[Row]) -> list[Finding]:
-    """Return the least and the mean ratios beside the goals."""
+    """Return the smallest and the mean ratios with their goals."""
     ratios: dict[tuple[str, bool], list[float]] = {}
     for _, place in groupby(rows, key=lambda row: row[: row._fields.index("contender")]):
         timed = list(place)
@@ -49,8 +50,8 @@ def findings(rows: list[Row]) -> list[Finding]:
         for small, units in ((True, f"H <= {GOAL}"), (False, f"H > {GOAL}")):
             values = ratios.get((lengths, small))
             if values:
-                what = f"{lengths} lengths, {units}: cuDNN's time over ours"
+                what = f"{lengths} lengths, {units}: cuDNN's time divided by ours"
                 goals = ({"at_least": 1.0}, {"at_least": mean}) if small else ({}, {})
-                found.append(Finding(f"{what}, least", min(values), "times", **goals[0]))
+                found.append(Finding(f"{what}, smallest", min(values), "times", **goals[0]))
                 found.append(Finding(f"{what}, geometric mean", float(gmean(values)), "times", **goals[1]))
     return found

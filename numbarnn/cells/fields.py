@@ -60,7 +60,7 @@ def _mark_of(cell_class: Any, field: str) -> Decay | None:
 
 
 def _evaluated(annotation: Any, owner: Any) -> Any:
-    """Return the annotation that a string stands for; names of a function's own are not known."""
+    """Return the annotation that a string denotes; local names of a function are not known."""
     text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
     if not isinstance(text, str):
         return annotation
@@ -68,7 +68,7 @@ def _evaluated(annotation: Any, owner: Any) -> Any:
     known = {"Annotated": Annotated, "np": np, "Decay": Decay, "Weight": Weight, "Undecayed": Undecayed}
     try:
         return eval(text, {**known, **module})
-    except Exception:  # whatever a string may raise that names what only a function knows
+    except Exception:  # a string with local names of a function may raise almost anything
         return known.get(text.rpartition(".")[2])
 
 

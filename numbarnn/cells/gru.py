@@ -14,7 +14,7 @@ class GRU(NamedTuple):
 
     The equations are those of Cho et al. 2014, eqs. 5 to 8, with one change, so that one recurrent product serves all
     gates: the reset gate multiplies `h_(t-1) R_n`, not `h_(t-1)` (ONNX `linear_before_reset=1`; `GRUResetBefore` has
-    the paper's order). Forward, the recurrent part of n being a pre-activation `hn` of its own::
+    the paper's order). Forward, where the recurrent part of n is a separate pre-activation `hn`::
 
         a_r = x_t W_r + h_(t-1) R_r + b_r      a_n  = x_t W_n + b_n
         a_z = x_t W_z + h_(t-1) R_z + b_z      a_hn = h_(t-1) R_n + b_hn
@@ -43,7 +43,7 @@ class GRU(NamedTuple):
     R : ndarray of shape (n_units, 3 * n_units)
         Recurrent weights, in the same order.
     b : ndarray of shape (4 * n_units,)
-        Bias of r, z, n and hn: of PyTorch's two biases the sums for r and z, and each for itself for n.
+        Bias of r, z, n and hn: the sums of PyTorch's two biases for r and z, and each of the two for n.
 
     References
     ----------

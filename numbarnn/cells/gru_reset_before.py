@@ -79,7 +79,7 @@ class GRUResetBefore(NamedTuple):
 
     @staticmethod
     def inner(a, state):
-        """Return `u`, by which the recurrent weights of n are multiplied, and `(r, z, a_n)` in the place of `a`."""
+        """Return `u`, by which the recurrent weights of n are multiplied, and `(r, z, a_n)` instead of `a`."""
         a_r, a_z, a_n = a
         (h_before,) = state
         r = sigmoid(a_r)
@@ -89,7 +89,7 @@ class GRUResetBefore(NamedTuple):
 
     @staticmethod
     def step(a, state):
-        """Return `(h,)` and the saved `(r, z, n)`, from what `inner` left with `u R_n` added to `a_n`."""
+        """Return `(h,)` and the saved `(r, z, n)`, from the gates of `inner` after `u R_n` was added to `a_n`."""
         r, z, a_n = a
         (h_before,) = state
         n = tanh(a_n)
@@ -98,7 +98,7 @@ class GRUResetBefore(NamedTuple):
 
     @staticmethod
     def inner_saved(saved, state_before):
-        """Return `u` from what was saved."""
+        """Return `u` from the saved numbers."""
         return saved[0] * state_before[0]
 
     @staticmethod
@@ -137,7 +137,7 @@ class GRUResetBefore(NamedTuple):
 
     @staticmethod
     def inner_adjoint(saved, state_before, u_bar):
-        """Return what `u_bar` adds to the gates' `a_bar` and to `(h_before_bar,)`."""
+        """Return the parts of the gates' `a_bar` and of `(h_before_bar,)` that pass through `u`."""
         r, _, _ = saved
         # u = r * h_before
         r_bar = u_bar * state_before[0]

@@ -73,7 +73,7 @@ def draw_weights(
 
 
 def random_of(random_state: Any) -> Any:
-    """Return the random numbers that a seed stands for, as scikit-learn's `check_random_state` does.
+    """Return the random number generator of a seed, as scikit-learn's `check_random_state` does.
 
     scikit-learn itself takes a second to import. A `numpy.random.Generator` is returned as it is.
     """

@@ -21,7 +21,7 @@ class Jordan(NamedTuple):
         h_t = m_t P + b_P
 
     The hidden units are m; the outputs, here h as in every cell, are linear. `forward` runs free: each step sees the
-    outputs of the step before. `teacher_forced` is for passes in which each step sees what they should have been.
+    outputs of the step before. With `teacher_forced`, each step sees the target outputs instead.
 
     Tangent::
 
@@ -85,15 +85,16 @@ class Jordan(NamedTuple):
         return draw_weights(cls, n_inputs, n_units, dtype, random_state, n_outputs)
 
     def teacher_forced(self, x: np.ndarray, outputs_before: np.ndarray) -> tuple[Jordan, np.ndarray]:
-        """Return the cell and the inputs whose passes are teacher-forced ones of this cell.
+        """Return a cell and inputs whose passes are the teacher-forced passes of this cell.
 
-        What is fed back stands among the inputs of that cell, and its own feedback is zero (Williams & Zipser 1989).
+        The outputs that are fed back are inputs of that cell, and its recurrent weights are zero (Williams & Zipser
+        1989).
 
         Parameters
         ----------
         x : ndarray of shape (T, B, n_inputs)
         outputs_before : ndarray of shape (T, B, n_outputs)
-            What each step is to see as the outputs of the step before.
+            The outputs of the step before, as each step is to see them.
 
         Returns
         -------
@@ -104,6 +105,8 @@ class Jordan(NamedTuple):
 
         Raises
         ------
+        TypeError
+            If an array is masked.
         ValueError
             If a shape does not fit.
 
@@ -119,13 +122,16 @@ class Jordan(NamedTuple):
         True
         """
         n_outputs = self.R.shape[0]
+        for name, array in (("x", x), ("outputs_before", outputs_before)):
+            if isinstance(array, np.ma.MaskedArray):
+                raise TypeError(f"{name} must be a NumPy array without a mask, which would be ignored; fill it first")
         if outputs_before.shape != (*x.shape[:2], n_outputs):
             wanted = (*x.shape[:2], n_outputs)
             raise ValueError(f"outputs_before must have shape {wanted}, got {outputs_before.shape}")
         cell = self._replace(W=np.concatenate([self.W, self.R]), R=np.zeros_like(self.R))
         return cell, np.concatenate([x, outputs_before], axis=2)
 
-    # Of the hidden units, whose m is the h of an Elman network.
+    # The equations of the hidden units, whose m is the h of an Elman network.
     step = staticmethod(Elman.step)
     tangent = staticmethod(Elman.tangent)
     adjoint = staticmethod(Elman.adjoint)

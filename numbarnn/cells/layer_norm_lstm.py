@@ -28,7 +28,7 @@ class LayerNormLSTM(NamedTuple):
     parameters with one effect; here `b` is their sum. Its `alpha_1`, `alpha_2`, `alpha_3` and `beta_3` are `gain_h`,
     `gain_x`, `gain_c` and `b_c`.
 
-    Tangent: that of LN stands in `numbarnn.cells.normalisation`; `a'` is the sum of the products' parts, and::
+    Tangent: see `numbarnn.cells.normalisation` for that of LN; `a'` is the sum of the parts of both products, and::
 
         c_t' = f' c_(t-1) + f c_(t-1)' + i' g + i g'
         y    = tanh(gain_c v + b_c)
@@ -59,9 +59,9 @@ class LayerNormLSTM(NamedTuple):
 
     Notes
     -----
-    W and R count by their directions only: a multiple of them gives the same outputs, but for epsilon. An L2 penalty on
-    them shortens them without an effect on what the network computes; the estimators leave biases and gains out of it.
-    The squares of what is normalised must be finite: in float32, numbers up to some 1e18.
+    Only the directions of W and R matter: a multiple of them gives the same outputs, except for epsilon. An L2 penalty
+    on them shrinks them without changing the outputs; it does not apply to biases and gains. The squares of the numbers
+    that are normalised must be finite: in float32, numbers up to about 1e18.
 
     References
     ----------

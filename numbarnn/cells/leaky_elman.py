@@ -1,4 +1,4 @@
-"""Leaky-integrator units: the Elman network with a memory of its own in each unit."""
+"""Leaky-integrator units: the Elman network whose units decay slowly towards their new values."""
 
 from __future__ import annotations
 

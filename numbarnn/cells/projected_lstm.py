@@ -76,7 +76,7 @@ class ProjectedLSTM(NamedTuple):
         cell.b[n_units : 2 * n_units] = 1
         return cell
 
-    # Of the units, whose m is the h of an LSTM.
+    # The equations of the units, whose m is the h of an LSTM.
     step = staticmethod(LSTM.step)
     tangent = staticmethod(LSTM.tangent)
     adjoint = staticmethod(LSTM.adjoint)

@@ -168,7 +168,7 @@ def _check_gates(cell_class: Any) -> None:
 
 
 def _check_normalisation(cell_class: Any, form: Form) -> None:
-    """Refuse what the loops over time of cells with normalisation do not know."""
+    """Refuse combinations that the loops over time of cells with normalisation do not support."""
     if not form.normalisation:
         return
     every = tuple(range(form.n_gates))
@@ -247,7 +247,7 @@ class _Trial:
             self._call("output_adjoint", (o, v, o, p), "the adjoints of o, v and p", ("u", "u", "gains"))
 
     def _call(self, name: str, given: tuple, what: str, parts: tuple[str, ...]) -> Any:
-        """Return what a method returns, each part of it with as many numbers as declared."""
+        """Call a method and check that each part of its result has as many numbers as declared."""
         where = f"{self.cell_class.__name__}.{name}"
         returned = trial_of(where, getattr(self.cell_class, name), given)
         if len(parts) == 1:

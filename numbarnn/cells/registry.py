@@ -35,7 +35,7 @@ CELLS = {
 
 
 def cell_class(cell: Any) -> Any:
-    """Return the class of cells that a name stands for, or a class itself, checked.
+    """Return the class of cells of a name, or a class itself, once it has passed `check_cell`.
 
     Parameters
     ----------

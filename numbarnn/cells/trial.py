@@ -1,4 +1,4 @@
-"""A trial run of an equation in Python, on numbers that can do exactly what numbers can do in every kernel."""
+"""A trial run of an equation in Python, on numbers that support exactly what every kernel supports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import CellType, FunctionType
 from typing import Any, NoReturn
 
+from numba import config
 from numba.core.registry import cpu_target
 
 from numbarnn.cells import numbers
@@ -22,7 +23,7 @@ _HINT = (
 class Number:
     """A number without a value.
 
-    It stands for a vector of the CPU kernels, which adds up only with vectors, so that everything else is refused.
+    It represents a vector of the CPU kernels, which can be combined with vectors only; everything else is refused.
     """
 
     def __init__(self, value: Any) -> None:
@@ -87,14 +88,14 @@ for _name in ("zero", "tanh", "sigmoid", "relu", "reciprocal_deviation", "tanh_s
 
 
 def trial_of(where: str, equation: FunctionType, given: tuple) -> Any:
-    """Return what an equation returns of numbers without a value.
+    """Return the result of an equation for numbers without a value.
 
     Raises
     ------
     TypeError
-        If it does anything that a kernel does not compile.
+        If it uses an operation that a kernel does not support.
     ValueError
-        If it takes other numbers of values apart than it is given.
+        If it unpacks other numbers of values than the class declares.
     """
     _check_names(where, equation, set())
     try:
@@ -110,7 +111,7 @@ def trial_of(where: str, equation: FunctionType, given: tuple) -> Any:
 
 
 def _names_of(function: FunctionType) -> dict[str, Any]:
-    """Return what the names of a function stand for that are not its own."""
+    """Return the global and nonlocal variables that a function uses."""
     loaded = {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     return {
@@ -135,6 +136,8 @@ def _check_names(where: str, function: FunctionType, seen: set[FunctionType]) ->
 
 
 def _is_known_to_numba(function: FunctionType) -> bool:
+    if config.DISABLE_JIT:  # no function is compiled
+        return True
     cpu_target.typing_context.refresh()
     try:
         return cpu_target.typing_context.resolve_value_type(function) is not None

@@ -1,13 +1,8 @@
-"""Where arrays are, and what computes there.
-
-`numbarnn.kernels.cpu` and `numbarnn.kernels.cuda` hold modules of the same names with functions of the same names, so that what stands
-above is written once, for NumPy's arrays and for those of a CUDA device.
-"""
+"""Where arrays are, and how they move between the processor and a CUDA device."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,7 +11,7 @@ DLPACK_CUDA = 2, 13  # DLPack's kDLCUDA and kDLCUDAManaged
 
 
 def on_cuda(array: Any) -> bool:
-    """Return whether this is an array on a CUDA device, of whatever library."""
+    """Return whether this is an array on a CUDA device, of any library."""
     if isinstance(array, np.ndarray):
         return False
     if hasattr(array, "__cuda_ndarray__"):
@@ -27,13 +22,8 @@ def on_cuda(array: Any) -> bool:
     return hasattr(array, "__cuda_array_interface__")
 
 
-def beside(array: Any, module: ModuleType) -> Any:
-    """Return the module that computes where an array is: one of `numbarnn.kernels.cpu`, or its namesake in `numbarnn.kernels.cuda`."""
-    return import_module(module.__name__.replace(".cpu.", ".cuda.")) if on_cuda(array) else module
-
-
 def check_cuda() -> None:
-    """Refuse to go on without a CUDA device.
+    """Raise an error if there is no CUDA device.
 
     Raises
     ------
@@ -46,12 +36,12 @@ def check_cuda() -> None:
 
 
 def check_room(n_bytes: float) -> None:
-    """Refuse to put on the CUDA device what it has no room for.
+    """Raise an error if the CUDA device has too little free memory.
 
     Raises
     ------
     MemoryError
-        If it has fewer bytes left than are needed.
+        If fewer bytes are free than needed.
     """
     free = _shim().free_bytes()
     if n_bytes > free:

@@ -1,4 +1,4 @@
-"""What acts within a recurrence beside its cell, wherever it runs."""
+"""Masks that act within a recurrence, wherever it runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from numbarnn.cells.form import n_memory
 
 
 class RecurrentMasks(NamedTuple):
-    """RecurrentMasks within the recurrence, drawn by whoever regularises with them; `forward` takes them as they are.
+    """Masks within the recurrence, drawn by the caller; `forward` takes them as they are.
 
-    The derivatives are exact for the masks given. With neither of them a pass is the plain one, to the bit.
+    The derivatives are exact for the masks given. Without any, a pass is the plain one, bit for bit. A tape holds the
+    masks, and `checkpoint_memory_mb` counts them.
 
     Attributes
     ----------
@@ -52,7 +53,15 @@ class RecurrentMasks(NamedTuple):
     zoneout: tuple[np.ndarray | None, ...] | None = None
 
 
+def mask_bytes(masks: RecurrentMasks | None) -> int:
+    """Return the bytes of the masks, which a tape holds as they are given."""
+    if masks is None:
+        return 0
+    arrays = [masks.recurrent, *(masks.zoneout or ())]
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
 def n_recorded(cell: Any, masks: RecurrentMasks | None) -> int:
-    """Return how many numbers of a unit and step the tape holds beside its h."""
+    """Return how many numbers of a unit and step the tape holds in addition to h."""
     candidates = 0 if masks is None or masks.zoneout is None else cell.state_size
     return n_memory(type(cell)) + cell.n_saved + candidates

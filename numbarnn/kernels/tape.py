@@ -1,4 +1,4 @@
-"""What the forward pass leaves for the other two passes, wherever they run."""
+"""The tape that the forward pass leaves for the other two passes, wherever they run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numbarnn.kernels.masks import RecurrentMasks
 
 
 class Tape(NamedTuple):
-    """What the forward pass leaves for the tangent and the adjoint pass.
+    """Results of the forward pass that the tangent and the adjoint pass need.
 
     It holds `x`, the masks and the outputs themselves, not copies: changing those changes the derivatives. On a CUDA
     device all of its arrays are CUDA arrays.
@@ -26,12 +26,12 @@ class Tape(NamedTuple):
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the forward pass read and wrote, but for the masks."""
+        """The arrays that the forward pass read and wrote, without the masks."""
         return self[:4]
 
 
 class Settings(NamedTuple):
-    """How the forward pass is to run, beside its operands.
+    """Options of the forward pass.
 
     Attributes
     ----------
@@ -39,7 +39,8 @@ class Settings(NamedTuple):
         Whether to keep what the other two passes need.
     n_threads : int
     tape_bytes : float or None
-        Bytes that the tape may take; where a whole tape would take more, checkpoints are kept. None is no limit.
+        Bytes that the tape may take, its masks included; where a whole tape would take more, checkpoints are kept. None
+        is no limit.
     outputs : bool
         Whether the outputs of all steps are wanted. Without them and without a tape they are never held all at once.
     masks : RecurrentMasks or None

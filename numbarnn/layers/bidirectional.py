@@ -37,7 +37,7 @@ class BidirectionalTape(NamedTuple):
 class Bidirectional:
     """Two cells of one kind that read each sequence from either end (Schuster and Paliwal 1997).
 
-    The second reads from the last valid step to the first, and its outputs are put back into the order of the steps.
+    The second reads from the last valid step to the first, and its outputs are put back into the order of steps.
     The features of the two are side by side, forward first. Without `return_sequences` they are those of the forward cell
     after the last step, and of the backward cell after the first.
 

@@ -14,8 +14,12 @@ def named_fields(names: tuple[str, ...]) -> Any:
     Its instances can be pickled, although the class is not an attribute of a module.
     """
     cls: Any = namedtuple("StackParameters", names)
-    cls.__reduce__ = lambda self: (_rebuilt, (names, tuple(self)))
+    cls.__reduce__ = _reduced
     return cls
+
+
+def _reduced(parameters: Any) -> tuple[Any, ...]:
+    return _rebuilt, (parameters._fields, tuple(parameters))
 
 
 def _rebuilt(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:

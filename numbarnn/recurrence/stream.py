@@ -15,11 +15,13 @@ from numba.extending import overload, overload_method, register_model, typeof_im
 from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu import passes
-from numbarnn.kernels.cpu.compile import by_cell, inline, kernel, kernel_for_class
-from numbarnn.kernels.cpu.loops import loops_of
-from numbarnn.kernels.cpu.masks import for_kernels
+from numbarnn.kernels.cpu.compile import kernel, kernel_for_class
+from numbarnn.kernels.cpu.loops import loops_for
+from numbarnn.kernels.cpu.masks import modifiers_of
+from numbarnn.kernels.cpu.operands import Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.tile import prepare
+from numbarnn.kernels.cpu.variants import by_form
 from numbarnn.kernels.masks import RecurrentMasks
 from numbarnn.recurrence.arguments import (
     checked_cell,
@@ -29,13 +31,9 @@ from numbarnn.recurrence.arguments import (
 )
 
 
-def _forward_of(cell_class: Any) -> Any:
-    """Return the loop over time, but not the kernel itself, which would be cached also for cells of other packages."""
-    forward = loops_of(cell_class).forward
-    return inline(getattr(forward, "py_func", forward))
-
-
-_forward = by_cell(_forward_of)
+@by_form(lambda form: loops_for(form).forward)
+def _forward(weights, steps, modifiers, first, last):
+    """Run the loop over time of the forward pass, as a part of the function that calls it."""
 
 
 class _Fields(NamedTuple):
@@ -48,8 +46,7 @@ class _Fields(NamedTuple):
     lengths: np.ndarray  # (B,): ones
     h: np.ndarray  # (2, B, N): h before and after the last step
     memory: np.ndarray  # (1, B, n_memory, H): the rest of the state
-    mask: np.ndarray | None = None  # (B, N): recurrent dropout of h
-    changes: tuple[Any, Any] | None = None  # zoneout of every step, and clip
+    modifiers: Modifiers = Modifiers()  # zoneout is that of every step
 
 
 # Numba's dispatcher distinguishes named tuples by the names of their classes only, and would run the equations of the
@@ -121,7 +118,7 @@ def _plain(value: Any) -> Any:
 
 
 class StreamType(types.NamedTuple):
-    """Numba's type of a stream. It is known by the class of the cell and by what the equations are."""
+    """Numba's type of a stream, which depends on the class of its cell and on the code of the equations."""
 
     def __init__(self, fields: Any) -> None:
         super().__init__(fields, Stream)
@@ -201,11 +198,10 @@ def stream(
         state = checked_state("state", state, n_sequences, cell)
     put_state(cell, state, h[1], memory[0])
     x = np.empty((1, n_sequences, cell.W.shape[0]), dtype)
-    mask, changes = for_kernels(
+    modifiers = modifiers_of(
         checked_masks("masks", masks, x.shape, cell), checked_preactivation_clip(preactivation_clip, cell)
     )
-    weights = cell, passes.pack(cell), passes.unit_parameters(cell)
-    return Stream(*weights, x, np.ones(n_sequences, np.intp), h, memory, mask, changes)
+    return Stream(*passes.weights_of(cell), x, np.ones(n_sequences, np.intp), h, memory, modifiers)
 
 
 def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
@@ -265,9 +261,9 @@ def _advance(stream):
         if not np.isfinite(value):
             raise ValueError("x_t must be finite, got NaN or infinity")
     stream.h[0] = stream.h[1]
-    cell, packed, units, x, lengths, h, memory, mask, changes = stream
+    cell, packed, units, x, lengths, h, memory, modifiers = stream
     n_sequences = np.intp(x.shape[1])
-    _forward(cell, packed, units, x, lengths, h, memory, mask, changes, np.intp(0), n_sequences)
+    _forward(Weights(cell, packed, units), Steps(x, lengths, h, memory), modifiers, np.intp(0), n_sequences)
 
 
 @overload(step)

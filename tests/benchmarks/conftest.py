@@ -1,4 +1,4 @@
-"""Importing `benchmarks` points Numba to a JIT cache of its own; the tests keep theirs."""
+"""Importing `benchmarks` sets a JIT cache of its own; the tests keep theirs."""
 
 from __future__ import annotations
 

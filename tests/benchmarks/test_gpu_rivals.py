@@ -1,4 +1,4 @@
-"""The race on a GPU, as far as it goes without one: what is raced, what is checked, what is printed."""
+"""The comparison on a GPU, as far as it can be tested without one: settings, checks and output."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks.gpu_rivals import __main__ as program
-from benchmarks.gpu_rivals import entries, grid, machine, race, table
+from benchmarks.gpu_rivals import comparison, entries, grid, machine, table
 from benchmarks.gpu_rivals.row import CONTENDERS, CUDNN, TF32, Row, ratio
 from benchmarks.measuring.places import Place
 from benchmarks.rivals.row import OURS
 
-PROCESSOR = machine.Machine("cpu", lambda array: array, lambda: None)
+CPU = machine.Machine("cpu", lambda array: array, lambda: None)
 TINY = [Place(6, 1, 2, 3), Place(6, 4, 2, 3)]
 
 
-def test_what_is_raced():
-    heats = grid.heats(grid.CELLS, grid.PLACES)
-    assert len(set(heats)) == len(heats) == 3 * (24 + 18)
-    assert {(place.T, place.I) for *_, place in heats} == {(512, 64)}
-    assert {place.B for lengths, _, place in heats if lengths == "equal"} == {1, 8, 32, 128}
-    assert {place.B for lengths, _, place in heats if lengths == "ragged"} == {8, 32, 128}
-    assert [place.H == 512 for *_, place in heats] == 105 * [False] + 21 * [True]
-    assert {place.H for *_, place in heats} == {32, 64, 128, 160, 256, 512}
+def test_settings():
+    settings = grid.settings(grid.CELLS, grid.PLACES)
+    assert len(set(settings)) == len(settings) == 3 * (24 + 18)
+    assert {(place.T, place.I) for *_, place in settings} == {(512, 64)}
+    assert {place.B for lengths, _, place in settings if lengths == "equal"} == {1, 8, 32, 128}
+    assert {place.B for lengths, _, place in settings if lengths == "ragged"} == {8, 32, 128}
+    assert [place.H == 512 for *_, place in settings] == 105 * [False] + 21 * [True]
+    assert {place.H for *_, place in settings} == {32, 64, 128, 160, 256, 512}
 
 
-@pytest.mark.parametrize("heat", grid.heats(["LSTM"], grid.QUICK), ids=str)
-def test_lengths(heat):
-    lengths = grid.draw_lengths(heat)
-    assert (lengths is None) == (heat.lengths == "equal")
+@pytest.mark.parametrize("setting", grid.settings(["LSTM"], grid.QUICK), ids=str)
+def test_lengths(setting):
+    lengths = grid.draw_lengths(setting)
+    assert (lengths is None) == (setting.lengths == "equal")
     if lengths is not None:
-        T, B = heat.place.T, heat.place.B
+        T, B = setting.place.T, setting.place.B
         assert lengths.shape == (B,)
         assert lengths[0] == T
         assert_array_equal(lengths, np.sort(lengths)[::-1])
@@ -76,24 +76,24 @@ def test_findings():
 @pytest.mark.skipif(machine.missing() is None, reason="there is a GPU, and PyTorch")
 def test_without_a_gpu(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gpu_rivals"])
-    with pytest.raises(SystemExit, match=r"^no race: .+"):
+    with pytest.raises(SystemExit, match=r"^no comparison: .+"):
         program.main()
 
 
 def test_no_time_left(capsys):
     rows = []
-    race.run(grid.heats(grid.CELLS, TINY), PROCESSOR, limit=0, most=1, rows=rows)
+    comparison.run(grid.settings(grid.CELLS, TINY), CPU, limit=0, most=1, rows=rows)
     assert rows == []
-    assert "9 of 9 places left out" in capsys.readouterr().out
+    assert "9 of 9 settings left out" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_a_race_on_the_processor(monkeypatch, tmp_path, capsys):
-    """PyTorch's weights, lengths and gradients are numbarnn's: each contender's results pass the check."""
+def test_a_comparison_on_the_cpu(monkeypatch, tmp_path, capsys):
+    """PyTorch gets the weights and lengths of numbarnn: the results of each contender pass the check."""
     pytest.importorskip("torch")
     monkeypatch.setattr(sys, "argv", ["gpu_rivals", "--seconds", "0.001", "--out", str(tmp_path / "rows.csv")])
-    for name, stand_in in {"missing": lambda: None, "in_words": lambda: "", "gpu": lambda: PROCESSOR}.items():
-        monkeypatch.setattr(machine, name, stand_in)
+    for name, fake in {"missing": lambda: None, "description": lambda: "", "gpu": lambda: CPU}.items():
+        monkeypatch.setattr(machine, name, fake)
     monkeypatch.setattr(grid, "PLACES", TINY)
     with pytest.raises(SystemExit, match=r"^0$"):
         program.main()
@@ -105,7 +105,7 @@ def test_a_race_on_the_processor(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_who_differs_is_not_timed(monkeypatch, capsys):
+def test_wrong_results_are_not_timed(monkeypatch, capsys):
     pytest.importorskip("torch")
     enter = entries.enter
 
@@ -117,6 +117,6 @@ def test_who_differs_is_not_timed(monkeypatch, capsys):
 
     monkeypatch.setattr(entries, "enter", enter_wrong)
     rows = []
-    race.run(grid.heats(["Elman"], TINY[:1]), PROCESSOR, limit=60, most=0.001, rows=rows)
+    comparison.run(grid.settings(["Elman"], TINY[:1]), CPU, limit=60, most=0.001, rows=rows)
     assert [row.contender for row in rows] == 2 * [OURS, TF32]
     assert capsys.readouterr().out.count("cuDNN differs in ") == 2

@@ -24,7 +24,7 @@ class Plain(NamedTuple):
     b: np.ndarray
     p_k: np.ndarray
     P: np.ndarray
-    b_P: np.ndarray
+    b_P: np.ndarray  # noqa: N815
 
     projection = ("P", "b_P")
 
@@ -48,8 +48,7 @@ def test_annotations_of_a_class_in_a_function():
 
 def test_annotations_that_only_a_function_knows():
     def declare():
-        from numbarnn.cells.fields import Undecayed as Rate
-        from numbarnn.cells.fields import Weight
+        Rate = Undecayed
 
         class Own(NamedTuple):
             W: Weight
@@ -63,5 +62,5 @@ def test_annotations_that_only_a_function_knows():
 
 
 def test_annotations_that_are_evaluated():
-    Own = NamedTuple("Own", [("W", Weight), ("R", Undecayed), ("b", Weight)])
+    Own = NamedTuple("Own", [("W", Weight), ("R", Undecayed), ("b", Weight)])  # noqa: UP014  (no strings)
     assert decays(Own) == {"W": True, "R": False, "b": True}

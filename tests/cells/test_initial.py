@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.utils import check_random_state
 
 from numbarnn.cells import (
     CELLS,
@@ -16,6 +21,7 @@ from numbarnn.cells import (
     ProjectedLSTM,
 )
 from numbarnn.cells.form import form_of
+from numbarnn.cells.initial import random_of
 
 PARAMETRIZE = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
 
@@ -84,3 +90,26 @@ def test_seeds(kind):
         assert_array_equal(getattr(first, name), getattr(same, name))
         assert_array_equal(getattr(first, name).astype("float32"), getattr(rounded, name))
         assert not np.array_equal(getattr(first, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("seed", [0, np.int64(3), np.random.RandomState(5)], ids=str)
+def test_seeds_draw_what_scikit_learn_draws(seed):
+    expected = check_random_state(copy.deepcopy(seed)).standard_normal(3)
+    assert_array_equal(random_of(seed).standard_normal(3), expected)
+
+
+def test_no_seed_is_the_global_state():
+    assert random_of(None) is random_of(np.random) is check_random_state(None)
+
+
+def test_generators_and_what_is_no_seed():
+    first, same = (LSTM.init(2, 3, random_state=np.random.default_rng(1)) for _ in range(2))
+    assert_array_equal(first.W, same.W)
+    with pytest.raises(ValueError, match=r"random_state must be .*got 'seed'"):
+        LSTM.init(2, 3, random_state="seed")
+
+
+def test_no_import_of_scikit_learn():
+    code = "import sys, numbarnn; numbarnn.LSTM.init(2, 3); print('sklearn' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False"]

@@ -168,6 +168,8 @@ FAULTS |= {name: (changed(step=step), error, match) for name, (step, error, matc
 
 @pytest.mark.parametrize(("kind", "error", "match"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_named(kind, error, match):
+    if numba.config.DISABLE_JIT and "register_jitable" in match:
+        pytest.skip("without a compiler, every function can be called")
     with pytest.raises(error, match=match):
         check_cell(kind)
 
@@ -191,7 +193,7 @@ def test_what_is_no_class():
 
 
 def test_cells_by_name_or_class():
-    with pytest.raises(ValueError, match="'elman', .*'gru_reset_before'; got 'LSTM'"):
+    with pytest.raises(ValueError, match=r"'elman', .*'gru_reset_before'; got 'LSTM'"):
         cell_class("LSTM")
     with pytest.raises(TypeError, match="got LSTM: pass its class"):
         cell_class(numbarnn.LSTM.init(2, 3))

@@ -1,4 +1,4 @@
-"""The simulator made quick and sound; without it nothing is changed."""
+"""Patches of the simulator that make it fast and complete; without the simulator nothing is patched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays to the device and back, and whether there is one."""
+"""Helpers that move arrays to the device and back, and that look for a device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numbarnn.cells.form import form_of
 
 
 def available():
-    """Whether there is a GPU or, with NUMBA_ENABLE_CUDASIM=1, the simulator."""
+    """Return whether there is a GPU or, with NUMBA_ENABLE_CUDASIM=1, the simulator."""
     if find_spec("numba_cuda") is None:
         return False
     from numba import cuda
@@ -27,20 +27,20 @@ needs_device = [
 
 
 def has_one_product(kind):
-    """Whether a step of a cell has one recurrent product, so that its weights can stay in registers."""
+    """Return whether a step of a cell has one recurrent product, so that its weights can stay in registers."""
     form = form_of(kind)
     return not (form.inner_gates or form.projection or form.normalisation)
 
 
 def up(tree):
-    """The same tree of tuples with copies of its arrays on the device."""
+    """Return the tree of tuples with copies of its arrays on the device."""
     from numba import cuda
 
     return each(lambda array: cuda.to_device(np.ascontiguousarray(array)), np.ndarray, tree)
 
 
 def down(tree):
-    """The same tree of tuples with copies of its arrays in NumPy."""
+    """Return the tree of tuples with copies of its arrays in NumPy."""
     from numbarnn.kernels.devices import on_cuda
 
     assert not isinstance(tree, np.ndarray)

@@ -1,4 +1,4 @@
-"""The simulator with barriers for barriers, which it polls for, and with all blocks of a grid running at once."""
+"""The simulator with true barriers instead of polling, and with all blocks of a grid running at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 
 def install(patch):
-    """Let simulated threads and blocks wait for each other as a GPU's do.
+    """Let simulated threads and blocks wait for each other as those of a GPU do.
 
-    All blocks of a grid run at once, each with shared memory of its own, so that they may wait for each other too. All
-    threads of a block must come to each of its barriers.
+    All blocks of a grid run at once, each with its own shared memory, so that they can wait for each other too. All
+    threads of a block must reach each of its barriers.
     """
     from numba.cuda.simulator import kernel, kernelapi
 
@@ -43,7 +43,7 @@ def _blocks(kernel, thread_class, failed):
 
     class Block(kernel.BlockManager):
         def run(self, grid_point, *args):
-            """Make the block's threads; the last block starts those of all."""
+            """Create the threads of the block; the last block starts the threads of all."""
             barrier = threading.Barrier(prod(self._block_dim))
             for place in np.ndindex(*self._block_dim):
                 thread = thread_class(lambda: self._f(*args), self, grid_point, place, self._debug)
@@ -69,7 +69,7 @@ def _run(threads):
 
 
 def _shared_array(self, shape, dtype, alignment=None):
-    """Return a block's array for a place in the code; of shape 0, its dynamic shared memory."""
+    """Return the array of a block for one line of the code; for shape 0, its dynamic shared memory."""
     caller, block = sys._getframe(1), tuple(threading.current_thread().blockIdx)
     place = block, caller.f_code.co_filename, caller.f_lineno
     shape = self._dynshared_size // np.dtype(dtype).itemsize if shape == 0 else shape
@@ -78,7 +78,7 @@ def _shared_array(self, shape, dtype, alignment=None):
 
 def _patient(atomic_add, failed):
     def add(self, array, index, number):
-        if number == 0:  # whoever looks whether the others have come
+        if number == 0:  # a block that polls for the others
             time.sleep(1e-4)
             assert not failed.is_set()
         return atomic_add(self, array, index, number)

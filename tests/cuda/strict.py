@@ -1,4 +1,4 @@
-"""A simulator that knows the difference between a device array and NumPy's."""
+"""A simulator that distinguishes device arrays from NumPy arrays."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-# What an array of the simulator takes from the NumPy array in it though a device array has it, too.
+# Attributes that an array of the simulator takes from its NumPy array, and that a device array has too.
 COMMON = {"dtype", "itemsize", "ndim", "size", "squeeze", "strides", "flags"}
 
 
 @pytest.fixture(autouse=True)
 def _strict(monkeypatch):
-    """Refuse arithmetic with device arrays outside kernels, and their silent conversion to NumPy's."""
+    """Refuse arithmetic with device arrays outside kernels, and their silent conversion to NumPy arrays."""
     if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") in ("", "0"):
         return
     from numba.cuda.simulator.cudadrv import devicearray
@@ -26,7 +26,7 @@ def _strict(monkeypatch):
     def refuse(self, *others, **options):
         if sys._getframe(1).f_code.co_filename == devicearray.__file__:  # the simulator's own copies
             return self._ary
-        raise TypeError("a device array in the place of a NumPy array")
+        raise TypeError("a device array where a NumPy array is needed")
 
     monkeypatch.setattr(devicearray.FakeCUDAArray, "__getattr__", attribute)
     for name in ("add", "sub", "mul", "floordiv", "truediv", "mod", "pow", "eq", "ne", "lt", "le", "gt", "ge", "array"):

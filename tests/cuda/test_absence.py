@@ -1,4 +1,4 @@
-"""Without a GPU, or without the extra: a clear error, and nothing else is different."""
+"""Without a GPU or without the extra: a clear error, and no other difference."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.cuda.device import available
 
 
 class Pretended:
-    """What a CUDA array of another library looks like before anybody touches it."""
+    """A CUDA array of another library, whose memory is never read."""
 
     def __init__(self, *shape):
         self.__cuda_array_interface__ = {"shape": shape, "typestr": "<f4", "data": (0, False), "version": 3}
 
 
 @pytest.mark.skipif(available(), reason="there is a GPU or numba-cuda's simulator")
-def test_a_cuda_array_where_none_can_be():
+def test_cuda_array_without_a_device():
     cell = numbarnn.LSTM(Pretended(3, 20), Pretended(5, 20), Pretended(20))
     with pytest.raises((ImportError, RuntimeError), match="CUDA arrays need"):
         numbarnn.forward(cell, Pretended(4, 2, 3))
 
 
-def test_nobody_imports_the_cuda_package_before_a_cuda_array_comes():
+def test_the_cuda_package_is_imported_only_for_cuda_arrays():
     code = "import sys, numbarnn; print(*(name for name in sys.modules if name.startswith('numbarnn.kernels.cuda')))"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
@@ -37,7 +37,7 @@ def test_nobody_imports_the_cuda_package_before_a_cuda_array_comes():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.skipif(available(), reason="there is a GPU or numba-cuda's simulator")
-def test_an_estimator_where_no_cuda_array_can_be():
+def test_estimator_without_a_device():
     X, y = np.ones((4, 3, 1)), np.arange(4.0)
     estimator = numbarnn.RNNRegressor(2, device="cuda")
     with pytest.raises((ImportError, RuntimeError), match="CUDA arrays need"):

@@ -1,4 +1,4 @@
-"""What the passes take on the device, what they refuse, and that no bit depends on how they are launched."""
+"""Arguments of the passes on the device: accepted, refused, and no effect of the launch on any bit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_sequence_alone(case):
 
 
 @small
-def test_what_stands_past_a_length_is_not_read(case):
+def test_steps_past_the_end_are_not_read(case):
     def poisoned(array):
         return up(np.where(case.valid[..., None], array, np.nan).astype(case.dtype))
 
@@ -69,7 +69,7 @@ def test_what_stands_past_a_length_is_not_read(case):
 
 
 @grid.over(cells=CELLS[:3], specs=["small"], dtypes=["float64"])
-def test_what_is_missing_is_zero(case):
+def test_missing_arguments_are_zero(case):
     cell, x = up(case.cell), up(case.x)
     y, state, tape = numbarnn.forward(cell, x)
     expected_y, expected_state, expected_tape = numbarnn.forward(case.cell, case.x)
@@ -119,18 +119,20 @@ REFUSED = {
     ),
     "no cell": (lambda cell, x: ("lstm", up(x)), {}, TypeError, "cell must be a cell"),
     "lengths": (lambda cell, x: (up(cell), up(x)), {"lengths": [4, 5, 4]}, ValueError, "lengths must lie"),
-    "checkpoint_memory_mb": (lambda cell, x: (up(cell), up(x)), {"checkpoint_memory_mb": 1}, ValueError, "checkpoint_memory_mb is for"),
+    "checkpoints": (
+        lambda cell, x: (up(cell), up(x)), {"checkpoint_memory_mb": 1}, ValueError, "checkpoint_memory_mb is for",
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-def test_what_is_refused(cell, x, refused):
+def test_refused(cell, x, refused):
     arguments, options, error, message = REFUSED[refused]
     with pytest.raises(error, match=message):
         numbarnn.forward(*arguments(cell, x), **options)
 
 
-def test_derivatives_refuse_what_is_elsewhere(cell, x):
+def test_derivatives_refuse_arrays_elsewhere(cell, x):
     y, _, tape = numbarnn.forward(up(cell), up(x))
     with pytest.raises(TypeError, match=r"cell\.W must be a .* CUDA array"):
         numbarnn.adjoint(cell, tape)
@@ -142,12 +144,12 @@ def test_derivatives_refuse_what_is_elsewhere(cell, x):
         numbarnn.adjoint(up(numbarnn.Elman.init(2, 3)), tape)
     with pytest.raises(TypeError, match="NumPy array"):
         numbarnn.stream(up(cell))
-    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+    with pytest.raises(TypeError, match="tape must hold arrays of the same device as the cell's"):
         numbarnn.gradient_flow(cell, tape, down(y))
     elsewhere = tape._replace(x=x)
     with pytest.raises(TypeError, match=r"cell\.W must be a .* NumPy array"):
         numbarnn.adjoint(up(cell), elsewhere)
-    with pytest.raises(TypeError, match="tape must hold arrays on the device of the cell's weights"):
+    with pytest.raises(TypeError, match="tape must hold arrays of the same device as the cell's"):
         numbarnn.adjoint(cell, elsewhere)
 
 
@@ -173,10 +175,10 @@ def test_a_request_that_does_not_fit(cell, x, monkeypatch):
 
 
 class Mine(numbarnn.LSTM):
-    """A cell of another package, whose kernels are not cached."""
+    """A cell of a user, whose kernels are not cached."""
 
 
-def test_a_cell_of_another_package(cell, x):
+def test_a_cell_of_a_user(cell, x):
     mine, own = (numbarnn.forward(up(kind(*cell)), up(x)) for kind in (Mine, numbarnn.LSTM))
     assert mine.tape.cell_type is Mine
     assert_same_bits(down(mine[:2]), down(own[:2]))

@@ -1,4 +1,4 @@
-"""What the compiler makes of the kernels of networks and of training."""
+"""The PTX of the kernels for layers, losses and solvers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def kinds():
     return {
         "places": types.Array(types.intp, 2, "C"),
         "lengths": types.Array(types.intp, 1, "C"),
-        "running": types.Array(types.int8, 1, "C"),
+        "valid": types.Array(types.int8, 1, "C"),
         "parts": types.Array(types.float64, 1, "C"),
         "count": types.Array(types.int64, 1, "C"),
         "int": types.intp,
@@ -37,7 +37,7 @@ SINGLE = {
     "arrays._copy": "vector vector int",
     "arrays._copy_columns": "matrix int matrix int int",
     "arrays._sum_rows": "matrix vector",
-    "readout._start_rows": "matrix vector running",
+    "dense._start_rows": "matrix vector valid",
     "penalty._add_gradient": "vector vector int float",
     "clipping._scale": "vector float",
     "solvers._adam": "vector vector vector vector count" + 7 * " float",

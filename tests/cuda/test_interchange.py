@@ -1,4 +1,4 @@
-"""Arrays of other libraries, by DLPack or by `__cuda_array_interface__`; the simulator's device memory is NumPy's."""
+"""Arrays of other libraries by DLPack or `__cuda_array_interface__`; the simulator's device memory is NumPy's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CPU, CUDA, CUDA_HOST, CUDA_MANAGED, ROCM = 1, 2, 3, 13, 10  # DLPack's device ty
 
 
 class ByDLPack:
-    """An array of a library that offers DLPack alone."""
+    """An array of a library that offers only DLPack."""
 
     def __init__(self, array, device_type=CUDA, device=0):
         self.array, self.device, self.streams = array, (device_type, device), []
@@ -39,22 +39,22 @@ class ByDLPack:
 
 
 class ByBoth(ByDLPack):
-    """An array as PyTorch's, whose other interface tells of no stream."""
+    """An array like those of PyTorch, whose other interface names no stream."""
 
     @property
     def __cuda_array_interface__(self):
-        raise AssertionError("DLPack comes first")
+        raise AssertionError("DLPack must be used")
 
 
 class ByInterface:
-    """An array that offers `__cuda_array_interface__` alone."""
+    """An array that offers only `__cuda_array_interface__`."""
 
     def __init__(self, array):
         self.array, self.__cuda_array_interface__ = array, array.__array_interface__
 
 
 class OldDLPack(ByDLPack):
-    """As ByDLPack, from before DLPack 1.0."""
+    """An array of a library from before DLPack 1.0."""
 
     def __dlpack__(self, stream=None):
         return super().__dlpack__(stream=stream)
@@ -65,7 +65,7 @@ KINDS = [ByDLPack, ByBoth, ByInterface, OldDLPack, lambda array: ByDLPack(array,
 
 @pytest.fixture(autouse=True)
 def _take_memory_as_it_is(monkeypatch):
-    """Let the simulator, which lacks it, view memory by its address as numba-cuda does on a GPU."""
+    """Let the simulator view memory by its address, as numba-cuda does on a GPU."""
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
     from numbarnn.kernels.cuda import shim
@@ -130,7 +130,7 @@ def test_the_memory_lives_as_long_as_its_view(cell):
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (4, 0, 2)], ids=str)
-def test_arrays_of_nothing(cell, shape):
+def test_empty_arrays(cell, shape):
     y, state = down(numbarnn.forward(up(cell), ByDLPack(np.zeros(shape, np.float32)))[:2])
     assert y.shape == (*shape[:2], 3)
     assert not state[0].any()
@@ -161,10 +161,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-def test_what_is_refused(cell, x, refused):
+def test_refused(cell, x, refused):
     arguments, error, message = REFUSED[refused]
     with pytest.raises(error, match=message):
         numbarnn.forward(*arguments(cell, x))
+
+
+@pytest.mark.parametrize("move", [up, ByInterface], ids=["numba-cuda", "interface"])
+def test_arrays_on_another_gpu_without_dlpack(cell, x, move, monkeypatch):
+    from numbarnn.kernels.cuda import shim
+
+    monkeypatch.setattr(shim, "device_of", lambda array: int(array.ndim == 3))
+    with pytest.raises(ValueError, match="on the current device, 0, got one on device 1"):
+        numbarnn.forward(up(cell), move(x))
 
 
 def test_numpy_arrays_offer_dlpack_and_stay_on_the_cpu(cell, x):

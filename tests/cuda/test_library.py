@@ -1,4 +1,4 @@
-"""Products by cuBLAS, with a stand-in that multiplies what it finds at the addresses that it is given."""
+"""Products by cuBLAS, replaced by a fake that multiplies the matrices at the addresses that it gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 class Cublas:
-    """What `numbarnn.kernels.cuda.library` takes of nvmath.bindings.cublas."""
+    """The part of nvmath.bindings.cublas that `numbarnn.kernels.cuda.library` uses."""
 
     Operation = IntEnum("Operation", {"N": 0, "T": 1})
     Math = IntEnum("Math", {"DEFAULT_MATH": 0, "TF32_TENSOR_OP_MATH": 3})
@@ -53,7 +53,7 @@ class Cublas:
 
     def gemm(self, dtype, handle, of_a, of_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
         def matrix(at, rows, columns, step):
-            """Columns that begin `step` numbers apart."""
+            """Return the matrix whose columns begin `step` numbers apart."""
             assert step >= rows
             size = ((columns - 1) * step + rows) * dtype.itemsize
             flat = np.frombuffer((ctypes.c_char * size).from_address(at), dtype)
@@ -72,18 +72,18 @@ class Cublas:
 def cublas(monkeypatch):
     from numbarnn.kernels.cuda import library
 
-    stand_in = Cublas()
+    fake = Cublas()
     library._handle.cache_clear()
     monkeypatch.setattr(library, "CHOICE", "cublas")
-    monkeypatch.setattr(library, "_cublas", lambda: stand_in)
-    yield stand_in
+    monkeypatch.setattr(library, "_cublas", lambda: fake)
+    yield fake
     library._handle.cache_clear()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products(size, dtype, cublas):
-    from numbarnn.kernels.cuda.packing import steps_running
+    from numbarnn.kernels.cuda.packing import valid_mask
     from numbarnn.kernels.cuda.product import add_product, set_product_over_rows
 
     rows, columns, depth = size
@@ -93,7 +93,7 @@ def test_products(size, dtype, cublas):
         return rng.normal(size=shape).astype(dtype)
 
     def all_of(rows):
-        return steps_running(up(np.array([rows], np.intp)), rows)
+        return valid_mask(up(np.array([rows], np.intp)), rows)
 
     atol = 1e-5 if dtype == "float32" else 1e-13
     out, a, b = draw(rows + 2, columns + 3), draw(rows + 1, depth + 2), draw(depth + 3, columns + 1)
@@ -126,7 +126,7 @@ def test_three_passes(name, spec, cublas, monkeypatch):
 
 
 @pytest.mark.parametrize(("choice", "mode"), [("cublas", "DEFAULT_MATH"), ("cublas-tf32", "TF32_TENSOR_OP_MATH")])
-def test_one_handle_in_the_mode_that_was_asked_for(cublas, choice, mode, monkeypatch):
+def test_one_handle_in_the_selected_mode(cublas, choice, mode, monkeypatch):
     from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", choice)
@@ -138,7 +138,7 @@ def test_one_handle_in_the_mode_that_was_asked_for(cublas, choice, mode, monkeyp
     assert cublas.streams == [1]
 
 
-def test_nobody_gets_it_unasked(cublas, monkeypatch):
+def test_cublas_is_not_the_default(cublas, monkeypatch):
     from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", "own")

@@ -1,4 +1,4 @@
-"""RecurrentMasks and clipping within the recurrence on the device: the three passes against the naive reference."""
+"""Recurrent masks, zoneout and clipping on the device: the three passes against the naive reference."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CASE = CASES[list(grid.CELLS).index("lstm")]
 
 
 def run_masked(case, **options):
-    return run(case, masks=up(case.masks), preactivation_clip=case.clip, **options)
+    return run(case, masks=up(case.masks), preactivation_clip=case.preactivation_clip, **options)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
@@ -74,7 +74,7 @@ def test_no_mask_is_the_plain_pass():
     assert_same_bits(down(without[:2]), down(run(CASE)[:2]))
 
 
-def test_zoneout_in_common_is_zoneout_of_each():
+def test_broadcast_zoneout():
     T, B, N = CASE.zoneout[0].shape
     expected = None
     for shape in [(1, 1, 1), (1, B, 1), (T, 1, N), (T, B, N)]:
@@ -122,29 +122,29 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-def test_what_is_no_mask(refused):
+def test_invalid_masks(refused):
     masks, error, message = REFUSED[refused]
     with pytest.raises(error, match=f"^{re.escape(message)}"):
         run(CASE, masks=masks())
 
 
-def test_masks_of_a_device_elsewhere():
+def test_masks_on_the_device_of_a_cell_on_the_cpu():
     with pytest.raises(TypeError, match=r"masks\.recurrent must be a NumPy array"):
         numbarnn.forward(CASE.cell, CASE.x, masks=up(numbarnn.RecurrentMasks(MASK)))
 
 
-def test_zoneout_needs_a_step_that_ends_in_h():
+def test_zoneout_of_a_normalised_cell():
     case = grid.case("layer_norm_lstm", "small", "float64")
     with pytest.raises(ValueError, match=r"^masks\.zoneout must be None for a LayerNormLSTM"):
         run(case, masks=up(numbarnn.RecurrentMasks(None, (KEPT, None))))
 
 
-def test_what_is_no_bound():
-    with pytest.raises(ValueError, match=r"^clip must be above 0"):
+def test_invalid_bound():
+    with pytest.raises(ValueError, match=r"^preactivation_clip must be above 0"):
         run(CASE, preactivation_clip=-1.0)
 
 
-def test_a_tape_that_forward_did_not_leave():
+def test_changed_tape():
     tape = run_masked(CASE).tape
     with pytest.raises(ValueError, match=r"^tape\.record must be as forward left it"):
         adjoint(CASE, tape._replace(masks=tape.masks._replace(zoneout=None)))

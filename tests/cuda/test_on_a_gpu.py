@@ -1,4 +1,4 @@
-"""What only a GPU can show: tensors of PyTorch in and out, arrays of CuPy, and cuBLAS itself."""
+"""Checks that need a GPU: tensors of PyTorch, arrays of CuPy, and cuBLAS itself."""
 
 from __future__ import annotations
 

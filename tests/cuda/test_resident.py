@@ -32,7 +32,7 @@ def three_passes(case):
 
 @pytest.fixture
 def arrange(monkeypatch):
-    """A function that sets how kernels are launched, and returns a list that gets the grids of resident blocks."""
+    """Return a function that sets the limits of launches and returns a list of the grids of resident blocks."""
     from numbarnn.kernels.cuda import compile as compiling
     from numbarnn.kernels.cuda import launch
     from numbarnn.kernels.cuda.shim import SIMULATED
@@ -70,7 +70,7 @@ def test_three_passes(case, arrange):
 def test_masks_and_clip(name, limits, arrange):
     case = masked_case(name, "small", "float64", "everything")
     grids = arrange(limits)
-    y, state, tape = run(case, masks=up(case.masks), preactivation_clip=case.clip)
+    y, state, tape = run(case, masks=up(case.masks), preactivation_clip=case.preactivation_clip)
     case.assert_close(down((y, state)), case.reference_forward)
     case.assert_close(tangent(case, tape), case.reference_tangent)
     cell_bar, x_bar, state_bar = adjoint(case, tape)
@@ -114,7 +114,7 @@ SIZES = [(1, 1), (32, 64), (1000, 64), (1, 512), (32, 512), (256, 700), (32, 300
 
 @pytest.mark.parametrize(("B", "H"), SIZES)
 @pytest.mark.parametrize("n_products", [1, 3, 4])
-def test_a_launch_has_room_for_all(B, H, n_products, monkeypatch):
+def test_launches_fit_the_device(B, H, n_products, monkeypatch):
     from numbarnn.kernels.cuda import launch
 
     limits = {"PART": 33, "RESIDENT_THREADS": 256, "n_multiprocessors": lambda: 132, "shared_bytes": lambda: 227 * 1024}
@@ -122,16 +122,17 @@ def test_a_launch_has_room_for_all(B, H, n_products, monkeypatch):
         monkeypatch.setattr(launch, name, value)
     weights = np.lib.stride_tricks.as_strided(np.zeros(1, "float32"), (n_products * H * H,), (0,))
     for depth in (H, n_products * H):
-        place = launch.resident(B, H, depth, weights)
-        if place is None:
+        found = launch.resident(B, H, depth, weights)
+        if found is None:
             assert 4 * n_products * H * H > 132 * 40 * 1024  # far more than some registers of each block
             continue
-        (n_slices, n_batch), threads, _, n_bytes = place.configuration
-        n_columns, n_parts = place.n_units * n_products * H // depth, -(-depth // 33)
+        (n_slices, n_batch), threads, _, n_bytes = found.configuration
+        slices = found.slices
+        n_columns, n_parts = slices.n_units * n_products * H // depth, -(-depth // 33)
         assert n_slices * n_batch <= 132
-        assert n_slices * place.n_units >= H > (n_slices - 1) * place.n_units
-        assert n_batch * place.n_rows >= B > (n_batch - 1) * place.n_rows
+        assert n_slices * slices.n_units >= H > (n_slices - 1) * slices.n_units
+        assert n_batch * slices.n_rows >= B > (n_batch - 1) * slices.n_rows
         assert n_parts * -(-n_columns // 2) <= threads <= 256
-        assert threads >= place.n_units
-        assert n_bytes == 4 * place.n_at_once * n_parts * (33 + n_columns) <= 227 * 1024
-        assert place.arrivals.size == (n_batch if n_slices > 1 or place.n_at_once < place.n_rows else 0)
+        assert threads >= slices.n_units
+        assert n_bytes == 4 * slices.n_at_once * n_parts * (33 + n_columns) <= 227 * 1024
+        assert found.arrivals.size == (n_batch if n_slices > 1 or slices.n_at_once < slices.n_rows else 0)

@@ -26,7 +26,7 @@ def test_larger(case):
 
 
 @grid.over(cells=["lstm", "gru_reset_before", "projected_lstm"], specs=["small"], dtypes=["float64"])
-def test_nothing_comes_from_past_a_length(case):
+def test_zero_past_the_ends(case):
     y, state, tape = run(case)
     y, state = down((y, state))
     _, x_bar, state_bar = adjoint(case, tape)

@@ -1,4 +1,4 @@
-"""What a network does to its arrays beside the recurrences."""
+"""Operations of networks on their arrays, apart from the recurrences."""
 
 from __future__ import annotations
 

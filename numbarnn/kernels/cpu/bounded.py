@@ -11,7 +11,9 @@ output is that of the bound, and no record of what was clipped is needed. Activa
 from __future__ import annotations
 
 import operator
+from functools import partialmethod
 
+import numpy as np
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, models, register_model, type_callable
 
@@ -37,23 +39,71 @@ class _BoundedModel(models.StructModel):
 
 def inputs(values, clip):
     """Return pre-activations that activations clip; as they are where clip is None."""
-    return _unbounded(values, clip)
+    return values if clip is None else tuple(_Input(value, clip) for value in values)
 
 
 def outputs(values, clip):
     """Return what activations made of clipped numbers, so that the slopes know; as they are where clip is None."""
-    return _unbounded(values, clip)
+    return values if clip is None else tuple(_Output(value, clip) for value in values)
 
 
 def plain(values):
     """Return the numbers of a tuple, nested as it may be, without their bounds."""
-    return values
+    return tuple(map(plain, values)) if isinstance(values, tuple) else _value(values)
 
 
-def _unbounded(values, clip):
-    if clip is not None:
-        raise NotImplementedError("clip must be None where NUMBA_DISABLE_JIT is set")
-    return values
+class _Input:
+    """A number with a bound, where the JIT is off: an input of activations, or what was computed of one."""
+
+    __array_ufunc__ = None  # NumPy's scalars then leave operations to this class
+
+    def __init__(self, value, bound) -> None:
+        self.value = value
+        self.bound = bound
+
+    def __neg__(self):
+        return type(self)(-self.value, self.bound)
+
+    def zero(self):
+        return numbers.zero(self.value)
+
+    def activation(self, function):
+        return function(np.clip(self.value, -self.bound, self.bound))
+
+    def slope(self, function, slope):  # noqa: ARG002
+        return slope(self.value)
+
+
+class _Output(_Input):
+    """As `_Input`, of what an activation returned."""
+
+    def activation(self, function):
+        return function(self.value)
+
+    def slope(self, function, slope):
+        inside = function(-self.bound) < self.value < function(self.bound)
+        return slope(self.value) if inside else numbers.zero(self.value)
+
+
+def _value(x):
+    return x.value if isinstance(x, _Input) else x
+
+
+def _define_in_python(name: str) -> None:
+    operation = getattr(operator, name)
+    for kind in (_Input, _Output):
+        setattr(kind, f"__{name}__", lambda left, right: type(left)(operation(left.value, _value(right)), left.bound))
+        setattr(kind, f"__r{name}__", lambda right, left: type(right)(operation(left, right.value), right.bound))
+
+
+for _name in ("add", "sub", "mul", "truediv"):
+    _define_in_python(_name)
+for _name in ("tanh", "sigmoid", "relu"):
+    _function, _slope = getattr(numbers, _name), getattr(numbers, f"{_name}_slope")
+    setattr(_Input, _name, partialmethod(_Input.activation, _function))
+    setattr(_Output, _name, partialmethod(_Output.activation, _function))
+    setattr(_Input, f"{_name}_slope", partialmethod(_Input.slope, _function, _slope))
+    setattr(_Output, f"{_name}_slope", partialmethod(_Output.slope, _function, _slope))
 
 
 def _define_bounded(function, *, of_outputs) -> None:

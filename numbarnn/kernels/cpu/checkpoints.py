@@ -27,10 +27,11 @@ import numpy as np
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu.compile import kernel_for
 from numbarnn.kernels.cpu.loops import loops_of
-from numbarnn.kernels.cpu.masks import for_kernels, of_steps
+from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
+from numbarnn.kernels.cpu.operands import Steps
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.threads import for_slices, slice_bounds
-from numbarnn.kernels.masks import RecurrentMasks, n_recorded
+from numbarnn.kernels.masks import RecurrentMasks, mask_bytes, n_recorded
 
 # If there is a choice, a segment's tape stays in the cache, but there are steps enough that the calls count for little.
 SEGMENT_BYTES = 2_000_000
@@ -42,7 +43,7 @@ class Plan(NamedTuple):
 
     segment: int  # steps whose tape is held at once
     piece: int  # segments from one state of the tape to the next
-    slots: int  # states that the backward pass may hold beside those
+    slots: int  # states that the backward pass may hold in addition
 
     def n_states(self, n_steps: int) -> int:
         """Return how many states the tape holds."""
@@ -73,17 +74,17 @@ class Sizes(NamedTuple):
     h: int
     state: int
     step: int  # the state and what the step saved
-    lengths: int
+    given: int  # the lengths and the masks, which any tape holds
 
     def whole(self, n_steps: int, *, outputs: bool) -> int:
-        """Return the bytes of a stored tape beside the inputs, and beside the outputs if the caller gets them."""
-        return self.lengths + (n_steps + 1) * self.step - (n_steps * self.h if outputs else 0)
+        """Return the bytes of a stored tape without the inputs, and without the outputs if the caller gets them."""
+        return self.given + (n_steps + 1) * self.step - (n_steps * self.h if outputs else 0)
 
     def checkpointed(self, plan: Plan, n_steps: int) -> int:
-        """Return the bytes of a checkpointed tape and of all that the backward pass holds beside it."""
+        """Return the bytes of a checkpointed tape and of all that the backward pass holds in addition."""
         working = self.state - self.h
         n_states = plan.n_states(n_steps) + plan.slots
-        return self.lengths + working + n_states * self.state + (plan.segment + 1) * self.step
+        return self.given + working + n_states * self.state + (plan.segment + 1) * self.step
 
 
 def _sizes(cell, n_sequences, masks):
@@ -91,7 +92,8 @@ def _sizes(cell, n_sequences, masks):
     h = n_sequences * cell.R.shape[0] * cell.R.dtype.itemsize
     of_units = n_sequences * n_units(cell) * cell.R.dtype.itemsize
     state = h + n_memory(type(cell)) * of_units
-    return Sizes(h, state, h + n_recorded(cell, masks) * of_units, n_sequences * np.dtype(np.intp).itemsize)
+    given = n_sequences * np.dtype(np.intp).itemsize + mask_bytes(masks)
+    return Sizes(h, state, h + n_recorded(cell, masks) * of_units, given)
 
 
 def plan_for(cell, x, keep_tape, tape_bytes, outputs, masks):
@@ -120,8 +122,8 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
         least = min(whole, sizes.checkpointed(Plan(1, n_steps, 0), n_steps))
     if least > budget:
         raise ValueError(
-            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes, the tape of one step and a state), "
-            f"got {budget / 1e6:g}"
+            f"checkpoint_memory_mb must be at least {least / 1e6:g} ({least} bytes: the tape of one step, a state and "
+            f"the masks), got {budget / 1e6:g}"
         )
     best = max(SEGMENT_STEPS, SEGMENT_BYTES // sizes.step)
     plans = (
@@ -133,14 +135,14 @@ def plan(n_steps: int, sizes: Sizes, budget: float, *, outputs: bool) -> Plan | 
 
 
 def _pieces(n_segments, segment, sizes, budget):
-    """Yield how many steps run again, the segments of a piece and the slots, of the ways to use the states' room."""
-    room = int((budget - sizes.checkpointed(Plan(segment, 1, 0), 0)) // sizes.state)
-    if room >= n_segments:
+    """Yield how many steps run again, the segments of a piece and the slots, for each use of the states' memory."""
+    n_fit = int((budget - sizes.checkpointed(Plan(segment, 1, 0), 0)) // sizes.state)
+    if n_fit >= n_segments:
         yield 0, 1, 0
         return
-    for slots in {0, *_spread(room - 1)}:
-        if slots < room:
-            piece = -(-n_segments // (room - slots))
+    for slots in {0, *_spread(n_fit - 1)}:
+        if slots < n_fit:
+            piece = -(-n_segments // (n_fit - slots))
             yield -(-n_segments // piece) * segment * advances(piece, slots + 1), piece, slots
 
 
@@ -150,7 +152,7 @@ def _spread(n):
 
 
 def advances(n: int, n_states: int) -> int:
-    """Return how often a segment is passed without a tape until `n` of them are reversed with room for `n_states`."""
+    """Return how often a segment is passed without a tape until `n` of them are reversed with memory for `n_states`."""
     if n_states == 1:
         return n * (n - 1) // 2
     repetition = _repetition(n, n_states)
@@ -166,24 +168,22 @@ def _repetition(n, n_states):
 
 
 def split(n: int, n_states: int) -> int:
-    """Return how many of `n` segments to pass before the next state is kept, with room for 2 states or more."""
+    """Return how many of `n` segments to pass before the next state is kept, with memory for 2 states or more."""
     repetition = _repetition(n, n_states)
     fewest = comb(n_states + repetition - 2, n_states)
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))
 
 
-def forward(
-    cell, packed, units, x, state, lengths, plan, n_threads, work, *, outputs, keep_tape, masks, preactivation_clip
-):
+def forward(weights, x, state, lengths, plan, settings, work):
     """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted)."""
-    n_steps, n_sequences, _ = x.shape
+    cell, (n_steps, n_sequences, _), masks = weights.cell, x.shape, settings.masks
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
-    h = np.zeros(((n_steps if outputs else plan.segment) + 1, n_sequences, cell.R.shape[0]), x.dtype)
+    h = np.zeros(((n_steps if settings.outputs else plan.segment) + 1, n_sequences, cell.R.shape[0]), x.dtype)
     memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), x.dtype)
     put_state(cell, state, h[0], memory[0])
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
-    kept_h, kept_memory = _room(cell, plan.n_states(n_steps) if keep_tape else 0, n_sequences)
-    tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, preactivation_clip)
+    kept_h, kept_memory = _states(cell, plan.n_states(n_steps) if settings.keep_tape else 0, n_sequences)
+    tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, settings.preactivation_clip)
     kernel = kernel_for(cell, loops_of(type(cell)).forward)
     bounds = slice_bounds(n_sequences)
 
@@ -191,28 +191,28 @@ def forward(
         own = slice(bounds[first], bounds[last])
         for k in range(-(-n_steps // plan.segment)):
             start, stop, part, part_ends = _cut(tape, k)
-            part_h = h[start : stop + 1] if outputs else h[: stop - start + 1]
-            if keep_tape and k % plan.piece == 0:
+            part_h = h[start : stop + 1] if settings.outputs else h[: stop - start + 1]
+            if settings.keep_tape and k % plan.piece == 0:
                 tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
-            given = for_kernels(of_steps(masks, slice(start, stop)), preactivation_clip)
-            kernel(cell, packed, units, part, part_ends, part_h, memory, *given, own.start, own.stop)
-            if not outputs:
+            modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
+            kernel(weights, Steps(part, part_ends, part_h, memory), modifiers, own.start, own.stop)
+            if not settings.outputs:
                 h[0, own] = _at(part_h, part_ends, own)
 
-    for_slices(run, bounds.size - 1, n_threads, work)
-    last_h = _at(h, ends, slice(0, n_sequences)) if outputs else h[0].copy()
+    for_slices(run, bounds.size - 1, settings.n_threads, work)
+    last_h = _at(h, ends, slice(0, n_sequences)) if settings.outputs else h[0].copy()
     final = take_state(cell, last_h, memory[0])
-    return h[1:] if outputs else None, final, tape if keep_tape else None
+    return h[1:] if settings.outputs else None, final, tape if settings.keep_tape else None
 
 
-def backward_segments(cell, packed, units, tape):
-    """Return a function of a range of sequences that yields first step, end and tape of each segment, the last first.
+def backward_segments(weights, tape):
+    """Return a function of a range of sequences that yields first step, end and Steps of each segment, the last first.
 
     A tape is written over by the next one of the same sequences.
     """
     n_segments, slots = _n_segments(tape), tape.plan.slots
-    room = _room(cell, slots, tape.x.shape[1])
-    replays = _replays(cell, packed, units, tape)
+    states = _states(weights.cell, slots, tape.x.shape[1])
+    replays = _replays(weights, tape)
 
     def segments(first, last):
         replay = replays(first, last)
@@ -221,10 +221,10 @@ def backward_segments(cell, packed, units, tape):
             end = min(kept[0] + tape.plan.piece, n_segments)
             while kept:
                 k = kept[-1]
-                replay.load(*((tape.h, tape.memory, i) if len(kept) == 1 else (*room, len(kept) - 2)))
+                replay.load(*((tape.h, tape.memory, i) if len(kept) == 1 else (*states, len(kept) - 2)))
                 while end - k > 1 and len(kept) <= slots:
                     k += replay.advance(k, split(end - k, slots + 2 - len(kept)))
-                    replay.save(*room, len(kept) - 1)
+                    replay.save(*states, len(kept) - 1)
                     kept.append(k)
                 replay.advance(k, end - 1 - k)
                 yield replay.tape(end - 1)
@@ -235,9 +235,9 @@ def backward_segments(cell, packed, units, tape):
     return segments
 
 
-def forward_segments(cell, packed, units, tape):
+def forward_segments(weights, tape):
     """As `backward_segments`, the first segment first."""
-    replays = _replays(cell, packed, units, tape)
+    replays = _replays(weights, tape)
 
     def segments(first, last):
         replay = replays(first, last)
@@ -250,24 +250,29 @@ def forward_segments(cell, packed, units, tape):
     return segments
 
 
-def _replays(cell, packed, units, tape):
-    """Return a function that begins a replay for a range of sequences; there is room for each of them once."""
-    n_sequences, n_times, size = tape.x.shape[1], tape.plan.segment + 1, n_memory(type(cell))
+def _replays(weights, tape):
+    """Return a function that begins a replay for a range of sequences, which may have one at a time."""
+    cell, n_sequences, n_times, size = (
+        weights.cell,
+        tape.x.shape[1],
+        tape.plan.segment + 1,
+        n_memory(type(weights.cell)),
+    )
     h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
     memory = np.empty((1, n_sequences, size, n_units(cell)), tape.x.dtype)
     record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
-    return lambda first, last: _Replay((cell, packed, units), tape, h, memory, record, slice(first, last))
+    return lambda first, last: _Replay(weights, tape, h, memory, record, slice(first, last))
 
 
 class _Replay:
-    """Some sequences on their way through the segments once more.
+    """A second forward pass of some sequences through the segments.
 
-    Where they stand, `h[0]` and `memory[0]` are their state. Others may be on their way at the same time in the same
-    arrays.
+    `h[0]` and `memory[0]` are their state before the next segment. Other sequences may be replayed at the same time in
+    the same arrays.
     """
 
     def __init__(self, weights, tape, h, memory, record, own):
-        self.kernel = kernel_for(weights[0], loops_of(type(weights[0])).forward)
+        self.kernel = kernel_for(weights.cell, loops_of(type(weights.cell)).forward)
         self.weights, self.tape_left, self.own = weights, tape, own
         self.h, self.memory, self.record = h, memory, record
 
@@ -286,23 +291,23 @@ class _Replay:
         return n
 
     def tape(self, k):
-        """Return the first step, the end and the tape of segment k, and stay before it."""
+        """Return the first step, the end and the Steps of segment k, and stay before it."""
         self.record[0, self.own, : self.memory.shape[2]] = self.memory[0, self.own]
         return self._run(k, self.record)
 
-    def carry(self, arrays):
+    def carry(self, steps):
         """Make what a segment ended with the state."""
-        _, ends, h, record, *_ = arrays
+        _, ends, h, record = steps
         self.h[0, self.own] = _at(h, ends, self.own)
         if len(record) > 1:  # else it has been written over step by step
             self.memory[0, self.own] = _at(record, ends, self.own)[:, : self.memory.shape[2]]
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
-        masks = for_kernels(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
-        arrays = x, ends, self.h[: len(x) + 1], record[: len(x) + 1], *masks
-        self.kernel(*self.weights, *arrays, self.own.start, self.own.stop)
-        return start, stop, arrays
+        modifiers = modifiers_of(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
+        steps = Steps(x, ends, self.h[: len(x) + 1], record[: len(x) + 1])
+        self.kernel(self.weights, steps, modifiers, self.own.start, self.own.stop)
+        return start, stop, steps
 
 
 def _n_segments(tape):
@@ -321,7 +326,7 @@ def _at(values, times, own):
     return values[times[own], np.arange(own.start, own.stop)]
 
 
-def _room(cell, n_states, n_sequences):
-    """Return room for states: h, and the rest."""
+def _states(cell, n_states, n_sequences):
+    """Return arrays for states: h, and the rest."""
     h = np.empty((n_states, n_sequences, cell.R.shape[0]), cell.R.dtype)
     return h, np.empty((n_states, n_sequences, n_memory(type(cell)), n_units(cell)), cell.R.dtype)

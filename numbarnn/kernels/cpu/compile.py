@@ -17,9 +17,7 @@ from numba import config, njit
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
-from numba.extending import overload
 
-from numbarnn.cells.form import form_of
 from numbarnn.cells.registry import CELLS
 
 inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -106,29 +104,8 @@ def c_function(signature: Any) -> Callable[[Callable[..., Any]], Any]:
     return compile_now
 
 
-def by_cell(choose):
-    """Return a function of a cell and more that is, for each class of cell, the one that `choose` returns for it.
-
-    A kernel compiles only that one into itself, so that cells do not pay for what others need.
-    """
-
-    def function(cell, *args):
-        return choose(type(cell))(cell, *args)
-
-    @overload(function, strict=False, jit_options={"error_model": "numpy", "no_cfunc_wrapper": True})
-    def implement(cell, *args):
-        return choose(cell.instance_class).py_func
-
-    return function
-
-
-def by_form(condition, then, otherwise):
-    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
-    return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
-
-
 def kernel_for(cell, cached):
-    """Return the kernel to call for a cell: the cached one, or one of its own for a class of another package.
+    """Return the kernel to call for a cell: the cached one, or a separate one for a class of another package.
 
     There are two reasons. The index of a cached kernel names the classes of all cells that it was compiled for, and a
     process that cannot import one of them could not read it. And Numba's dispatcher distinguishes named tuples by the

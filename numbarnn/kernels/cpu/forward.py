@@ -1,113 +1,109 @@
 """The loop over time of the forward pass.
 
-The inputs' part of the pre-activations, which waits for no step, is one product over a block of steps that stays in the
-cache: for few sequences its tiles are full where those of the recurrent part hold a row or two.
+Where a step has several sequences, the register tile takes `a = x_t W + h_(t-1) R + b` of one panel for all of them in
+one go, and the step follows while `a` is in the first cache. Of a single sequence the inputs' part of the
+pre-activations, which waits for no step, is a product over a block of steps: its tiles are full where those of the
+recurrent part hold one row.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from numbarnn.cells.form import form_of
+from numbarnn.cells.form import Form
 from numbarnn.cells.numbers import zero
-from numbarnn.kernels.cpu.compile import by_cell, by_form, inline, kernel
+from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
-from numbarnn.kernels.cpu.masks import masked, room_to_see, see
+from numbarnn.kernels.cpu.masks import masked, see, seen_array
 from numbarnn.kernels.cpu.modified import inner, project, step
 from numbarnn.kernels.cpu.packing import PLAIN, pack_projection, panel_units, panel_vectors
 from numbarnn.kernels.cpu.simd import lanes, load, store
 from numbarnn.kernels.cpu.state import load_state, store_state
-from numbarnn.kernels.cpu.tile import TILE_ROWS, VECTORS, n_tiles, split, tile_add, tile_from
+from numbarnn.kernels.cpu.tile import VECTORS, tile_add, tile_add_pair, tile_from, tile_from_both
 from numbarnn.kernels.cpu.units import (
-    inner_span,
-    input_span,
+    all_spans,
+    inner_spans,
+    input_spans,
     load_gates,
     load_parameters,
-    outer_span,
+    outer_spans,
     panel,
     store_gates,
 )
+from numbarnn.kernels.cpu.variants import by_form
 
-BLOCK_ROWS = 48
+BLOCK_ROWS = 48  # rows of one panel, or steps of one sequence, whose pre-activations stay in the first cache
+
+
+class Scratch(NamedTuple):
+    """Arrays of the forward pass that nobody else sees.
+
+    Attributes
+    ----------
+    a : ndarray of shape (P, rows, vectors * lanes)
+        Pre-activations in panels.
+    u : ndarray of shape (n_sequences, H)
+        The inner states, or the units' outputs that are projected; without rows where a cell has neither.
+    seen : ndarray of shape (T + 1, B, N) or (1, n_sequences, N)
+        What the recurrent weights see: h itself, or its product with the mask.
+    projection : ndarray of shape (Q, H + 1, VECTORS * lanes)
+    tile : ndarray of shape (BLOCK_ROWS, VECTORS * lanes)
+        Some rows of projected outputs.
+    """
+
+    a: np.ndarray
+    u: np.ndarray
+    seen: np.ndarray
+    projection: np.ndarray
+    tile: np.ndarray
 
 
 @kernel
-def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, last):
+def forward(weights, steps, modifiers, first, last):
     """Run the sequences first .. last - 1 through all their steps.
 
     Parameters
     ----------
-    cell : NamedTuple
-        Names the equations by its type.
-    packed : ndarray of shape (P, I + N + 1, VECTORS * lanes)
-        The weights from `pack_cell`, which whoever steps through a stream packs once.
-    units : ndarray of shape (n_unit_parameters, H)
-        The parameters of the units.
-    x : ndarray of shape (T, B, I)
-    lengths : ndarray of shape (B,), intp
-    h : ndarray of shape (T + 1, B, N)
-        `h[0]` is the initial h; `h[t + 1]` becomes the output of step t, zero past a sequence's end.
-    record : ndarray of shape (T + 1, B, n_memory + n_saved, H) or (1, B, n_memory, H)
-        `record[0]` begins with the rest of the initial state. At t becomes the rest of the state before step t, then
-        what step t - 1 saved. With one time, the state is updated in place and nothing is saved. With zoneout there
-        are `state_size` more, for the state as it would be without.
-    mask : ndarray of shape (B, N) or None
-        Multiplies what the recurrent weights see.
-    changes : tuple or None
-        `(zoneout, clip)`, None where there is none: an array (T or 1, B or 1, H) for each part of the state, which
-        says how much of it stays; the bound of what activations are taken of.
+    weights : Weights
+    steps : Steps
+        `h` and `record` begin with the initial state; what follows is written.
+    modifiers : Modifiers
     first, last : int
         The slice of the batch.
     """
-    n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], cell.b.size // panel(cell)[0]
-    begin_outer, n_outer = outer_span(cell)
-    block_rows = BLOCK_ROWS if last - first < BLOCK_ROWS else last - first
-    a = np.empty((packed.shape[0], block_rows, VECTORS * lanes(x)), x.dtype)
-    u = np.empty((_rows_within_step(cell, last - first), n_units), x.dtype)
-    seen = room_to_see(h, mask, last - first)
-    projection = pack_projection(cell, x)
+    x, lengths, h, _ = steps
+    scratch = _scratch(weights, x, h, modifiers.mask, last - first)
     mode = flush_denormals()
     clear_past_ends(lengths, h, first, last)
     t, running = np.intp(0), last - first  # a literal 0 would have every function that it is passed to compiled twice
     while t < x.shape[0]:
-        while running > 0 and lengths[first + running - 1] <= t:
-            running -= 1
+        running = still_running(lengths, first, running, t)
         if running == 0:
             break
-        n_rows, begin = running, t
-        end = t + block_rows // n_rows
-        end = end if end < x.shape[0] else x.shape[0]
-        _multiply_inputs(cell, a, x, packed, n_units, begin, end, first, n_rows)
-        for t in range(begin, end):
-            while running > 0 and lengths[first + running - 1] <= t:
-                running -= 1
-            a_row = (t - begin) * n_rows
-            tiles = n_tiles(running)
-            seen_t, seen_first = see(seen, h, mask, t, first)
-            for k in range(packed.shape[0]):
-                # There and back: the panels of the step before that are still in the cache come first.
-                p = k if t % 2 == 0 else packed.shape[0] - 1 - k
-                vectors = panel_vectors(x, p, n_units, panel(cell))
-                n = n_outer if n_outer < vectors else vectors
-                for i in range(tiles):
-                    row = split(running, i, tiles)
-                    rows = split(running, i + 1, tiles) - row
-                    # a = x_t W + b + h_(t-1) R
-                    at, weights = (p, a_row + row, begin_outer * lanes(x)), (p, n_inputs, begin_outer * lanes(x))
-                    tile_add(a, at, rows, n, seen, (seen_t, seen_first + row, 0), packed, weights, n_outputs)
-                    _after_h(
-                        cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first
-                    )
-            _after_all_h(
-                cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first
-            )
-        t = end
+        if running == 1:
+            t = _run_alone(weights, steps, modifiers, scratch, t, first)
+        else:
+            t = _run_together(weights, steps, modifiers, scratch, t, first, running)
     restore_mode(mode)
 
 
 @inline
+def _scratch(weights, x, h, mask, n_rows):
+    """Return the arrays for a slice of `n_rows` sequences."""
+    cell, packed, _ = weights
+    n_held = _rows_held(weights, n_rows)
+    a_rows = BLOCK_ROWS if n_held < BLOCK_ROWS else n_held
+    a = np.empty((packed.shape[0], a_rows, packed.shape[2]), x.dtype)
+    u = np.empty((_rows_within_step(weights, n_rows), cell.b.size // panel(cell)[0]), x.dtype)
+    tile = np.empty((BLOCK_ROWS, VECTORS * lanes(x)), x.dtype)
+    return Scratch(a, u, seen_array(h, mask, n_rows), pack_projection(cell, x), tile)
+
+
+@inline
 def clear_past_ends(lengths, h, first, last):
-    """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what stands there."""
+    """Set the outputs past the sequences' ends to zero, before a tile with other sequences reads what is there."""
     n_outputs, width = h.shape[2], lanes(h)
     for b in range(first, last):
         for t in range(lengths[b], h.shape[0] - 1):
@@ -116,101 +112,199 @@ def clear_past_ends(lengths, h, first, last):
 
 
 @inline
-def _multiply_inputs(cell, a, x, packed, n_units, begin, end, first, n_rows):
-    """Set `a = x_t W + b` for `n_rows` sequences over the steps begin .. end - 1, in tiles that reach across steps."""
-    n_inputs, width = x.shape[2], lanes(x)
-    begin_input, n_input = input_span(cell)
-    # The rows of a whole batch follow each other from step to step; those of a slice do so within a step.
-    n_parts = 1 if n_rows == x.shape[1] else end - begin
-    part_rows = (end - begin) * n_rows // n_parts
-    tiles = n_tiles(part_rows)
-    for p in range(packed.shape[0]):
-        vectors = panel_vectors(x, p, n_units, panel(cell))
-        n = n_input if n_input < vectors else vectors
-        bias = (p, packed.shape[1] - 1, begin_input * width)
-        for part in range(n_parts):
-            for i in range(tiles):
-                row = split(part_rows, i, tiles)
-                rows = split(part_rows, i + 1, tiles) - row
-                t, b = begin + part + row // x.shape[1], first + row % x.shape[1]
-                at, weights = (p, part * n_rows + row, begin_input * width), (p, 0, begin_input * width)
-                tile_from(a, at, rows, n, packed, bias, x, (t, b, 0), packed, weights, n_inputs)
-        for v in range(begin_input + n, vectors):  # the gates behind those that see the inputs
-            start = load(packed, (p, packed.shape[1] - 1, v * width), width)
-            for row in range((end - begin) * n_rows):
-                store(a, (p, row, v * width), width, start)
+def still_running(lengths, first, running, t):
+    """Return how many of `running` sequences there are up to the last one that step t is a step of."""
+    while running > 0 and lengths[first + running - 1] <= t:
+        running -= 1
+    return running
 
 
 @inline
-def _step(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first):
-    """Step the units of panel p, for `rows` sequences from `first + row` on, from their pre-activations."""
-    n_units, width = record.shape[3], lanes(h)
-    n_gates = panel(cell)[0]
+def _run_alone(weights, steps, modifiers, scratch, begin, first):
+    """Run the one sequence that is left for a block of steps from `begin` on; return the step behind them."""
+    (cell, packed, _), (x, lengths, h, record), a, width = weights, steps, scratch.a, lanes(scratch.a)
+    n_inputs, end = x.shape[2], min(begin + BLOCK_ROWS, lengths[first])
+    x_rows = x.reshape(x.shape[0], x.shape[1] * n_inputs)  # those of one sequence are a step apart
+    for p in range(packed.shape[0]):
+        vectors = panel_vectors(x, p, record.shape[3], panel(cell))
+        _set_bias(cell, a, (p, np.intp(0)), packed, p, vectors, end - begin)
+        # a = x_t W + b
+        for v, size in input_spans(cell):
+            at, weights_at = (p, np.intp(0), v * width), (p, np.intp(0), v * width)
+            x_at, n = (begin, first * n_inputs), min(size, vectors - v)
+            tile_add(a, at, end - begin, n, x_rows, x_at, packed, weights_at, n_inputs)
+    for t in range(begin, end):
+        seen_at = see(scratch.seen, h, modifiers.mask, t, first)
+        _add_row(weights, a, t - begin, scratch.seen, seen_at, record.shape[3], t % 2)
+        at, every = (np.intp(0), t - begin), (np.intp(0), packed.shape[0])
+        _after_h(weights, steps, modifiers, scratch, at, every, np.intp(0), np.intp(1), t, first)
+        _after_all_h(weights, steps, modifiers, scratch, t - begin, np.intp(1), t, first)
+    return end
+
+
+@inline
+def _add_row(weights, a, row, seen, seen_at, n_units, backwards):
+    """Add `h_(t-1) R` to one row of all panels, two panels at a time.
+
+    There and back: the panels of the step before that are still in the first cache come first.
+    """
+    (cell, packed, _), width, n_outputs = weights, lanes(a), seen.shape[2]
+    n_inputs, n_panels = packed.shape[1] - n_outputs - 1, packed.shape[0]
+    used = panel_vectors(a, n_panels - 1, n_units, panel(cell))  # of the last panel; the others are full
+    full = panel_vectors(a, np.intp(0), n_units, panel(cell))
+    n_pairs = (n_panels if used == full else n_panels - 1) // 2
+    h_at = (*seen_at, np.intp(0))
+    for v, size in outer_spans(cell):
+        for k in range(n_pairs):
+            p = 2 * (n_pairs - 1 - k if backwards else k)
+            at, weights_at, n = (p, row, v * width), (p, n_inputs, v * width), min(size, full - v)
+            tile_add_pair(a, at, n, seen, h_at, packed, weights_at, n_outputs)
+        for p in range(2 * n_pairs, n_panels):
+            at, weights_at = (p, row, v * width), (p, n_inputs, v * width)
+            n = min(size, (full if p < n_panels - 1 else used) - v)
+            tile_add(a, at, np.intp(1), n, seen, h_at, packed, weights_at, n_outputs)
+
+
+@inline
+def _run_together(weights, steps, modifiers, scratch, t, first, running):
+    """Run several sequences from step t on until at most one of them is left; return the step behind.
+
+    The loops over time and panels are in here since hundreds of numbers, the fields of all arrays, go into a call.
+    """
+    (cell, packed, _), (x, lengths, h, record) = weights, steps
+    while t < x.shape[0]:
+        running = still_running(lengths, first, running, t)
+        if running < 2:
+            break
+        seen_t, seen_first = see(scratch.seen, h, modifiers.mask, t, first)
+        for p in range(packed.shape[0]):
+            vectors = panel_vectors(x, p, record.shape[3], panel(cell))
+            for row in range(0, running, BLOCK_ROWS):
+                rows, at = min(running - row, BLOCK_ROWS), _place(weights, p, row)
+                _multiply(weights, scratch, x, at, p, vectors, rows, (t, first + row), (seen_t, seen_first + row))
+                _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
+        _after_all_h(weights, steps, modifiers, scratch, np.intp(0), running, t, first)
+        t += 1
+    return t
+
+
+@inline
+def _multiply_at_once(weights, scratch, x, at, p, vectors, rows, x_at, seen_at):
+    (cell, packed, _), a, width = weights, scratch.a, lanes(scratch.a)
+    for v, size in all_spans(cell):
+        a_at, weights_at, n = (*at, v * width), (p, np.intp(0), v * width), min(size, vectors - v)
+        x_place, h_place = (*x_at, np.intp(0)), (*seen_at, np.intp(0))
+        tile_from_both(a, a_at, rows, n, packed, weights_at, x, x_place, scratch.seen, h_place)
+
+
+@inline
+def _multiply_by_spans(weights, scratch, x, at, p, vectors, rows, x_at, seen_at):
+    (cell, packed, _), a, width = weights, scratch.a, lanes(scratch.a)
+    n_inputs, n_outputs = x.shape[2], scratch.seen.shape[2]
+    _set_bias(cell, a, at, packed, p, vectors, rows)
+    for v, size in input_spans(cell):
+        a_at, weights_at, n = (*at, v * width), (p, np.intp(0), v * width), min(size, vectors - v)
+        tile_add(a, a_at, rows, n, x, (*x_at, np.intp(0)), packed, weights_at, n_inputs)
+    for v, size in outer_spans(cell):
+        a_at, weights_at, n = (*at, v * width), (p, n_inputs, v * width), min(size, vectors - v)
+        tile_add(a, a_at, rows, n, scratch.seen, (*seen_at, np.intp(0)), packed, weights_at, n_outputs)
+
+
+def in_one_product(form: Form) -> bool:
+    """Return whether all gates see the inputs and h."""
+    return form.input_gates == form.outer_gates == tuple(range(form.n_gates))
+
+
+@by_form(lambda form: _multiply_at_once if in_one_product(form) else _multiply_by_spans)
+def _multiply(weights, scratch, x, at, p, vectors, rows, x_at, seen_at):
+    """Set rows of `a`, from `a[at]` on, to `x_t W + h_(t-1) R + b` of panel p.
+
+    `x[x_at]` and `seen[seen_at]` are the first rows of x and h.
+    """
+
+
+@inline
+def _set_bias(cell, a, at, packed, p, vectors, rows):
+    """Set rows of `a`, from `a[at]` on, to the bias of panel p."""
+    nothing, width = np.intp(0), lanes(a)
+    for v, size in all_spans(cell):
+        n, bias = min(size, vectors - v), (p, packed.shape[1] - 1, v * width)
+        tile_from(a, (*at, v * width), rows, n, packed, bias, packed, bias, packed, bias, nothing)
+
+
+@inline
+def _step(weights, steps, modifiers, scratch, at, panels, row, rows, t, first):
+    (cell, _, units), (_, lengths, h, record), (a, u, _, _, _) = weights, steps, scratch
+    n_units, width, n_gates = record.shape[3], lanes(h), panel(cell)[0]
     keep = record.shape[0] > 1
-    for r in range(row, row + rows):
-        b = first + r
+    before_t, after_t = (t, t + 1) if keep else (np.intp(0), np.intp(0))
+    for r in range(rows):
+        b = first + row + r
         if lengths[b] <= t:
             continue
-        for block in range(vectors // n_gates):
-            unit = p * panel_units(h, panel(cell)) + block * width
+        for p in range(panels[0], panels[1]):
+            for block in range(panel_vectors(h, p, n_units, panel(cell)) // n_gates):
+                unit = p * panel_units(h, panel(cell)) + block * width
+                count = n_units - unit
+                gates = load_gates(cell, a, (at[0] + p - panels[0], at[1] + r, block * n_gates * width))
+                before = load_state(cell, h, (t, b, unit), record, (before_t, b, 0, unit), count)
+                parameters = load_parameters(cell, units, (0, unit), count)
+                state, saved = step(cell, modifiers, (t, b, unit), count, gates, before, parameters)
+                after, place = (t + 1, b, unit), (after_t, b, 0, unit)
+                if keep:
+                    store_state(cell, h, after, record, place, count, state, saved)
+                else:
+                    store_state(cell, h, after, record, place, count, state, ())
+                _keep_for_projection(cell, u, (row + r, unit), count, state)
+
+
+@inline
+def _take_inner(weights, steps, modifiers, scratch, at, panels, row, rows, t, first):
+    (cell, _, _), (_, lengths, h, record), (a, u, _, _, _) = weights, steps, scratch
+    n_units, width = record.shape[3], lanes(h)
+    before_t = t if record.shape[0] > 1 else np.intp(0)
+    for r in range(rows):
+        b = first + row + r
+        if lengths[b] <= t:
+            continue
+        for p in range(panels[0], panels[1]):
+            unit = p * width
             count = n_units - unit
-            pre_activations = load_gates(cell, a, (p, a_row + r, block * n_gates * width))
-            before = load_state(cell, h, (t, b, unit), record, (t if keep else 0, b, 0, unit), count)
-            parameters = load_parameters(cell, units, (0, unit), count)
-            state, saved = step(cell, changes, (t, b, unit), count, pre_activations, before, parameters)
-            if keep:
-                store_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count, state, saved)
-            else:
-                store_state(cell, h, (t + 1, b, unit), record, (0, b, 0, unit), count, state, ())
-            _keep_for_projection(cell, u, (r, unit), count, state)
+            before = load_state(cell, h, (t, b, unit), record, (before_t, b, 0, unit), count)
+            a_at = (at[0] + p - panels[0], at[1] + r, 0)
+            value, gates = inner(cell, modifiers, load_gates(cell, a, a_at), before)
+            store(u, (row + r, unit), count, masked(value, modifiers.mask, (b, unit), count))
+            store_gates(cell, a, a_at, gates)
+
+
+@by_form(lambda form: _take_inner if form.inner_gates else _step)
+def _after_h(weights, steps, modifiers, scratch, at, panels, row, rows, t, first):
+    """Step the units of the panels `panels[0] .. panels[1] - 1` from their pre-activations, or take their inner state.
+
+    Of the sequences from `first + row` on there are `rows`; `a[at]` is the first of their pre-activations.
+    """
 
 
 @inline
-def _inner(cell, units, a, p, a_row, row, rows, vectors, lengths, h, record, u, mask, changes, t, first):
-    """Take the inner state of the units of panel p from their pre-activations, as `_step` takes the state."""
-    n_units, width = record.shape[3], lanes(h)
-    keep = record.shape[0] > 1
-    for r in range(row, row + rows):
-        b = first + r
-        if lengths[b] <= t:
-            continue
-        unit = p * width
-        count = n_units - unit
-        before = load_state(cell, h, (t, b, unit), record, (t if keep else 0, b, 0, unit), count)
-        at = (p, a_row + r, 0)
-        value, gates = inner(cell, changes, load_gates(cell, a, at), before)
-        store(u, (r, unit), count, masked(value, mask, (b, unit), count))
-        store_gates(cell, a, at, gates)
-
-
-@inline
-def _add_inner(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
-    """Add the inner state's product to the pre-activations, and step."""
-    n_units, width = record.shape[3], lanes(h)
-    n_inputs = packed.shape[1] - h.shape[2] - 1
-    begin_inner, n_inner = inner_span(cell)
-    tiles = n_tiles(running)
+def _add_inner(weights, steps, modifiers, scratch, a_row, running, t, first):
+    (cell, packed, _), (x, _, _, record), (a, u, _, _, _) = weights, steps, scratch
+    n_inputs, n_units, width = x.shape[2], record.shape[3], lanes(a)
+    every, none = (np.intp(0), packed.shape[0]), np.intp(0)
     for p in range(packed.shape[0]):
-        for i in range(tiles):
-            row = split(running, i, tiles)
-            rows = split(running, i + 1, tiles) - row
-            at, weights = (p, a_row + row, begin_inner * width), (p, n_inputs, begin_inner * width)
-            tile_add(a, at, rows, n_inner, u, (row, 0), packed, weights, n_units)
-            _step(cell, units, a, p, a_row, row, rows, panel(cell)[0], lengths, h, record, u, mask, changes, t, first)
+        for v, size in inner_spans(cell):
+            at, weights_at = (p, a_row, v * width), (p, n_inputs, v * width)
+            tile_add(a, at, running, size, u, (none, none), packed, weights_at, n_units)
+    _step(weights, steps, modifiers, scratch, (none, a_row), every, none, running, t, first)
 
 
 @inline
-def _project(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
-    """Set `h = m P + b_P` of the units' outputs m, which stand in u."""
+def _project(weights, steps, modifiers, scratch, a_row, running, t, first):
+    cell, (_, lengths, h, _), (_, u, _, projection, tile) = weights.cell, steps, scratch
     n_units, n_outputs, width = u.shape[1], h.shape[2], lanes(h)
-    tile = np.empty((TILE_ROWS, VECTORS * width), h.dtype)
-    tiles = n_tiles(running)
     for q in range(projection.shape[0]):
         vectors = panel_vectors(h, q, n_outputs, PLAIN)
-        for i in range(tiles):
-            row = split(running, i, tiles)
-            rows = split(running, i + 1, tiles) - row
-            bias = (q, n_units, 0)
+        for row in range(0, running, BLOCK_ROWS):
+            rows, bias = min(running - row, BLOCK_ROWS), (q, n_units, 0)
             tile_from(tile, (0, 0), rows, vectors, projection, bias, u, (row, 0), projection, (q, 0, 0), n_units)
             for r in range(rows):
                 b = first + row + r
@@ -220,17 +314,25 @@ def _project(cell, packed, projection, units, a, a_row, running, lengths, h, rec
                     column = (q * VECTORS + v) * width
                     count = n_outputs - column
                     value = load(tile, (r, v * width), width)
-                    value = project(cell, changes, (t, b, column), count, load(h, (t, b, column), count), value)
+                    value = project(cell, modifiers, (t, b, column), count, load(h, (t, b, column), count), value)
                     store(h, (t + 1, b, column), count, value)
 
 
 @inline
-def _nothing(cell, packed, projection, units, a, a_row, running, lengths, h, record, u, mask, changes, t, first):
+def _end_step(weights, steps, modifiers, scratch, a_row, running, t, first):
     pass
 
 
+@by_form(lambda form: _add_inner if form.inner_gates else _project if form.projection else _end_step)
+def _after_all_h(weights, steps, modifiers, scratch, a_row, running, t, first):
+    """Do what waits for all units of a step: add the inner state's product and step, or set `h = m P + b_P`.
+
+    The pre-activations, if they are still wanted, are in the rows of all panels from `a_row` on.
+    """
+
+
 @inline
-def _keep(cell, u, at, count, state):
+def _keep_output(cell, u, at, count, state):
     store(u, at, count, state[0])
 
 
@@ -239,22 +341,41 @@ def _keep_nothing(cell, u, at, count, state):
     pass
 
 
+@by_form(lambda form: _keep_output if form.projection else _keep_nothing)
+def _keep_for_projection(cell, u, at, count, state):
+    """Write the units' outputs where the projection reads them."""
+
+
 @inline
-def _all_rows(cell, n_rows):
+def _all_rows(weights, n_rows):
     return n_rows
 
 
 @inline
-def _no_rows(cell, n_rows):
+def _no_rows(weights, n_rows):
     return np.intp(0)
 
 
-def _choose_after_all_h(cell_class):
-    form = form_of(cell_class)
-    return _add_inner if form.inner_gates else _project if form.projection else _nothing
+@by_form(lambda form: _all_rows if form.inner_gates or form.projection else _no_rows)
+def _rows_within_step(weights, n_rows):
+    """Return of how many sequences something is kept within a step in addition to the pre-activations."""
 
 
-_after_h = by_form(lambda form: form.inner_gates, _inner, _step)
-_after_all_h = by_cell(_choose_after_all_h)
-_keep_for_projection = by_form(lambda form: form.projection, _keep, _keep_nothing)
-_rows_within_step = by_form(lambda form: form.inner_gates or form.projection, _all_rows, _no_rows)
+@by_form(lambda form: _all_rows if form.inner_gates else _no_rows)
+def _rows_held(weights, n_rows):
+    """Return of how many sequences the pre-activations of all panels are kept until the step's end."""
+
+
+@inline
+def _place_held(weights, p, row):
+    return p, row
+
+
+@inline
+def _place_reused(weights, p, row):
+    return np.intp(0), np.intp(0)
+
+
+@by_form(lambda form: _place_held if form.inner_gates else _place_reused)
+def _place(weights, p, row):
+    """Return the panel and the row of `a` for the pre-activations of panel p, from the slice's given row on."""

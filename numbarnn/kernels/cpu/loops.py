@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numbarnn.cells.form import form_of
+from numbarnn.cells.form import Form, form_of
 from numbarnn.kernels.cpu import adjoint, forward, normalised_adjoint, normalised_forward, normalised_tangent, tangent
 
 
@@ -22,4 +22,9 @@ NORMALISED = Loops(normalised_forward.forward, normalised_tangent.tangent, norma
 
 def loops_of(cell_class: Any) -> Loops:
     """Return the loops for a class of cell."""
-    return NORMALISED if form_of(cell_class).normalisation else PLAIN
+    return loops_for(form_of(cell_class))
+
+
+def loops_for(form: Form) -> Loops:
+    """Return the loops for cells of a form."""
+    return NORMALISED if form.normalisation else PLAIN

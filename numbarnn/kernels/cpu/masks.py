@@ -1,10 +1,11 @@
-"""RecurrentMasks within the recurrence: what of h the recurrent weights see, and what of the state stays as it was."""
+"""Masks within the recurrence: what of h the recurrent weights see, and what of the state stays as it was."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from numbarnn.kernels.cpu.compile import inline
+from numbarnn.kernels.cpu.operands import Modifiers
 from numbarnn.kernels.cpu.simd import lanes, load, store
 from numbarnn.kernels.masks import RecurrentMasks
 
@@ -16,14 +17,14 @@ def of_steps(masks, steps):
     return masks._replace(zoneout=tuple(z[steps] if len(z) > 1 else z for z in masks.zoneout))
 
 
-def for_kernels(masks, clip):
-    """Return what the kernels take: the recurrent mask, and what changes their steps; None where there is none."""
+def modifiers_of(masks, clip):
+    """Return what modifies the recurrence in the form in which the kernels take it."""
     recurrent, zoneout = masks or RecurrentMasks()
-    return recurrent, None if zoneout is None and clip is None else (zoneout, clip)
+    return Modifiers(recurrent, zoneout, clip)
 
 
 @inline
-def room_to_see(h, mask, n_rows):
+def seen_array(h, mask, n_rows):
     """Return an array for what the recurrent weights see of `n_rows` sequences' h; without a mask, h itself."""
     if mask is None:
         return h

@@ -1,6 +1,6 @@
 """A step that is not quite the cell's own: some of the state stays as it was (zoneout), or pre-activations are clipped.
 
-A kernel takes `changes`: None, and it compiles the plain step alone into itself, or what changes it, `(zoneout, clip)`.
+A kernel takes `Modifiers`; where they have neither zoneout nor a clip, it compiles the plain step alone into itself.
 As in `numbarnn.kernels.cpu.simd`, the Python bodies are the definitions, and run when the JIT is off.
 """
 
@@ -19,117 +19,127 @@ from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.simd import address, emit_load, vector_of
 from numbarnn.kernels.cpu.state import load_state
 from numbarnn.kernels.cpu.units import load_recorded
+from numbarnn.kernels.cpu.variants import by_modifiers
 
 
-def by_changes(plain, changed):
-    """Return a function that is `plain` where there are no changes, and `changed` where there are."""
-
-    def function(cell, changes, *args):
-        return (plain if changes is None else changed)(cell, changes, *args)
-
-    @overload(function, strict=False, jit_options={"error_model": "numpy", "no_cfunc_wrapper": True})
-    def implement(cell, changes, *args):
-        return plain if isinstance(changes, types.NoneType) else changed
-
-    return function
-
-
-def _plain_step(cell, changes, at, count, a, before, p):
+def _plain_step(cell, modifiers, at, count, a, before, p):
     return equations.step(cell, a, before, p)
 
 
-def _changed_step(cell, changes, at, count, a, before, p):
-    candidate, saved = plain(equations.step(cell, inputs(a, changes[1]), before, p))
-    z = load_zoneout(cell, changes, at, count)
+def _modified_step(cell, modifiers, at, count, a, before, p):
+    candidate, saved = plain(equations.step(cell, inputs(a, modifiers.clip), before, p))
+    z = load_zoneout(cell, modifiers, at, count)
     return mix(z, before, candidate), saved + candidate_to_record(z, candidate)
 
 
-def _plain_tangent(cell, changes, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
+def _plain_tangent(cell, modifiers, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
     after = load_after(cell, h, record, at, count)
     return equations.tangent(cell, saved, before, after, a_dot, before_dot, p, p_dot)
 
 
-def _changed_tangent(cell, changes, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
-    candidate = load_candidate(cell, changes, h, record, at, count)
-    z = load_zoneout(cell, changes, at, count)
-    saved, candidate = outputs(saved, changes[1]), outputs(candidate, changes[1])
+def _modified_tangent(cell, modifiers, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
+    candidate = load_candidate(cell, modifiers, h, record, at, count)
+    z = load_zoneout(cell, modifiers, at, count)
+    saved, candidate = outputs(saved, modifiers.clip), outputs(candidate, modifiers.clip)
     candidate_dot = plain(equations.tangent(cell, saved, before, candidate, a_dot, before_dot, p, p_dot))
     return mix(z, before_dot, candidate_dot)
 
 
-def _plain_adjoint(cell, changes, h, record, at, count, saved, before, bar, p):
+def _plain_adjoint(cell, modifiers, h, record, at, count, saved, before, bar, p):
     after = load_after(cell, h, record, at, count)
     return equations.adjoint(cell, saved, before, after, bar, p)
 
 
-def _changed_adjoint(cell, changes, h, record, at, count, saved, before, bar, p):
-    candidate = load_candidate(cell, changes, h, record, at, count)
-    z = load_zoneout(cell, changes, at, count)
+def _modified_adjoint(cell, modifiers, h, record, at, count, saved, before, bar, p):
+    candidate = load_candidate(cell, modifiers, h, record, at, count)
+    z = load_zoneout(cell, modifiers, at, count)
     # state = z * before + (1 - z) * candidate
     candidate_bar = from_candidate(z, bar)
-    saved, candidate = outputs(saved, changes[1]), outputs(candidate, changes[1])
+    saved, candidate = outputs(saved, modifiers.clip), outputs(candidate, modifiers.clip)
     a_bar, before_bar, p_bar = plain(equations.adjoint(cell, saved, before, candidate, candidate_bar, p))
     return a_bar, add_from_before(z, bar, before_bar), p_bar
 
 
-def _plain_inner(cell, changes, a, before):
+def _plain_inner(cell, modifiers, a, before):
     return equations.inner(cell, a, before)
 
 
-def _changed_inner(cell, changes, a, before):
-    return plain(equations.inner(cell, inputs(a, changes[1]), before))
+def _modified_inner(cell, modifiers, a, before):
+    return plain(equations.inner(cell, inputs(a, modifiers.clip), before))
 
 
-def _plain_inner_tangent(cell, changes, saved, before, a_dot, before_dot):
+def _plain_inner_tangent(cell, modifiers, saved, before, a_dot, before_dot):
     return equations.inner_tangent(cell, saved, before, a_dot, before_dot)
 
 
-def _changed_inner_tangent(cell, changes, saved, before, a_dot, before_dot):
-    return plain((equations.inner_tangent(cell, outputs(saved, changes[1]), before, a_dot, before_dot),))[0]
+def _modified_inner_tangent(cell, modifiers, saved, before, a_dot, before_dot):
+    return plain((equations.inner_tangent(cell, outputs(saved, modifiers.clip), before, a_dot, before_dot),))[0]
 
 
-def _plain_inner_adjoint(cell, changes, saved, before, u_bar):
+def _plain_inner_adjoint(cell, modifiers, saved, before, u_bar):
     return equations.inner_adjoint(cell, saved, before, u_bar)
 
 
-def _changed_inner_adjoint(cell, changes, saved, before, u_bar):
-    return plain(equations.inner_adjoint(cell, outputs(saved, changes[1]), before, u_bar))
+def _modified_inner_adjoint(cell, modifiers, saved, before, u_bar):
+    return plain(equations.inner_adjoint(cell, outputs(saved, modifiers.clip), before, u_bar))
 
 
-def _project(cell, changes, at, count, before, candidate):
+def _project(cell, modifiers, at, count, before, candidate):
     return candidate
 
 
-def _project_changed(cell, changes, at, count, before, candidate):
-    return mix(load_zoneout_of_h(changes, at, count), (before,), (candidate,))[0]
+def _project_modified(cell, modifiers, at, count, before, candidate):
+    return mix(load_zoneout_of_h(modifiers, at, count), (before,), (candidate,))[0]
 
 
-def _project_adjoint(cell, changes, at, count, bar):
+def _project_adjoint(cell, modifiers, at, count, bar):
     return zero(bar), bar
 
 
-def _project_changed_adjoint(cell, changes, at, count, bar):
-    z = load_zoneout_of_h(changes, at, count)
+def _project_modified_adjoint(cell, modifiers, at, count, bar):
+    z = load_zoneout_of_h(modifiers, at, count)
     # h = z * before + (1 - z) * candidate
     return add_from_before(z, (bar,), (zero(bar),))[0], from_candidate(z, (bar,))[0]
 
 
-# Of the units at `at = (t, b, unit)`: (cell, changes, at, count, a, before, p), the state after the step and what to
-# record; (cell, changes, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot), its tangent; and (cell,
-# changes, h, record, at, count, saved, before, bar, p), the adjoints of `a`, of the state before, and of p.
-step = by_changes(_plain_step, _changed_step)
-tangent = by_changes(_plain_tangent, _changed_tangent)
-adjoint = by_changes(_plain_adjoint, _changed_adjoint)
+@by_modifiers(_plain_step, _modified_step)
+def step(cell, modifiers, at, count, a, before, p):
+    """Return the state of the units at `at = (t, b, unit)` after the step, and what to record of it."""
 
-# The equations of an inner state, as in `numbarnn.cells.equations`.
-inner = by_changes(_plain_inner, _changed_inner)
-inner_tangent = by_changes(_plain_inner_tangent, _changed_inner_tangent)
-inner_adjoint = by_changes(_plain_inner_adjoint, _changed_inner_adjoint)
 
-# Of projected outputs: (cell, changes, at, count, before, candidate), the outputs, or in the same way their tangent;
-# and (cell, changes, at, count, bar), the adjoints of those before and of the candidate.
-project = by_changes(_project, _project_changed)
-project_adjoint = by_changes(_project_adjoint, _project_changed_adjoint)
+@by_modifiers(_plain_tangent, _modified_tangent)
+def tangent(cell, modifiers, h, record, at, count, saved, before, a_dot, before_dot, p, p_dot):
+    """Return the tangent of the state that `step` returned."""
+
+
+@by_modifiers(_plain_adjoint, _modified_adjoint)
+def adjoint(cell, modifiers, h, record, at, count, saved, before, bar, p):
+    """Return the adjoints of the pre-activations, of the state before, and of the unit parameters."""
+
+
+@by_modifiers(_plain_inner, _modified_inner)
+def inner(cell, modifiers, a, before):
+    """Return the inner state, and the pre-activations as `numbarnn.cells.equations.inner` does."""
+
+
+@by_modifiers(_plain_inner_tangent, _modified_inner_tangent)
+def inner_tangent(cell, modifiers, saved, before, a_dot, before_dot):
+    """Return the tangent of the inner state."""
+
+
+@by_modifiers(_plain_inner_adjoint, _modified_inner_adjoint)
+def inner_adjoint(cell, modifiers, saved, before, u_bar):
+    """Return what the inner state's adjoint adds to those of the pre-activations and of the state before."""
+
+
+@by_modifiers(_project, _project_modified)
+def project(cell, modifiers, at, count, before, candidate):
+    """Return projected outputs, or their tangent, from those before and the candidate."""
+
+
+@by_modifiers(_project_adjoint, _project_modified_adjoint)
+def project_adjoint(cell, modifiers, at, count, bar):
+    """Return the adjoints of the projected outputs before and of the candidate."""
 
 
 @inline
@@ -139,29 +149,29 @@ def load_after(cell, h, record, at, count):
     return load_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), count)
 
 
-def load_candidate(cell, changes, h, record, at, count):
+def load_candidate(cell, modifiers, h, record, at, count):
     """Return what the cell's own step returned, before any of it was mixed with the state before."""
-    (t, b, unit), (zoneout, _) = at, changes
+    (t, b, unit), zoneout = at, modifiers.zoneout
     if zoneout is None:
         return load_after(cell, h, record, at, count)
     return load_recorded(cell, record, (t + 1, b, record.shape[2] - cell.state_size, unit), count)
 
 
-def load_zoneout(cell, changes, at, count):
+def load_zoneout(cell, modifiers, at, count):
     """Return how much of each part of some units' state stays as it is; an empty tuple without zoneout.
 
     What a cell projects to its outputs is no part of the state, and does not stay.
     """
-    zoneout, _ = changes
+    zoneout = modifiers.zoneout
     if zoneout is None:
         return ()
     projected = 1 if form_of(type(cell)).projection else 0
     return (0,) * projected + tuple(_fraction(z, at) for z in zoneout[projected:])
 
 
-def load_zoneout_of_h(changes, at, count):
+def load_zoneout_of_h(modifiers, at, count):
     """As `load_zoneout`, of the outputs alone, from output `at[2]` on."""
-    zoneout, _ = changes
+    zoneout = modifiers.zoneout
     return () if zoneout is None else (_fraction(zoneout[0], at),)
 
 
@@ -192,11 +202,11 @@ def candidate_to_record(z, candidate):
 
 
 @overload(load_candidate, strict=False)
-def _load_candidate(cell, changes, h, record, at, count):
-    if isinstance(changes.types[0], types.NoneType):
-        return lambda cell, changes, h, record, at, count: load_after(cell, h, record, at, count)
+def _load_candidate(cell, modifiers, h, record, at, count):
+    if isinstance(modifiers.types[1], types.NoneType):
+        return lambda cell, modifiers, h, record, at, count: load_after(cell, h, record, at, count)
     n_parts = cell.instance_class.state_size
-    return lambda cell, changes, h, record, at, count: load_recorded(
+    return lambda cell, modifiers, h, record, at, count: load_recorded(
         cell, record, (at[0] + 1, at[1], record.shape[2] - n_parts, at[2]), count
     )
 
@@ -213,10 +223,11 @@ def _vectors(zoneout, most=None):
     return types.UniTuple(vector_of(zoneout.dtype.dtype), most or len(zoneout))
 
 
-def _emit_fractions(context, builder, signature, changes, at, count):
+def _emit_fractions(context, builder, signature, modifiers, at, count):
     """Emit the loads of a vector of each array at `at = (t, b, unit)`, where t or b is 0 if there is one for all."""
-    changes_type = signature.args[-3]
-    arrays, array_type = cgutils.unpack_tuple(builder, builder.extract_value(changes, 0)), changes_type.types[0].dtype
+    modifiers_type = signature.args[-3]
+    arrays = cgutils.unpack_tuple(builder, builder.extract_value(modifiers, 1))
+    array_type = modifiers_type.types[1].dtype
     *times_and_rows, unit = cgutils.unpack_tuple(builder, at)
     one, index_type = ir.IntType(64)(1), types.UniTuple(types.intp, 3)
     for array in arrays:
@@ -232,7 +243,7 @@ def _emit_fractions(context, builder, signature, changes, at, count):
 
 @type_callable(load_zoneout)
 def _type_load_zoneout(context):
-    return lambda cell, changes, at, count: _vectors(changes.types[0])
+    return lambda cell, modifiers, at, count: _vectors(modifiers.types[1])
 
 
 @lower_builtin(load_zoneout, types.BaseNamedTuple, types.BaseTuple, types.BaseTuple, types.Integer)
@@ -247,7 +258,7 @@ def _lower_load_zoneout(context, builder, signature, args):
 
 @type_callable(load_zoneout_of_h)
 def _type_load_zoneout_of_h(context):
-    return lambda changes, at, count: _vectors(changes.types[0], 1)
+    return lambda modifiers, at, count: _vectors(modifiers.types[1], 1)
 
 
 @lower_builtin(load_zoneout_of_h, types.BaseTuple, types.BaseTuple, types.Integer)

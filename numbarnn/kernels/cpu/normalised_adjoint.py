@@ -1,11 +1,13 @@
 """The loop over time of the adjoint pass (BPTT), for cells with normalisation.
 
-As in `numbarnn.kernels.cpu.adjoint`, rows gather in a block for the products that no later step waits for. The gates have
+As in the plain adjoint, rows gather in a block for the products that no later step waits for. The gates have
 two products here, each with an adjoint of its own: that of `h_(t-1) R` is made step by step, that of `x_t W` once for
 a block, for which the product is computed again, since the tape does not hold it.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from numbarnn.kernels.cpu.state import load_state, store_state
 from numbarnn.kernels.cpu.tile import TILE_ROWS, VECTORS
 from numbarnn.kernels.cpu.units import (
     add_products,
+    all_spans,
     input_blocks,
     load_by_gate,
     load_gates,
@@ -40,37 +43,45 @@ from numbarnn.kernels.cpu.units import (
 PART_ROWS = 2 * TILE_ROWS
 
 
+class Block(NamedTuple):
+    """Rows of several steps of running sequences, gathered for the products that no later step waits for.
+
+    Attributes
+    ----------
+    a_bar : ndarray of shape (P, block_rows, vectors * lanes)
+        Adjoints of the pre-activations, in panels as the packed weights.
+    z : ndarray of shape (P, block_rows, vectors * lanes)
+        The centred `h_(t-1) R`, and in its place its adjoint.
+    v_bar : ndarray of shape (block_rows, H)
+        Adjoint of the normalised c.
+    sums : ndarray of shape (4, block_rows)
+        What must be known of whole rows.
+    origins : ndarray of shape (block_rows, 2), intp
+        The t and b of each row.
+    """
+
+    a_bar: np.ndarray
+    z: np.ndarray
+    v_bar: np.ndarray
+    sums: np.ndarray
+    origins: np.ndarray
+
+
 @kernel
-def adjoint(
-    cell,
-    units,
-    x,
-    lengths,
-    h,
-    record,
-    mask,
-    changes,
-    y_bar,
-    h_bar,
-    memory_bar,
-    x_bar,
-    gradients,
-    units_bar,
-    projection_bar,
-    bounds,
-    block_rows,
-):
+def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
     """Run slices of the batch backward through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.adjoint.adjoint`. What is added to the gradients of W and R is yet to be
-    centred; the rows of `units_bar` are those of the normalisation's parameters.
+    The arguments are those of the plain `adjoint`. What is added to the gradients of W and R is yet to be
+    centred; the rows of `gradients.units` are those of the normalisation's parameters.
     """
-    (n_inputs, n_outputs), n_units, span = (x.shape[2], h.shape[2]), record.shape[3], VECTORS * lanes(x)
+    (x, _, h, record), mask, units_bar = steps, modifiers.mask, gradients.units
+    n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
+    span = panel(cell)[2] * lanes(x)
     W, R = centred(cell.W), centred(cell.R)
     packed = np.empty((n_panels(W, n_units, panel(cell)), n_inputs, span), x.dtype)
     pack(W, n_units, panel(cell), input_blocks(cell), packed, np.intp(0))
     R = pack_transposed(R, n_units, panel(cell), recurrent_blocks(cell))
-    W = pack_transposed(W[: n_inputs if x_bar.shape[0] > 0 else 0], n_units, panel(cell), input_blocks(cell))
+    W = pack_transposed(W[: n_inputs if bars.x.shape[0] > 0 else 0], n_units, panel(cell), input_blocks(cell))
     a_bar = np.empty((packed.shape[0], block_rows, span), x.dtype)
     z = np.empty((packed.shape[0], block_rows, span), x.dtype)  # h_(t-1) R, and in its place its adjoint
     z_x = np.empty((packed.shape[0], block_rows, span), x.dtype)  # as z, of x_t W
@@ -78,22 +89,21 @@ def adjoint(
     sums = np.empty((4, block_rows), x.dtype)
     inputs = np.empty((block_rows, n_inputs + n_outputs + 1), x.dtype)  # x_t, h_(t-1), and 1
     origins = np.empty((block_rows, 2), np.intp)  # the t and b of each row
-    tile = np.empty((TILE_ROWS, span), x.dtype)
+    tile = np.empty((block_rows, VECTORS * lanes(x)), x.dtype)
+    block = Block(a_bar, z, v_bar, sums, origins)
     mode = flush_denormals()
     for s in range(bounds.size - 1):
         first, last = bounds[s], bounds[s + 1]
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
-            end = gather(inputs, origins, x, lengths, h, mask, y_bar, h_bar, t, first, last, start)
-            _reverse_output(cell, units, units_bar, record, h_bar, v_bar, sums, origins, s, t, start, end)
-            _reverse_step(
-                cell, units, h, record, changes, h_bar, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end
-            )
+            end = gather(steps, mask, bars, inputs, origins, t, (first, last), start)
+            _reverse_output(cell, units, units_bar, record, bars.h, block, (s, t), start, end)
+            _reverse_step(cell, units, steps, modifiers, bars, block, t, start, end)
             _reverse_normalisation(cell, units, units_bar, a_bar, z, sums, s, panel(cell)[0], start, end)
-            add_to_h_bar(cell, R, n_units, mask, h_bar, z, origins, tile, start, end)
+            add_to_h_bar(cell, R, n_units, mask, bars.h, z, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
-                none, every, one = np.intp(0), np.intp(VECTORS), np.intp(1)
+                none, one = np.intp(0), np.intp(1)
                 bias = n_inputs + n_outputs
                 for row in range(none, end, PART_ROWS):  # few enough to stay in the first cache
                     stop = row + PART_ROWS if row + PART_ROWS < end else end
@@ -101,25 +111,28 @@ def adjoint(
                     _add_up(cell, units, a_bar, z_x, sums, n_units, row, stop)
                     _reverse_normalisation(cell, units, units_bar, a_bar, z_x, sums, s, none, row, stop)
                 # a = gain_x LN(x_t W) + gain_h LN(h_(t-1) R) + b
-                for k, size, bars in ((none, n_inputs, z_x), (n_inputs, n_outputs, z), (bias, one, a_bar)):
-                    add_transposed_product(
-                        gradients[s], k, inputs, k, size, bars, panel(cell), n_units, none, every, end
-                    )
-                if x_bar.shape[0] > 0:
-                    store_x_bar(cell, W, x_bar, z_x, origins, tile, n_units, end)
+                for k, size, of_product in ((none, n_inputs, z_x), (n_inputs, n_outputs, z), (bias, one, a_bar)):
+                    gradient, rows, spans = gradients.packed[s], (k, k, size), all_spans(cell)
+                    add_transposed_product(gradient, rows, inputs, of_product, panel(cell), n_units, spans, end)
+                if bars.x.shape[0] > 0:
+                    store_x_bar(cell, W, bars.x, z_x, origins, tile, n_units, end)
                 end = np.intp(0)
     restore_mode(mode)
 
 
 @inline
-def _reverse_output(cell, units, units_bar, record, h_bar, v_bar, sums, origins, s, t, start, end):
-    """Reverse `h = output(o, v)`: the adjoint of o into the place of `h_bar`, that of v and its sums aside."""
+def _reverse_output(cell, units, units_bar, record, h_bar, block, at, start, end):
+    """Reverse `h = output(o, v)`: the adjoint of o into the place of `h_bar`, that of v and its sums into the block.
+
+    `at` are the slice, whose part of the parameters' adjoint is added to, and the step.
+    """
+    (_, _, v_bar, sums, origins), (s, t) = block, at
     n_units, width, parameters = record.shape[3], lanes(h_bar), 2 * panel(cell)[0]
     for row in range(start, end):
-        at = t + 1, origins[row, 1], np.intp(0)
-        mean = row_mean(record, at, n_units)
+        c_at = t + 1, origins[row, 1], np.intp(0)
+        mean = row_mean(record, c_at, n_units)
         store(sums, (0, row), 1, mean)
-        store(sums, (1, row), 1, row_variance(record, at, n_units, mean))
+        store(sums, (1, row), 1, row_variance(record, c_at, n_units, mean))
     take_roots(sums[1], start, end)
     for row in range(start, end):
         b = origins[row, 1]
@@ -143,11 +156,12 @@ def _reverse_output(cell, units, units_bar, record, h_bar, v_bar, sums, origins,
 
 
 @inline
-def _reverse_step(cell, units, h, record, changes, h_bar, memory_bar, a_bar, z, v_bar, sums, origins, t, start, end):
+def _reverse_step(cell, units, steps, modifiers, bars, block, t, start, end):
     """Reverse `v = LN(c)` and the step that made o and c; `a_bar` goes into the block, and the centred product into z.
 
     What `_reverse_normalisation` must know of whole rows is added up on the way.
     """
+    (_, _, h, record), (_, h_bar, memory_bar, _), (a_bar, z, v_bar, sums, origins) = steps, bars, block
     n_units, n_gates = record.shape[3], panel(cell)[0]
     for row in range(start, end):
         b = origins[row, 1]
@@ -163,8 +177,9 @@ def _reverse_step(cell, units, h, record, changes, h_bar, memory_bar, a_bar, z, 
             # v = LN(c)
             v = (c - mean) * scale
             c_bar = c_bar + slope(v, scale, load(v_bar, (row, unit), count) - v_bar_mean, vv_bar_mean)
-            bars = step_adjoint(cell, changes, h, record, (t, b, unit), count, saved, before, (o_bar, c_bar), ())
-            gates_bar, before_bar, _ = bars
+            bar, none = (o_bar, c_bar), ()
+            of_step = step_adjoint(cell, modifiers, h, record, (t, b, unit), count, saved, before, bar, none)
+            gates_bar, before_bar, _ = of_step
             at = place(cell, a_bar, row, unit)
             store_gates(cell, a_bar, at, gates_bar)
             store_state(cell, h_bar, (b, unit), memory_bar, (b, 0, unit), count, before_bar, ())

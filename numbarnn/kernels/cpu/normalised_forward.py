@@ -1,8 +1,8 @@
 """The loop over time of the forward pass, for cells with normalisation.
 
-The inputs' products are taken and normalised for a block of steps at once, as in `numbarnn.kernels.cpu.forward`. Each step has
-two sums over a row, of h R and of c, and after each the units go on. Every part of it runs over all sequences
-before the next begins: so the processor can add up one row while another waits for its root.
+The inputs' products are taken and normalised for a block of steps at once. Each step has two sums over a row, of h R
+and of c, and after each the units go on. Every part of it runs over all sequences before the next begins: so the
+processor can add up one row while another waits for its root.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import numpy as np
 from numbarnn.cells.equations import output
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
-from numbarnn.kernels.cpu.forward import BLOCK_ROWS, clear_past_ends
-from numbarnn.kernels.cpu.masks import room_to_see, see
+from numbarnn.kernels.cpu.forward import BLOCK_ROWS, clear_past_ends, still_running
+from numbarnn.kernels.cpu.masks import see, seen_array
 from numbarnn.kernels.cpu.modified import step
 from numbarnn.kernels.cpu.normalisation import place, scales_of_products, set_product
 from numbarnn.kernels.cpu.rows import row_mean, row_variance, take_roots
 from numbarnn.kernels.cpu.simd import lanes, load, spread, store
 from numbarnn.kernels.cpu.state import load_state, store_state
-from numbarnn.kernels.cpu.tile import VECTORS
 from numbarnn.kernels.cpu.units import add_products, load_by_gate, load_gates, multiply, panel, store_gates
 
 
 @kernel
-def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, last):
+def forward(weights, steps, modifiers, first, last):
     """Run the sequences first .. last - 1 through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.forward.forward`; packed are the centred weights, and `units (.., H)` are
-    the parameters of the normalisation, each gate's gain in a row for itself. What a step saves are the gates and the
-    centred `h_(t-1) R`.
+    The arguments are those of the plain `forward`; packed are the centred weights, and the parameters of the units are
+    those of the normalisation, each gate's gain in a row for itself. What a step saves are the gates and the centred
+    `h_(t-1) R`.
     """
+    (cell, packed, _), (x, lengths, h, record), mask = weights, steps, modifiers.mask
     n_steps, n_sequences, n_inputs = x.shape
-    n_outputs, n_units, span = h.shape[2], record.shape[3], VECTORS * lanes(x)
+    n_outputs, n_units, span = h.shape[2], record.shape[3], packed.shape[2]
     block_rows = BLOCK_ROWS if last - first < BLOCK_ROWS else last - first
-    x_rows, seen = x.reshape(n_steps * n_sequences, n_inputs), room_to_see(h, mask, last - first)
+    x_rows, seen = x.reshape(n_steps * n_sequences, n_inputs), seen_array(h, mask, last - first)
     seen_rows = seen.reshape(seen.shape[0] * seen.shape[1], n_outputs)
     a = np.empty((packed.shape[0], block_rows, span), x.dtype)
     z = np.empty((packed.shape[0], last - first, span), x.dtype)
@@ -43,8 +43,7 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
     clear_past_ends(lengths, h, first, last)
     t, running = np.intp(0), last - first  # a literal 0 would have every function that it is passed to compiled twice
     while t < n_steps:
-        while running > 0 and lengths[first + running - 1] <= t:
-            running -= 1
+        running = still_running(lengths, first, running, t)
         if running == 0:
             break
         n_rows, begin = running, t
@@ -56,24 +55,24 @@ def forward(cell, packed, units, x, lengths, h, record, mask, changes, first, la
         for part in range(n_parts):
             row = (begin + part) * n_sequences + first
             set_product(cell, a, part * n_rows, part_rows, x_rows, row, packed, np.intp(0), n_inputs, n_units)
-        _normalise_inputs(cell, packed, units, a, scales, n_units, (end - begin) * n_rows)
+        _normalise_inputs(weights, a, scales, n_units, (end - begin) * n_rows)
         for t in range(begin, end):
-            while running > 0 and lengths[first + running - 1] <= t:
-                running -= 1
+            running = still_running(lengths, first, running, t)
             seen_t, seen_first = see(seen, h, mask, t, first)
             row = seen_t * seen.shape[1] + seen_first
             set_product(cell, z, np.intp(0), running, seen_rows, row, packed, n_inputs, n_outputs, n_units)
             scales_of_products(cell, z, n_units, running, scales)
-            _step(cell, units, a, (t - begin) * n_rows, z, scales, running, lengths, h, record, changes, t, first)
+            _step(weights, steps, modifiers, a, (t - begin) * n_rows, z, scales, running, t, first)
             _take_statistics(record, running, lengths, means, scales, t, first)
-            _set_output(cell, units, means, scales, running, lengths, h, record, t, first)
+            _set_output(weights, steps, means, scales, running, t, first)
         t = end
     restore_mode(mode)
 
 
 @inline
-def _normalise_inputs(cell, packed, units, a, scales, n_units, n_rows):
+def _normalise_inputs(weights, a, scales, n_units, n_rows):
     """Turn the rows of the product x W into `gain_x LN(x W) + b`."""
+    cell, packed, units = weights
     scales_of_products(cell, a, n_units, n_rows, scales)
     bias = packed.shape[1] - 1
     for row in range(n_rows):
@@ -86,8 +85,9 @@ def _normalise_inputs(cell, packed, units, a, scales, n_units, n_rows):
 
 
 @inline
-def _step(cell, units, a, a_row, z, scales, running, lengths, h, record, changes, t, first):
-    """Add the normalised `h_(t-1) R` to the pre-activations, and step; o stands where h is to stand."""
+def _step(weights, steps, modifiers, a, a_row, z, scales, running, t, first):
+    """Add the normalised `h_(t-1) R` to the pre-activations, and step; o takes the place of h until h is set."""
+    (cell, _, units), (_, lengths, h, record) = weights, steps
     n_units, n_gates = record.shape[3], panel(cell)[0]
     keep = record.shape[0] > 1
     before, after = (t, t + 1) if keep else (np.intp(0), np.intp(0))
@@ -104,7 +104,7 @@ def _step(cell, units, a, a_row, z, scales, running, lengths, h, record, changes
             pre_activations = load_gates(cell, a, (at[0], a_row + row, at[2]))
             pre_activations = add_products(pre_activations, multiply(centred, scale), gain)
             state = load_state(cell, h, (t, b, unit), record, (before, b, 0, unit), count)
-            state, saved = step(cell, changes, (t, b, unit), count, pre_activations, state, ())
+            state, saved = step(cell, modifiers, (t, b, unit), count, pre_activations, state, ())
             if keep:
                 store_state(cell, h, (t + 1, b, unit), record, (after, b, 0, unit), count, state, saved + centred)
             else:
@@ -127,8 +127,9 @@ def _take_statistics(record, running, lengths, means, scales, t, first):
 
 
 @inline
-def _set_output(cell, units, means, scales, running, lengths, h, record, t, first):
+def _set_output(weights, steps, means, scales, running, t, first):
     """Set h from the normalised c and from o."""
+    (cell, _, units), (_, lengths, h, record) = weights, steps
     n_units, n_gates = record.shape[3], panel(cell)[0]
     after = t + 1 if record.shape[0] > 1 else np.intp(0)
     for row in range(running):

@@ -9,13 +9,12 @@ from numbarnn.cells.normalisation import slope
 from numbarnn.cells.numbers import reciprocal_deviation, zero
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
-from numbarnn.kernels.cpu.masks import room_to_see, see
+from numbarnn.kernels.cpu.masks import see, seen_array
 from numbarnn.kernels.cpu.modified import tangent as step_tangent
 from numbarnn.kernels.cpu.normalisation import add_product, place, set_product
 from numbarnn.kernels.cpu.rows import row_mean, row_variance
 from numbarnn.kernels.cpu.simd import lanes, load, spread, store
 from numbarnn.kernels.cpu.state import load_state, store_state
-from numbarnn.kernels.cpu.tile import VECTORS
 from numbarnn.kernels.cpu.units import (
     add_products,
     load_by_gate,
@@ -29,37 +28,22 @@ from numbarnn.kernels.cpu.units import (
 
 
 @kernel
-def tangent(
-    cell,
-    cell_dot,
-    packed,
-    packed_dot,
-    units,
-    units_dot,
-    x,
-    lengths,
-    h,
-    record,
-    mask,
-    changes,
-    x_dot,
-    h_dot,
-    memory_dot,
-    first,
-    last,
-):
+def tangent(weights, weights_dot, steps, modifiers, directions, first, last):
     """Run the tangents of the sequences first .. last - 1 through all their steps.
 
-    The arguments are those of `numbarnn.kernels.cpu.tangent.tangent`; packed are the centred weights and their tangents, and
-    `units (.., H)` are the parameters of the normalisation.
+    The arguments are those of the plain `tangent`; packed are the centred weights and their tangents, and
+    the parameters of the units are those of the normalisation.
     """
-    (n_steps, n_sequences, n_inputs), n_outputs, n_units = x.shape, h.shape[2], record.shape[3]
+    (cell, packed, _), packed_dot, (x, lengths, h, record) = weights, weights_dot.packed, steps
+    x_dot, h_dot, _ = directions
+    mask, (n_steps, n_sequences, n_inputs) = modifiers.mask, x.shape
+    n_outputs, n_units = h.shape[2], record.shape[3]
     n_rows, n_gates, none = last - first, panel(cell)[0], np.intp(0)
     x_rows, x_dot_rows = x.reshape(n_steps * n_sequences, n_inputs), x_dot.reshape(n_steps * n_sequences, n_inputs)
-    seen, seen_dot = room_to_see(h, mask, n_rows), room_to_see(h_dot, mask, n_rows)
+    seen, seen_dot = seen_array(h, mask, n_rows), seen_array(h_dot, mask, n_rows)
     seen_rows = seen.reshape(seen.shape[0] * seen.shape[1], n_outputs)
     seen_dot_rows = seen_dot.reshape(seen_dot.shape[0] * seen_dot.shape[1], n_outputs)
-    shape = packed.shape[0], n_rows, VECTORS * lanes(x)
+    shape = packed.shape[0], n_rows, packed.shape[2]
     z, z_dot, a_dot = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     mode = flush_denormals()
     for t in range(n_steps):
@@ -69,16 +53,16 @@ def tangent(
         set_product(cell, z, none, n_rows, x_rows, row, packed, none, n_inputs, n_units)
         set_product(cell, z_dot, none, n_rows, x_dot_rows, row, packed, none, n_inputs, n_units)
         add_product(cell, z_dot, n_rows, x_rows, row, packed_dot, none, n_inputs, n_units)
-        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, none, lengths, t, first)
+        _add_normalised(weights, weights_dot, z, z_dot, a_dot, none, lengths, t, first)
         _load_product(cell, z, lengths, record, t, first)
         seen_t, seen_first = see(seen_dot, h_dot, mask, t, first)
         row = seen_t * seen_dot.shape[1] + seen_first
         set_product(cell, z_dot, none, n_rows, seen_dot_rows, row, packed, n_inputs, n_outputs, n_units)
         see(seen, h, mask, t, first)
         add_product(cell, z_dot, n_rows, seen_rows, row, packed_dot, n_inputs, n_outputs, n_units)
-        _add_normalised(cell, units, units_dot, z, z_dot, a_dot, n_gates, lengths, t, first)
-        _step(cell, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first)
-        _set_output(cell, units, units_dot, lengths, record, h_dot, memory_dot, t, first, last)
+        _add_normalised(weights, weights_dot, z, z_dot, a_dot, n_gates, lengths, t, first)
+        _step(weights, steps, modifiers, directions, a_dot, t, first)
+        _set_output(weights, weights_dot, steps, directions, t, first, last)
     restore_mode(mode)
 
 
@@ -105,8 +89,9 @@ def _load_product(cell, z, lengths, record, t, first):
 
 
 @inline
-def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain, lengths, t, first):
+def _add_normalised(weights, weights_dot, z, z_dot, a_dot, first_gain, lengths, t, first):
     """Add the tangent of `gain LN(z)` to `a_dot`."""
+    cell, units, units_dot = weights.cell, weights.units, weights_dot.units
     n_units, width = units.shape[1], lanes(z)
     share = spread(z, 1 / (panel(cell)[0] * n_units))
     for row in range(z.shape[1]):
@@ -132,8 +117,9 @@ def _add_normalised(cell, units, units_dot, z, z_dot, a_dot, first_gain, lengths
 
 
 @inline
-def _step(cell, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first):
-    """Step the tangents from `a_dot`; that of o stands where `h_dot` is to stand."""
+def _step(weights, steps, modifiers, directions, a_dot, t, first):
+    """Step the tangents from `a_dot`; that of o takes the place of `h_dot` until that is set."""
+    cell, (_, lengths, h, record), (_, h_dot, memory_dot) = weights.cell, steps, directions
     n_units = record.shape[3]
     for row in range(a_dot.shape[1]):
         b = first + row
@@ -146,13 +132,16 @@ def _step(cell, a_dot, lengths, h, record, changes, h_dot, memory_dot, t, first)
             before_dot = load_state(cell, h_dot, (t, b, unit), memory_dot, (b, 0, unit), count)
             gates_dot = load_gates(cell, a_dot, place(cell, a_dot, row, unit))
             at = t, b, unit
-            after_dot = step_tangent(cell, changes, h, record, at, count, saved, before, gates_dot, before_dot, (), ())
+            p = ()
+            after_dot = step_tangent(cell, modifiers, h, record, at, count, saved, before, gates_dot, before_dot, p, p)
             store_state(cell, h_dot, (t + 1, b, unit), memory_dot, (b, 0, unit), count, after_dot, ())
 
 
 @inline
-def _set_output(cell, units, units_dot, lengths, record, h_dot, memory_dot, t, first, last):
+def _set_output(weights, weights_dot, steps, directions, t, first, last):
     """Set the tangent of h from those of c and of o."""
+    (cell, _, units), units_dot = weights, weights_dot.units
+    (_, lengths, _, record), (_, h_dot, memory_dot) = steps, directions
     n_units, width, parameters = record.shape[3], lanes(h_dot), 2 * panel(cell)[0]
     share = spread(h_dot, 1 / n_units)
     rows_dot = memory_dot.reshape(1, memory_dot.shape[0], memory_dot.shape[1], n_units)

@@ -1,10 +1,12 @@
 """Weights in the order in which the register tile reads them, and gradients back in their own.
 
 The columns of a matrix of G gates by H units go into panels of `VECTORS` vectors: `VECTORS // G` blocks of units side
-by side, each block with all its gates, so that one tile holds all that the step of its units needs. The rows of W,
-those of R, and b stand one below the other. Columns beyond the last unit, as far as its vectors reach, and those of
-gates that a matrix has no part in are zero; the last panel's other vectors are never read. A panel of blocks of one
-gate packs a plain matrix: `PLAIN`.
+by side, each block with all its gates, so that one tile holds all that the step of its units needs. With more gates
+than `VECTORS` a panel is one block of G vectors, for several tiles. The rows of W, those of R, and b come one below the
+other. Columns beyond the last unit, as far as its vectors reach, and those of gates that a matrix has no part in are
+zero; the last panel's other vectors are never read. A panel of blocks of one gate packs a plain matrix: `PLAIN`.
+
+A `panel` is a tuple: the gates of a block, the blocks of a panel, and its vectors.
 """
 
 from __future__ import annotations
@@ -14,22 +16,25 @@ import numpy as np
 from numbarnn.cells.form import form_of
 from numbarnn.cells.form import n_units as units_of
 from numbarnn.cells.numbers import zero
-from numbarnn.kernels.cpu.compile import by_cell, by_form, inline, kernel
+from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.rows import centre, centred
 from numbarnn.kernels.cpu.simd import lanes, load, store, store_down
 from numbarnn.kernels.cpu.tile import VECTORS
 from numbarnn.kernels.cpu.units import bias_blocks, input_blocks, panel, recurrent_blocks
+from numbarnn.kernels.cpu.variants import by_form
 
 # Literals would have what they are passed to compiled once more.
-PLAIN = (np.intp(1), np.intp(VECTORS))
+PLAIN = (np.intp(1), np.intp(VECTORS), np.intp(VECTORS))
+ONE_SPAN = ((np.intp(0), np.intp(VECTORS)),)
 ONE_BLOCK = (np.intp(0),)
 CACHE_LINE = 64  # bytes
 
 
 def packed_shape(cell):
     """Return the shape of a cell's packed weights, or of their gradient."""
-    units = panel(cell)[1] * lanes(cell.R)
-    return -(-units_of(cell) // units), cell.W.shape[0] + cell.R.shape[0] + 1, VECTORS * lanes(cell.R)
+    _, blocks, vectors = panel(cell)
+    n_rows = cell.W.shape[0] + cell.R.shape[0] + 1
+    return -(-units_of(cell) // (blocks * lanes(cell.R))), n_rows, vectors * lanes(cell.R)
 
 
 def projection_shape(cell):
@@ -61,7 +66,7 @@ def panel_vectors(array, p, n_units, panel):
 
 @inline
 def pack(matrix, n_units, panel, blocks, panels, first):
-    """Write `matrix (K, n_blocks * H)` into rows `first ..` of `panels (P, .., VECTORS * lanes)`.
+    """Write `matrix (K, n_blocks * H)` into rows `first ..` of `panels (P, .., vectors * lanes)`.
 
     `blocks` says which block of columns goes to each vector of a block of units, -1 where none does.
     """
@@ -84,25 +89,25 @@ def pack_transposed(matrix, n_units, panel, blocks):
     the columns that fill up the last vector: denormal numbers, which unused memory may hold, would be slow to multiply.
     """
     n_columns, width = matrix.shape[0], lanes(matrix)
-    span = VECTORS * width
-    depth = n_panels(matrix, n_units, panel) * span
+    span, panel_depth = VECTORS * width, panel[2] * width
+    depth = n_panels(matrix, n_units, panel) * panel_depth
     panels = np.empty((n_panels(matrix, n_columns, PLAIN), depth, span), matrix.dtype)
     for q in range(panels.shape[0]):
         for j in range(panel_vectors(matrix, q, n_columns, PLAIN) * width):
             n = q * span + j
-            for p in range(depth // span):
+            for p in range(depth // panel_depth):
                 for v in range(panel_vectors(matrix, p, n_units, panel)):
                     unit = p * panel_units(matrix, panel) + v // panel[0] * width
                     block = blocks[v % panel[0]]
                     count = n_units - unit if n < n_columns and block >= 0 else np.intp(0)
                     values = load(matrix, (n, block * n_units + unit), count)
-                    store_down(panels, (q, p * span + v * width, j), values)
+                    store_down(panels, (q, p * panel_depth + v * width, j), values)
     return panels
 
 
 @inline
 def unpack(panels, first, matrix, n_units, panel, blocks):
-    """Set `matrix (N, n_blocks * H)` to rows `first ..` of `panels (S, P, K, VECTORS * lanes)`, summed over S."""
+    """Set `matrix (N, n_blocks * H)` to rows `first ..` of `panels (S, P, K, vectors * lanes)`, summed over S."""
     width = lanes(matrix)
     for p in range(panels.shape[1]):
         for v in range(panel_vectors(matrix, p, n_units, panel)):
@@ -118,15 +123,15 @@ def unpack(panels, first, matrix, n_units, panel, blocks):
 
 
 @kernel
-def pack_cell(cell, room, shape):
-    """Write a cell's W, R and b for its steps as `(P, I + N + 1, VECTORS * lanes)`; return where in the room that is.
+def pack_cell(cell, buffer, shape):
+    """Write a cell's W, R and b for its steps as `(P, I + N + 1, vectors * lanes)`; return where in the buffer that is.
 
     W and R are centred where their products are normalised. All begins on a cache line: a vector of 512 bits that
     crosses from one line to the next is loaded twice, a third more time for single sequences, whose weights are loaded
     for one row at a time.
     """
-    first = -room.ctypes.data % CACHE_LINE // room.itemsize
-    packed = room[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
+    first = -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
+    packed = buffer[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
     n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
     pack(_multiplied(cell, cell.W), size, panel(cell), input_blocks(cell), packed, np.intp(0))
     pack(_multiplied(cell, cell.R), size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
@@ -136,7 +141,7 @@ def pack_cell(cell, room, shape):
 
 @kernel
 def unpack_cell(gradients, projection_bar, cell_bar):
-    """Fill a cell's matrices and b from the slices' packed gradients `(S, P, I + N + 1, VECTORS * lanes)`."""
+    """Fill a cell's matrices and b from the slices' packed gradients `(S, P, I + N + 1, vectors * lanes)`."""
     n_inputs, n_outputs, size = cell_bar.W.shape[0], cell_bar.R.shape[0], cell_bar.b.size // panel(cell_bar)[0]
     unpack(gradients, np.intp(0), cell_bar.W, size, panel(cell_bar), input_blocks(cell_bar))
     unpack(gradients, n_inputs, cell_bar.R, size, panel(cell_bar), recurrent_blocks(cell_bar))
@@ -147,7 +152,7 @@ def unpack_cell(gradients, projection_bar, cell_bar):
 
 
 @inline
-def _as_it_is(cell, matrix):
+def _unchanged(cell, matrix):
     return matrix
 
 
@@ -156,21 +161,29 @@ def _centred(cell, matrix):
     return centred(matrix)
 
 
+@by_form(lambda form: _centred if form.normalisation else _unchanged)
+def _multiplied(cell, matrix):
+    """Return W or R as the inputs or h are multiplied by it: centred where the product is normalised."""
+
+
 @inline
 def _centre_gradient(cell_bar):
-    """Reverse the centring of W and R."""
     centre(cell_bar.W)
     centre(cell_bar.R)
 
 
 @inline
-def _leave_gradient(cell_bar):
+def _keep_gradient(cell_bar):
     pass
+
+
+@by_form(lambda form: _centre_gradient if form.normalisation else _keep_gradient)
+def _finish_gradient(cell_bar):
+    """Reverse the centring of W and R, if there was any."""
 
 
 @inline
 def _pack_without_bias(cell, like):
-    """Return P, and below it a bias of zero, in panels `(Q, H + 1, VECTORS * lanes)`."""
     size, n_outputs = cell.P.shape
     panels = np.zeros((n_panels(like, n_outputs, PLAIN), size + 1, VECTORS * lanes(like)), like.dtype)
     pack(cell.P, n_outputs, PLAIN, ONE_BLOCK, panels, np.intp(0))
@@ -187,6 +200,11 @@ def _pack_with_bias(cell, like):
 @inline
 def _pack_none(cell, like):
     return np.empty((0, 0, 0), like.dtype)
+
+
+@by_form(lambda form: (_pack_none, _pack_without_bias, _pack_with_bias)[len(form.projection)])
+def pack_projection(cell, like):
+    """Return P, and below it its bias or zero, in panels `(Q, H + 1, VECTORS * lanes)`; empty without a projection."""
 
 
 @inline
@@ -206,12 +224,6 @@ def _unpack_none(cell_bar, projection_bar):
     pass
 
 
-def _by_projection(*choices):
-    """Choose by how many fields a cell's projection has: none, P, or P and its bias."""
-    return by_cell(lambda cell_class: choices[len(form_of(cell_class).projection)])
-
-
-_multiplied = by_form(lambda form: form.normalisation, _centred, _as_it_is)
-_finish_gradient = by_form(lambda form: form.normalisation, _centre_gradient, _leave_gradient)
-pack_projection = _by_projection(_pack_none, _pack_without_bias, _pack_with_bias)
-_unpack_projection = _by_projection(_unpack_none, _unpack_without_bias, _unpack_with_bias)
+@by_form(lambda form: (_unpack_none, _unpack_without_bias, _unpack_with_bias)[len(form.projection)])
+def _unpack_projection(cell_bar, projection_bar):
+    """Set P, and its bias if there is one, of a cell's adjoint."""

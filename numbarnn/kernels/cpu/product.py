@@ -7,7 +7,9 @@ import numpy as np
 from numbarnn.kernels.cpu.compile import kernel
 from numbarnn.kernels.cpu.packing import ONE_BLOCK, PLAIN, n_panels, pack, panel_vectors
 from numbarnn.kernels.cpu.simd import lanes, load, store
-from numbarnn.kernels.cpu.tile import TILE_ROWS, VECTORS, n_tiles, prepare, split, tile_from
+from numbarnn.kernels.cpu.tile import VECTORS, prepare, tile_from
+
+BLOCK_ROWS = 48  # of the result, whose panel stays in the first cache
 
 
 def product(a, b, bias=None):
@@ -30,13 +32,11 @@ def _product(a, b, bias, out):
     panels = np.empty((n_panels(b, columns, PLAIN), depth + 1, span), b.dtype)
     pack(b, columns, PLAIN, ONE_BLOCK, panels, np.intp(0))
     pack(bias.reshape(1, columns), columns, PLAIN, ONE_BLOCK, panels, depth)
-    tile = np.empty((TILE_ROWS, span), a.dtype)
-    tiles = n_tiles(rows)
+    tile = np.empty((BLOCK_ROWS, span), a.dtype)
     for p in range(panels.shape[0]):
         vectors = panel_vectors(b, p, columns, PLAIN)
-        for i in range(tiles):
-            first, last = split(rows, i, tiles), split(rows, i + 1, tiles)
-            n = last - first
+        for first in range(0, rows, BLOCK_ROWS):
+            n = min(BLOCK_ROWS, rows - first)
             tile_from(tile, (0, 0), n, vectors, panels, (p, depth, 0), a, (first, 0), panels, (p, 0, 0), depth)
             for r in range(n):
                 for v in range(vectors):

@@ -85,6 +85,10 @@ def all_zero(value) -> bool:
     return bool(value == 0)
 
 
+def prefetch(array, index):
+    """Have the processor fetch the cache line of `array[index]`, which need not be within the array."""
+
+
 def address(context, builder, array_type, array, index_type, index):
     """Emit the address of `array[index]`, unchecked."""
     struct = context.make_array(array_type)(context, builder, array)
@@ -242,6 +246,21 @@ def _lower_store_down(context, builder, signature, args):
     for lane in range(value_type.count):
         builder.store(builder.extract_element(args[2], ir.IntType(32)(lane)), pointer)
         pointer = builder.gep(pointer, [row])
+    return context.get_dummy_value()
+
+
+@type_callable(prefetch)
+def _type_prefetch(context):
+    return lambda array, index: types.none
+
+
+@lower_builtin(prefetch, types.Array, types.BaseTuple)
+def _lower_prefetch(context, builder, signature, args):
+    pointer = address(context, builder, signature.args[0], args[0], signature.args[1], args[1])
+    place, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place, flag, flag, flag])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(pointer, place), flag(0), flag(2), flag(1)])  # for reading, of data
     return context.get_dummy_value()
 
 

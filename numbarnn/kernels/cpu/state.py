@@ -1,14 +1,15 @@
 """The state of some units, wherever its parts stand.
 
-h stands among the outputs, unless these are projections of the units' own; the rest has an array for itself.
+h is among the outputs, unless these are projections of the units' own; the rest has an array of its own.
 """
 
 from __future__ import annotations
 
 from numbarnn.cells.form import n_memory
-from numbarnn.kernels.cpu.compile import by_form, inline
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.simd import load, store
 from numbarnn.kernels.cpu.units import load_memory, store_units
+from numbarnn.kernels.cpu.variants import by_form
 
 
 @inline
@@ -32,11 +33,14 @@ def _store_apart(cell, h, h_at, memory, memory_at, count, state, saved):
     store_units(memory, memory_at, count, state + saved)
 
 
-# (cell, h, h_at, memory, memory_at, count): the state, or its tangent or adjoint, as the equations have it.
-load_state = by_form(lambda form: form.projection, _load_apart, _load_with_h)
+@by_form(lambda form: _load_apart if form.projection else _load_with_h)
+def load_state(cell, h, h_at, memory, memory_at, count):
+    """Return the state of some units, or its tangent or adjoint, as the equations have it."""
 
-# (cell, h, h_at, memory, memory_at, count, state, saved): the other way, and behind the memory what the step saved.
-store_state = by_form(lambda form: form.projection, _store_apart, _store_with_h)
+
+@by_form(lambda form: _store_apart if form.projection else _store_with_h)
+def store_state(cell, h, h_at, memory, memory_at, count, state, saved):
+    """Write what `load_state` reads, and behind the memory what the step saved."""
 
 
 def put_state(cell, state, h, memory):

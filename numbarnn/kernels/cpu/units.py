@@ -7,6 +7,7 @@ bodies are the definitions, as in `numbarnn.kernels.cpu.simd`.
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -18,27 +19,32 @@ from numbarnn.kernels.cpu.tile import VECTORS
 
 
 def panel(cell):
-    """Return of how many gates a block of units is, and how many blocks stand in a panel: constants of the type.
+    """Return the gates of a block of units, the blocks of a panel, and its vectors: constants of the type.
 
-    All gates of a unit fall into one panel. A cell some of whose gates are no part of every product has one block a
-    panel, so that each product's gates stand side by side.
+    All gates of a unit fall into one panel. A cell some of whose gates are no part of every product, or that has more
+    than `VECTORS` of them, has one block a panel.
     """
     return _panel(type(cell))
 
 
-def input_span(cell):
-    """Return the first of a panel's vectors that the inputs' product adds to, and how many they are."""
-    return _span(type(cell), form_of(type(cell)).input_gates)
+def all_spans(cell):
+    """Return the spans of a panel's vectors, `(first, number)`, that each fit one tile."""
+    return _spans(type(cell), tuple(range(cell.n_gates)))
 
 
-def outer_span(cell):
-    """As `input_span`, of the product with h."""
-    return _span(type(cell), form_of(type(cell)).outer_gates)
+def input_spans(cell):
+    """As `all_spans`, of the vectors that the inputs' product adds to. Without any, one span is empty."""
+    return _spans(type(cell), form_of(type(cell)).input_gates)
 
 
-def inner_span(cell):
-    """As `input_span`, of the product with the inner state."""
-    return _span(type(cell), form_of(type(cell)).inner_gates)
+def outer_spans(cell):
+    """As `input_spans`, of the product with h."""
+    return _spans(type(cell), form_of(type(cell)).outer_gates)
+
+
+def inner_spans(cell):
+    """As `input_spans`, of the product with the inner state."""
+    return _spans(type(cell), form_of(type(cell)).inner_gates)
 
 
 def input_blocks(cell):
@@ -61,16 +67,23 @@ def _panel(cell_class):
     form = form_of(cell_class)
     every = tuple(range(form.n_gates))
     alike = form.input_gates == form.outer_gates == every
-    return form.n_gates, VECTORS // form.n_gates if alike else 1
+    return form.n_gates, max(1, VECTORS // form.n_gates) if alike else 1, max(VECTORS, form.n_gates)
 
 
 @cache
-def _span(cell_class, gates):
+def _spans(cell_class, gates):
     form = form_of(cell_class)
-    if gates == tuple(range(form.n_gates)):
-        return 0, VECTORS
-    places = [form.order.index(g) for g in gates]
-    return min(places, default=0), len(places)
+    places = sorted(form.order.index(g) for g in gates)
+    if len(places) == form.n_gates:
+        places = [*range(max(VECTORS, form.n_gates))]  # all blocks of a panel
+    spans, first = [], 0
+    for i in range(1, len(places) + 1):
+        if i == len(places) or places[i] != places[i - 1] + 1:
+            n = i - first
+            ends = [n * part // -(-n // VECTORS) for part in range(-(-n // VECTORS) + 1)]
+            spans.extend((places[first] + start, end - start) for start, end in pairwise(ends))
+            first = i
+    return tuple(spans) or ((0, 0),)
 
 
 @cache
@@ -106,7 +119,7 @@ def load_saved(cell, array, at, count):
 
 
 def load_recorded(cell, array, at, count):
-    """As `load_memory`, of all parts of the units' state, as a step that was changed records them."""
+    """As `load_memory`, of all parts of the units' state, as a modified step records them."""
     return _load(cell.state_size, array, at)
 
 
@@ -191,13 +204,32 @@ def _define_constant(function, of) -> None:
         return context.make_tuple(builder, signature.return_type, numbers)
 
 
+def _define_spans(function, gates_of) -> None:
+    """Let kernels see spans as constants."""
+    pair = types.UniTuple(types.intp, 2)
+
+    def of(cell_class):
+        return _spans(cell_class, gates_of(form_of(cell_class)))
+
+    @type_callable(function)
+    def type_spans(context):
+        return lambda cell: types.UniTuple(pair, len(of(cell.instance_class)))
+
+    @lower_builtin(function, types.BaseNamedTuple)
+    def lower_spans(context, builder, signature, args):
+        spans = of(signature.args[0].instance_class)
+        pairs = [context.make_tuple(builder, pair, [context.get_constant(types.intp, n) for n in s]) for s in spans]
+        return context.make_tuple(builder, signature.return_type, pairs)
+
+
 _define_constant(panel, _panel)
-_define_constant(input_span, lambda cell_class: _span(cell_class, form_of(cell_class).input_gates))
-_define_constant(outer_span, lambda cell_class: _span(cell_class, form_of(cell_class).outer_gates))
-_define_constant(inner_span, lambda cell_class: _span(cell_class, form_of(cell_class).inner_gates))
 _define_constant(input_blocks, lambda cell_class: _blocks(cell_class, form_of(cell_class).input_gates))
 _define_constant(recurrent_blocks, lambda cell_class: _blocks(cell_class, form_of(cell_class).recurrent_gates))
 _define_constant(bias_blocks, lambda cell_class: form_of(cell_class).order)
+_define_spans(all_spans, lambda form: tuple(range(form.n_gates)))
+_define_spans(input_spans, lambda form: form.input_gates)
+_define_spans(outer_spans, lambda form: form.outer_gates)
+_define_spans(inner_spans, lambda form: form.inner_gates)
 
 
 @type_callable(load_gates)

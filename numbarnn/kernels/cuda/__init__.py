@@ -1,4 +1,4 @@
 """Time loops and matrix products on CUDA devices.
 
-Nothing imports this package before the first CUDA array comes in.
+This package is not imported before the first CUDA array is used.
 """

@@ -1,6 +1,6 @@
 """The loop over time of the adjoint pass, backpropagation through time: one launch for all steps.
 
-At each step only `a_bar` and `h_bar = a_bar R^T` are taken; the gradients of the weights are products over all steps.
+A step computes only `a_bar` and `h_bar = a_bar R^T`. The gradients of the weights are products over all steps.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numbarnn.kernels.cuda.masks import masked
 from numbarnn.kernels.cuda.modified import adjoint as step_adjoint
 from numbarnn.kernels.cuda.modified import inner_adjoint, project_adjoint
 from numbarnn.kernels.cuda.product import dot
-from numbarnn.kernels.cuda.room import copy_row, copy_to_end, last_step, length_of, room_bounds, weights_bounds
+from numbarnn.kernels.cuda.scratch import matrices_of, memory_of, row_of, vectors_of
 from numbarnn.kernels.cuda.shim import cuda
 from numbarnn.kernels.cuda.state import load_state, store_state
 from numbarnn.kernels.cuda.units import (
@@ -26,241 +26,157 @@ from numbarnn.kernels.cuda.units import (
 
 
 @kernel
-def adjoint(
-    cell,
-    weights,
-    staged,
-    units,
-    lengths,
-    h,
-    record,
-    mask,
-    changes,
-    y_bar,
-    h_bar,
-    memory_bar,
-    a_bar,
-    outputs_bar,
-    units_bar,
-    workspace,
-):
+def adjoint(cell, weights, staged, tape, modifiers, bars, workspace):
     """Run the adjoints of all sequences back through all their steps.
 
     Parameters
     ----------
-    cell : NamedTuple
-        Names the equations by its type.
-    weights : ndarray of shape (K,)
-        From `pack_transposed`.
-    staged, units, lengths, h, record, mask, changes, workspace
+    cell, staged, tape, modifiers, workspace
         As the forward pass took and left them.
-    y_bar : ndarray of shape (T, B, N) or (0, B, N)
-        Adjoint of the outputs; without steps it is zero.
-    h_bar : ndarray of shape (B, N)
-        Adjoint of the final h, turned into that of the initial one.
-    memory_bar : ndarray of shape (1, B, n_memory, H)
-        The same of the rest of the state.
-    a_bar : ndarray of shape (T, B, n_gates, H)
-        Becomes the adjoint of the pre-activations, up to the sequences' ends.
-    outputs_bar : ndarray of shape (T, B, N) or (0, B, N)
-        If the outputs are projections, becomes their adjoint, up to the sequences' ends.
-    units_bar : ndarray of shape (1, B, n_unit_parameters, H)
-        Each sequence's part of the adjoint of the units' parameters is added to it.
+    weights : Weights
+        Transposed.
+    bars : Bars
     """
-    n_units, n_outputs = record.shape[3], h.shape[2]
-    thread, n_threads, row, rows = cuda.threadIdx.x, cuda.blockDim.x, cuda.threadIdx.y, cuda.blockDim.y
-    first = cuda.blockIdx.x * rows
-    b = first + row
-    room = workspace[cuda.blockIdx.x] if workspace.shape[0] > 0 else cuda.shared.array(0, h.dtype)
-    if staged:
-        copy_to_end(weights, room, row * n_threads + thread, rows * n_threads)
-        weights = room[room.size - weights.size :]
-    R_end, inner_end = weights_bounds(cell, n_outputs, n_units)
-    R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
-    ends = room_bounds(cell, n_outputs, n_units)
-    own = room[row * ends[3] : (row + 1) * ends[3]]
-    bar, factors, inner_factors = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]]
-    length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    copy_row(h_bar, b, bar, thread, n_threads)
+    n_outputs, n_units = tape.h.shape[2], tape.record.shape[3]
+    row = row_of(tape.lengths)
+    memory, packed = memory_of(weights.packed, staged, workspace)
+    matrices, vectors = matrices_of(cell, packed, n_outputs, n_units), vectors_of(cell, memory, n_outputs, n_units)
+    load_h_bar(bars, vectors.h, row)
     cuda.syncthreads()
-    for t in range(last - 1, -1, -1):
-        runs = t < length
+    for t in range(row.last - 1, -1, -1):
+        runs = t < row.length
         if runs:
-            add_y_bar(bar, y_bar, t, b, thread, n_threads)
-        _reverse_projection(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs)
+            add_y_bar(vectors.h, bars.y, (t, row.b), row.thread, row.n_threads)
+        _reverse_projection(cell, matrices.P, modifiers, bars, vectors, row, t, runs)
         if runs:
-            _step(
-                cell,
-                units,
-                h,
-                record,
-                changes,
-                bar,
-                memory_bar,
-                a_bar,
-                units_bar,
-                factors,
-                inner_factors,
-                t,
-                b,
-                thread,
-                n_threads,
-            )
+            _reverse_step(cell, weights.units, tape, modifiers, bars, vectors, row, t)
         cuda.syncthreads()
-        _reverse_inner(
-            cell,
-            R_inner,
-            h,
-            record,
-            mask,
-            changes,
-            bar,
-            memory_bar,
-            a_bar,
-            factors,
-            inner_factors,
-            t,
-            b,
-            thread,
-            n_threads,
-            runs,
-        )
+        _reverse_inner(cell, matrices.inner, tape, modifiers, bars, vectors, row, t, runs)
         if runs:
-            add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads)
+            add_to_h_bar(cell, matrices.R, modifiers.recurrent, vectors, row)
         cuda.syncthreads()
-    if length > 0:
-        for j in range(thread, n_outputs, n_threads):
-            h_bar[b, j] = bar[j]
+    store_h_bar(bars, vectors.h, row)
 
 
 @inline
-def add_y_bar(bar, y_bar, t, b, thread, n_threads):
-    """Add the adjoint of the outputs to that of h."""
+def load_h_bar(bars, h_bar, row):
+    """Set the vector of a row to the adjoint of the final h, if the row has a sequence."""
+    if row.b < bars.h.shape[0]:
+        for j in range(row.thread, h_bar.size, row.n_threads):
+            h_bar[j] = bars.h[row.b, j]
+
+
+@inline
+def store_h_bar(bars, h_bar, row):
+    """Write the vector of a row to the adjoint of the initial h, if the sequence has any steps."""
+    if row.length > 0:
+        for j in range(row.thread, h_bar.size, row.n_threads):
+            bars.h[row.b, j] = h_bar[j]
+
+
+@inline
+def add_y_bar(h_bar, y_bar, at, first, step):
+    """Add the adjoint of the outputs at `at = (t, b)` to that of h: every `step`-th entry from the first on."""
     if y_bar.shape[0] > 0:
         # y_t = h_t
-        for j in range(thread, bar.size, n_threads):
-            bar[j] += y_bar[t, b, j]
+        for j in range(first, h_bar.size, step):
+            h_bar[j] += y_bar[at[0], at[1], j]
 
 
 @inline
-def add_to_h_bar(cell, R, mask, bar, factors, b, thread, n_threads):
+def add_to_h_bar(cell, R, recurrent, vectors, row):
     """Reverse `a = x_t W + (h_(t-1) * mask) R + b` by h: add `a_bar R^T * mask`."""
-    for j in range(thread, bar.size, n_threads):
-        bar[j] += masked(cell, mask, dot(factors, R, j, bar.size), (b, j))
+    for j in range(row.thread, vectors.h.size, row.n_threads):
+        vectors.h[j] += masked(cell, recurrent, dot(vectors.products, R, j, vectors.h.size), (row.b, j))
 
 
 @inline
-def _step(
-    cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, factors, inner_factors, t, b, thread, n_threads
-):
-    """Reverse step t: `a_bar`, and the part of the state's adjoint that passes `a` by in place."""
-    n_units = record.shape[3]
-    for unit in range(thread, n_units, n_threads):
-        gates_bar = step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit)
-        store_outer(cell, gates_bar, factors, unit, n_units)
-        store_inner(cell, gates_bar, inner_factors, unit, n_units)
+def _reverse_step(cell, units, tape, modifiers, bars, vectors, row, t):
+    """Reverse step t: set `a_bar`, and replace the adjoint of the state by its terms that do not come through a."""
+    n_units = tape.record.shape[3]
+    for unit in range(row.thread, n_units, row.n_threads):
+        gates_bar = reverse_unit(cell, units, tape, modifiers, bars, vectors.h, (t, row.b, unit))
+        store_outer(cell, gates_bar, vectors.products, unit, n_units)
+        store_inner(cell, gates_bar, vectors.inner_products, unit, n_units)
 
 
 @inline
-def step_unit(cell, units, h, record, changes, bar, memory_bar, a_bar, units_bar, t, b, unit):
-    """Reverse step t of one unit, and return its `a_bar`."""
+def reverse_unit(cell, units, tape, modifiers, bars, h_bar, at):
+    """Reverse the step of one unit, and return its `a_bar`."""
+    t, b, unit = at
     now, own = (t, b, 0, unit), (0, b, 0, unit)
-    saved = load_saved(cell, record, (t + 1, b, memory_bar.shape[2], unit))
-    before = load_state(cell, h, (t, b, unit), record, now)
-    state_bar = load_state(cell, bar, unit, memory_bar, own)
+    saved = load_saved(cell, tape.record, (t + 1, b, bars.memory.shape[2], unit))
+    before = load_state(cell, tape.h, at, tape.record, now)
+    state_bar = load_state(cell, h_bar, unit, bars.memory, own)
     p = load_parameters(cell, units, (0, 0, 0, unit))
-    bars = step_adjoint(cell, changes, h, record, (t, b, unit), saved, before, state_bar, p)
-    gates_bar, before_bar, parameters_bar = bars
-    store_units(a_bar, now, gates_bar)
-    store_state(cell, bar, unit, memory_bar, own, before_bar, ())
-    store_units(units_bar, own, add(load_parameters(cell, units_bar, own), parameters_bar))
+    gates_bar, before_bar, p_bar = step_adjoint(cell, modifiers, tape, at, state_bar, saved, before, p)
+    store_units(bars.a, now, gates_bar)
+    store_state(cell, h_bar, unit, bars.memory, own, before_bar, ())
+    store_units(bars.units, own, add(load_parameters(cell, bars.units, own), p_bar))
     return gates_bar
 
 
-def _reverse_product(
-    cell,
-    R_inner,
-    h,
-    record,
-    mask,
-    changes,
-    bar,
-    memory_bar,
-    a_bar,
-    factors,
-    inner_factors,
-    t,
-    b,
-    thread,
-    n_threads,
-    runs,
-):
-    """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is made of."""
-    n_units, n_memory = record.shape[3], memory_bar.shape[2]
+def _reverse_inner_product(cell, R, tape, modifiers, bars, vectors, row, t, runs):
+    """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is computed from."""
+    n_units, n_memory = tape.record.shape[3], bars.memory.shape[2]
     if runs:
-        for unit in range(thread, n_units, n_threads):
-            now, own = (t, b, 0, unit), (0, b, 0, unit)
-            saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-            before = load_state(cell, h, (t, b, unit), record, now)
+        for unit in range(row.thread, n_units, row.n_threads):
+            now, own = (t, row.b, 0, unit), (0, row.b, 0, unit)
+            saved = load_saved(cell, tape.record, (t + 1, row.b, n_memory, unit))
+            before = load_state(cell, tape.h, (t, row.b, unit), tape.record, now)
             # a = .. + (u * mask) R
-            u_bar = masked(cell, mask, dot(inner_factors, R_inner, unit, n_units), (b, unit))
-            gates_bar, before_bar = inner_adjoint(cell, changes, saved, before, u_bar)
-            gates_bar = add(load_gates(cell, a_bar, now), gates_bar)
-            store_units(a_bar, now, gates_bar)
-            store_outer(cell, gates_bar, factors, unit, n_units)
-            state_bar = add(load_state(cell, bar, unit, memory_bar, own), before_bar)
-            store_state(cell, bar, unit, memory_bar, own, state_bar, ())
+            u_bar = dot(vectors.inner_products, R, unit, n_units)
+            u_bar = masked(cell, modifiers.recurrent, u_bar, (row.b, unit))
+            gates_bar, before_bar = inner_adjoint(cell, modifiers.clip, saved, before, u_bar)
+            gates_bar = add(load_gates(cell, bars.a, now), gates_bar)
+            store_units(bars.a, now, gates_bar)
+            store_outer(cell, gates_bar, vectors.products, unit, n_units)
+            state_bar = add(load_state(cell, vectors.h, unit, bars.memory, own), before_bar)
+            store_state(cell, vectors.h, unit, bars.memory, own, state_bar, ())
     cuda.syncthreads()
 
 
-def _reverse_nothing(
-    cell,
-    R_inner,
-    h,
-    record,
-    mask,
-    changes,
-    bar,
-    memory_bar,
-    a_bar,
-    factors,
-    inner_factors,
-    t,
-    b,
-    thread,
-    n_threads,
-    runs,
-):
+def _reverse_no_inner_product(cell, R, tape, modifiers, bars, vectors, row, t, runs):
     pass
 
 
-def _reverse_outputs(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
-    """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`; `h_bar` is kept for the gradient, and goes no further back."""
-    n_outputs, n_units = bar.size, memory_bar.shape[3]
+def _reverse_outputs(cell, P, modifiers, bars, vectors, row, t, runs):
+    """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`.
+
+    `h_bar` is kept for the gradient of P. Only the fraction that zoneout keeps is passed to the step before.
+    """
+    n_outputs, n_units = vectors.h.size, bars.memory.shape[3]
     if runs:
-        for j in range(thread, n_outputs, n_threads):
-            bar[j], outputs_bar[t, b, j] = project_adjoint(cell, changes, (t, b, j), bar[j])
+        for j in range(row.thread, n_outputs, row.n_threads):
+            before_bar, candidate_bar = project_adjoint(cell, modifiers.zoneout, (t, row.b, j), vectors.h[j])
+            vectors.h[j], bars.outputs[t, row.b, j] = before_bar, candidate_bar
     cuda.syncthreads()
     if runs:
-        for unit in range(thread, n_units, n_threads):
-            memory_bar[0, b, 0, unit] = dot(outputs_bar[t, b], P, unit, n_units)
+        for unit in range(row.thread, n_units, row.n_threads):
+            bars.memory[0, row.b, 0, unit] = dot(bars.outputs[t, row.b], P, unit, n_units)
 
 
-def _reverse_no_outputs(cell, P, changes, bar, memory_bar, outputs_bar, t, b, thread, n_threads, runs):
+def _reverse_no_outputs(cell, P, modifiers, bars, vectors, row, t, runs):
     pass
 
 
 @kernel
-def inner_states(cell, lengths, h, record, mask, n_memory, u):
-    """Set `u (T, B, H)` to the inner states of all steps up to the sequences' ends, as R sees them."""
+def inner_states(cell, tape, recurrent, n_memory, u):
+    """Set `u (T, B, H)` to the inner states of all valid steps, as they enter the product with R."""
     n_sequences, n_units = u.shape[1:]
     for k in range(cuda.grid(1), u.size, cuda.gridsize(1)):
         t, b, unit = k // (n_sequences * n_units), k // n_units % n_sequences, k % n_units
-        if t < lengths[b]:
-            saved = load_saved(cell, record, (t + 1, b, n_memory, unit))
-            before = load_state(cell, h, (t, b, unit), record, (t, b, 0, unit))
-            u[t, b, unit] = masked(cell, mask, inner_saved(cell, saved, before), (b, unit))
+        if t < tape.lengths[b]:
+            saved = load_saved(cell, tape.record, (t + 1, b, n_memory, unit))
+            before = load_state(cell, tape.h, (t, b, unit), tape.record, (t, b, 0, unit))
+            u[t, b, unit] = masked(cell, recurrent, inner_saved(cell, saved, before), (b, unit))
 
 
-_reverse_inner = by_form(lambda form: form.inner_gates, _reverse_product, _reverse_nothing)
-_reverse_projection = by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)
+@by_form(lambda form: form.inner_gates, _reverse_inner_product, _reverse_no_inner_product)
+def _reverse_inner(cell, R, tape, modifiers, bars, vectors, row, t, runs):
+    """Reverse the inner state, if the cell has one."""
+
+
+@by_form(lambda form: form.projection, _reverse_outputs, _reverse_no_outputs)
+def _reverse_projection(cell, P, modifiers, bars, vectors, row, t, runs):
+    """Reverse the projection, if the cell has one."""

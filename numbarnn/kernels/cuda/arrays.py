@@ -1,4 +1,4 @@
-"""What a network does to its arrays beside the recurrences."""
+"""Operations on arrays that layers need besides the recurrences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def for_each(state, n_sequences):
-    """Return an initial state with a row for each sequence, of a row for each or one for all; an empty one is None."""
+    """Return a state with one row per sequence, of parts `(B, H)` or `(H,)`; None for an empty one."""
     return tuple(part if part.ndim == 2 else _rows(part, n_sequences) for part in state) or None
 
 
@@ -23,7 +23,7 @@ def times(x, mask):
 
 
 def joined(parts):
-    """Return arrays side by side along their last axis."""
+    """Return arrays joined along their last axis."""
     if len(parts) == 1:
         return parts[0]
     *leading, width = parts[0].shape
@@ -46,7 +46,7 @@ def columns(x, first, stop):
 
 
 def total(arrays):
-    """Return the sum of arrays of one shape; it may stand in the place of the first."""
+    """Return the sum of arrays of one shape; the first array is overwritten."""
     for array in arrays[1:]:
         if array.size:
             _add[over(array.size)](arrays[0].reshape(array.size), array.reshape(array.size))

@@ -1,6 +1,6 @@
 """Sequences, stored one after the other without padding, and time-major batches of them.
 
-Where sequences begin and end is known in the processor's memory; the numbers themselves stay on the device.
+The starts and lengths of the sequences are NumPy arrays; the values stay on the device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numbarnn.kernels.cuda.shim import cuda, empty, to_device
 def time_major(values, starts, lengths, n_steps):
     """Return sequences of `values (N, I)` as an array (T, B, I), zero past their ends.
 
-    Sequence b has the rows from `starts[b]` on, as many as its length.
+    Sequence b has the rows from `starts[b]` to `starts[b] + lengths[b]`.
     """
     x = empty((n_steps, lengths.size, values.shape[1]), values.dtype)
     if x.size:
@@ -41,14 +41,14 @@ def take(rows, indices):
 
 
 def take_sequences(values, starts, lengths):
-    """Return the rows of sequences, of each as many as its length from `starts` on."""
+    """Return the rows of sequences, `lengths[i]` of each from `starts[i]` on."""
     table = values if values.ndim == 2 else matrix(values, 1)
     rows = valid_rows(time_major(table, starts, lengths, int(lengths.max(initial=0))), lengths)
     return rows if values.ndim == 2 else rows.reshape(rows.size)
 
 
 def valid_steps(x, lengths):
-    """Return the lengths of a batch x as the layers take them: on the device."""
+    """Return the lengths of a batch x as the other functions take them: on the device."""
     if lengths is not None:
         return to_device(lengths)
     ends = empty((x.shape[1],), np.intp)
@@ -63,7 +63,7 @@ def _places(starts, lengths):
 
 @kernel
 def _gather(values, places, x):
-    """Copy each sequence's steps to its column of x, zeros behind them."""
+    """Copy the steps of each sequence to its column of x, followed by zeros."""
     _, n_sequences, n_inputs = x.shape
     for k in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         t, b, i = k // (n_sequences * n_inputs), k // n_inputs % n_sequences, k % n_inputs
@@ -75,7 +75,7 @@ def _gather(values, places, x):
 
 @kernel
 def _scatter(z, places, rows):
-    """Copy each sequence's steps from its column of z to its rows."""
+    """Copy the steps of each sequence from its column of z to its rows."""
     _, n_sequences, n_columns = z.shape
     for k in range(cuda.grid(1), z.size, cuda.gridsize(1)):
         t, b, i = k // (n_sequences * n_columns), k // n_columns % n_sequences, k % n_columns

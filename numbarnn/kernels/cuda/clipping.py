@@ -1,4 +1,4 @@
-"""The norm of a gradient."""
+"""Clipping of a gradient by its norm."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""How the CUDA kernels are compiled.
+"""Decorators that compile the CUDA kernels.
 
-`kernel` marks what Python launches: cached on disk, compiled at the first launch and never at import. `inline` marks
-what only kernels call, `device` what besides uses the thread's place in the block and stands in another module than the
-kernel. What stands beside a kernel and uses the thread's place in the block is chosen by `by_cell`.
+`kernel` marks a function that Python launches: it is compiled at the first launch, never at import, and cached on disk.
+`inline` marks a function that only kernels call, `device` one that also reads the thread's indices and is defined in
+another module than the kernel. `by_cell`, `by_form` and `by_option` declare a function whose body depends on the class
+of the cell, or on whether an optional argument is given.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from functools import cache
+from functools import cache, wraps
 
 from numba.core import types
 from numba.extending import overload, register_jitable
@@ -22,9 +23,9 @@ inline = register_jitable
 
 
 def device(function):
-    """Let kernels call a function that uses the thread's place in the block, but stands in another module.
+    """Let kernels of other modules call a function that uses `cuda`.
 
-    In the simulator it would not find its thread otherwise.
+    In the simulator, a function of another module finds the indices of its thread in this way only.
     """
     return cuda.jit(device=True)(function)
 
@@ -41,12 +42,12 @@ class Kernel:
             return self._compiled[configuration]
 
     def launch(self, configuration, arguments):
-        """Launch with as many bytes of shared memory as the configuration says, more than usual ones, too."""
+        """Launch with the shared memory of the configuration, `(blocks, threads, stream, bytes)`."""
         allow_shared(self._compiled, arguments, configuration[3])
         self[configuration](*arguments)
 
     def launch_resident(self, configuration, arguments):
-        """Launch a grid whose blocks may wait for each other; if they cannot run all at once, return False instead."""
+        """Launch a grid whose blocks wait for each other; return False if they cannot all run at once."""
         (n_x, n_y), n_threads, _, n_bytes = configuration
         fits = n_x * n_y <= n_resident(self._compiled, arguments, n_threads, n_bytes)
         if fits:
@@ -58,52 +59,63 @@ kernel = Kernel
 
 
 def by_cell(choose):
-    """Return a function of a cell and more that is, for each class of cell, the one that `choose` returns for it.
+    """Declare a function of a cell and other arguments whose body depends on the class of the cell.
 
-    A kernel compiles only that one into itself, so that cells do not pay for what others need.
+    `choose` returns the body for a class. A kernel compiles only that body, so that no cell pays for the others.
+    Classes are told apart by identity, never by name.
     """
 
-    def function(cell, *args):
-        return choose(type(cell))(cell, *args)
+    def decorate(declaration):
+        @wraps(declaration)
+        def function(cell, *args):
+            return choose(type(cell))(cell, *args)
 
-    @overload(function, target="cuda", strict=False)
-    def implement(cell, *args):
-        return choose(cell.instance_class)
+        @overload(function, target="cuda", strict=False)
+        def implement(cell, *args):
+            return choose(cell.instance_class)
 
-    return function
+        return function
+
+    return decorate
 
 
 def by_form(condition, then, otherwise):
-    """As `by_cell`, of two functions, by a condition on the form of the class of cell."""
+    """Declare a function as `by_cell` does, with one of two bodies by a condition on the form of the cell's class."""
     return by_cell(lambda cell_class: then if condition(form_of(cell_class)) else otherwise)
 
 
-def by_given(without, given):
-    """As `by_cell`, by the second argument: what a kernel takes of masks or the like, an empty tuple if there is none.
+def by_option(absent, present):
+    """Declare a function whose body depends on its second argument: `absent` if that is an empty tuple.
 
-    A kernel compiles nothing of what it is not given.
+    Kernels take optional arguments, such as masks, as tuples, and compile nothing for an option that is absent.
     """
 
-    def function(cell, options, *args):
-        return (given if options else without)(cell, options, *args)
+    def decorate(declaration):
+        @wraps(declaration)
+        def function(cell, option, *args):
+            return (present if option else absent)(cell, option, *args)
 
-    @overload(function, target="cuda", strict=False)
-    def implement(cell, options, *args):
-        return given if len(options) else without
+        @overload(function, target="cuda", strict=False)
+        def implement(cell, option, *args):
+            return present if len(option) else absent
 
-    return function
+        return function
+
+    return decorate
 
 
 def kernel_for(cell, cached):
-    """Return the kernel to launch for a cell: the cached one, or a twin without cache for a class of another package.
+    """Return the kernel to launch for a cell: the one cached on disk, or one of its own for a class of a user.
 
-    The reason is that of `numbarnn.kernels.cpu.compile.kernel_for`.
+    The reasons are those of `numbarnn.kernels.cpu.compile.kernel_for`: the index of a cached kernel names the classes
+    of all cells that it was compiled for, and a process that cannot import one of them could not read it. And Numba's
+    dispatcher distinguishes classes of NamedTuples by their names only.
     """
-    return cached if type(cell).__module__.startswith("numbarnn.") else _uncached(cached)
+    return cached if type(cell).__module__.startswith("numbarnn.") else _kernel_of(cached, type(cell))
 
 
 @cache
-def _uncached(cached):
+def _kernel_of(cached, cell_class):
     return Kernel(cached.py_func, cache=False)
 
 
@@ -116,7 +128,7 @@ def _define(function, definition) -> None:
 
 
 def _reciprocal_deviation(variance):
-    """As `numbarnn.cells.numbers` has it, with the square root that kernels know."""
+    """Return `numbarnn.cells.numbers.reciprocal_deviation` by the square root that kernels support."""
     return type(variance)(1) / math.sqrt(variance + type(variance)(numbers.EPSILON))
 
 

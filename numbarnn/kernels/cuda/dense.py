@@ -1,7 +1,7 @@
-"""The dense layer ``z = features W + b`` of the last state (B, F), or of every step (T, B, F).
+"""The dense layer ``z = features W + b`` of vectors (B, F), or of every time step (T, B, F).
 
-Steps past a sequence's length, zero in `valid (T * B,)`, have the output zero and are not read. Of last states
-(`valid` of None) all rows count.
+Steps past the end of a sequence, where the mask `valid (T * B,)` is zero, are not read, and their outputs are zero. A
+mask of None means that all rows are valid.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import numpy as np
 
 from numbarnn.kernels.cuda.compile import kernel
 from numbarnn.kernels.cuda.launch import over
-from numbarnn.kernels.cuda.packing import fill, matrix, pack_blocks, steps_running, zeros_like
+from numbarnn.kernels.cuda.packing import fill, matrix, pack_blocks, valid_mask, zeros_like
 from numbarnn.kernels.cuda.product import add_product, parts_size, set_product_over_rows
 from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def step_mask(n_steps, lengths):
-    """Return which steps are within their sequences."""
-    return steps_running(lengths, n_steps)
+    """Return the mask of the steps within their sequences, None if all are."""
+    return None if lengths is None else valid_mask(lengths, n_steps)
 
 
 def dense_forward(dense, features, valid):
@@ -30,13 +30,14 @@ def dense_forward(dense, features, valid):
 
 
 def dense_tangent(dense, features, dense_dot, features_dot, valid):
-    """Return z_dot for tangents of the weights (None: zero) and of the features."""
-    rows_dot, valid = _rows(features_dot, valid)
-    z_dot = empty((rows_dot.shape[0], dense.b.size), features.dtype)
+    """Return z_dot for tangents of the weights and of the features; None is zero."""
+    rows, valid = _rows(features, valid)
+    z_dot = empty((rows.shape[0], dense.b.size), features.dtype)
     _start(z_dot, zeros_like(dense.b) if dense_dot is None else dense_dot.b, valid)
-    _add(z_dot, rows_dot, dense.W, valid)
+    if features_dot is not None:
+        _add(z_dot, _rows(features_dot, valid)[0], dense.W, valid)
     if dense_dot is not None:
-        _add(z_dot, _rows(features, valid)[0], dense_dot.W, valid)
+        _add(z_dot, rows, dense_dot.W, valid)
     return _shaped(z_dot, features)
 
 
@@ -47,11 +48,11 @@ def dense_adjoint(dense, features, z_bar, valid):
     rows_bar, depth, at = matrix(z_bar, n_outputs), rows.shape[0], (0, 0)
     # z = features W + b
     W_bar, b_bar, ones = (empty(shape, dtype) for shape in (dense.W.shape, dense.b.shape, (depth, 1)))
-    room = empty((max(1, parts_size(n_features * n_outputs, depth)),), dtype)
+    parts = empty((max(1, parts_size(n_features * n_outputs, depth)),), dtype)
     fill(ones, 1)
     for bar, factor in ((W_bar, rows), (matrix(b_bar, n_outputs), ones)):
         shape = factor.shape[1], n_outputs, depth
-        set_product_over_rows(bar, 0, factor, at, rows_bar, at, shape, valid, room)
+        set_product_over_rows(bar, 0, factor, at, rows_bar, at, shape, valid, parts)
     transposed = empty((n_outputs, n_features), dtype)
     pack_blocks(dense.W, n_outputs, [0], transposed.reshape(transposed.size), 0, transposed=True)
     features_bar = zeros_like(features)
@@ -60,7 +61,7 @@ def dense_adjoint(dense, features, z_bar, valid):
 
 
 def _rows(x, valid):
-    """Return x as rows, and which of them count."""
+    """Return x as rows, and the mask of the valid ones."""
     rows = matrix(x, x.shape[x.ndim - 1])
     if valid is None:
         valid = empty((rows.shape[0],), np.int8)
@@ -83,7 +84,7 @@ def _start(z, b, valid):
 
 @kernel
 def _start_rows(z, b, valid):
-    """Set the rows that count to b, the others to zero."""
+    """Set the valid rows to b, the others to zero."""
     for k in range(cuda.grid(1), z.size, cuda.gridsize(1)):
         row, column = k // z.shape[1], k % z.shape[1]
         if valid[row] != 0:

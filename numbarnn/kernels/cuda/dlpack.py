@@ -1,6 +1,6 @@
-"""Arrays of other libraries that come by DLPack, read with NVIDIA's cuda-core, on which numba-cuda depends.
+"""Import of arrays of other libraries by DLPack, with NVIDIA's cuda-core, on which numba-cuda depends.
 
-DLPack comes before `__cuda_array_interface__` where an array has both: PyTorch names no stream in the latter.
+If an array offers both DLPack and `__cuda_array_interface__`, DLPack is used: PyTorch names no stream in the latter.
 """
 
 from __future__ import annotations
@@ -17,19 +17,11 @@ STREAM = 2 if os.environ.get("CUDA_PYTHON_CUDA_PER_THREAD_DEFAULT_STREAM", "0") 
 class Import:
     """An array that offers DLPack, as one that offers `__cuda_array_interface__`, without a copy.
 
-    The memory belongs to this object until it is let go of. What the array's library has still to compute is ordered
-    before what is launched on `STREAM`.
-
-    Raises
-    ------
-    ValueError
-        If the array is on another device than `device`.
+    This object keeps the memory alive. Work that the array's library has not finished is ordered before all later
+    launches on `STREAM`.
     """
 
-    def __init__(self, array: Any, device: int) -> None:
-        on = array.__dlpack_device__()[1]
-        if on != device:
-            raise ValueError(f"CUDA arrays must be on the current device, {device}, got one on device {on}")
+    def __init__(self, array: Any) -> None:
         self._view = view = StridedMemoryView.from_dlpack(array, stream_ptr=STREAM)
         strides = view.strides and tuple(stride * view.dtype.itemsize for stride in view.strides)
         self.__cuda_array_interface__ = {

@@ -1,4 +1,4 @@
-"""Whether numbers on the device are finite, or fractions."""
+"""Checks of the numbers in device arrays: finite, or within bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numbarnn.kernels.cuda.shim import cuda, to_device
 def all_finite(array, lengths=None):
     """Return whether a contiguous device array has no NaN and no infinity.
 
-    With `lengths (B,)`, of an array (T, B, I) only the valid steps count.
+    With `lengths (B,)`, only the valid steps of an array (T, B, I) count.
     """
     if array.size == 0:
         return True
@@ -30,24 +30,29 @@ def all_finite(array, lengths=None):
 
 def all_fractions(array):
     """Return whether all numbers of a contiguous device array lie in [0, 1]."""
+    return all_within(array, 0, 1)
+
+
+def all_within(array, low, high):
+    """Return whether all numbers of a contiguous device array lie in [low, high]."""
     if array.size == 0:
         return True
     found = to_device(np.zeros(1, np.int32))
-    _find_others[over(array.size)](array.reshape(array.size), found)
+    _find_outside[over(array.size)](array.reshape(array.size), low, high, found)
     return found.copy_to_host()[0] == 0
 
 
 @kernel
-def _find_others(array, found):
-    """Set `found` if any number is no fraction; whichever thread does writes the same."""
+def _find_outside(array, low, high, found):
+    """Set `found` if any number is NaN or not in [low, high]; all threads that do write the same."""
     for k in range(cuda.grid(1), array.size, cuda.gridsize(1)):
-        if not 0 <= array[k] <= 1:
+        if not low <= array[k] <= high:
             found[0] = 1
 
 
 @kernel
 def _find(array, lengths, width, found):
-    """Set `found` if any number is NaN or infinite; whichever thread does writes the same."""
+    """Set `found` if any valid number is NaN or infinite; all threads that do write the same."""
     for k in range(cuda.grid(1), array.size, cuda.gridsize(1)):
         row = k // width
         if row // lengths.size < lengths[row % lengths.size] and not math.isfinite(array[k]):

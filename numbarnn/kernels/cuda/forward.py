@@ -1,153 +1,154 @@
 """The loop over time of the forward pass: one launch for all steps.
 
-A block has a slice of the batch, a row of threads for each of its sequences. Blocks never wait for each other.
+A block has a slice of the batch, and each of its sequences a row of threads. Blocks never wait for each other.
 """
 
 from __future__ import annotations
 
 from numbarnn.cells.form import form_of
 from numbarnn.kernels.cuda.compile import by_cell, by_form, inline, kernel
-from numbarnn.kernels.cuda.masks import load_before, masked, see_first
+from numbarnn.kernels.cuda.masks import load_before, load_first, masked
 from numbarnn.kernels.cuda.modified import inner, project, step
 from numbarnn.kernels.cuda.product import dot, multiply_row
-from numbarnn.kernels.cuda.room import clear_past_end, copy_to_end, last_step, length_of, room_bounds, weights_bounds
+from numbarnn.kernels.cuda.scratch import clear_past_end, matrices_of, memory_of, row_of, vectors_of
 from numbarnn.kernels.cuda.shim import cuda
 from numbarnn.kernels.cuda.state import store_state
 from numbarnn.kernels.cuda.units import add_inner, add_outer, load_gates, load_parameters, store_units
 
 
 @kernel
-def forward(cell, weights, staged, units, a, lengths, h, record, mask, changes, workspace):
+def forward(cell, weights, staged, tape, modifiers, a, workspace):
     """Run all sequences through all their steps.
 
     Parameters
     ----------
     cell : NamedTuple
-        Names the equations by its type.
-    weights : ndarray of shape (K,)
-        From `pack`.
+        Selects the equations by its type.
+    weights : Weights
     staged : bool
-        Whether a block's shared memory has room for the weights behind its own.
-    units : ndarray of shape (1, 1, n_unit_parameters, H)
-        The parameters of the units.
+        Whether a block copies the packed weights to its memory.
+    tape : TapeArrays
+        `h[0]` is the initial h; `h[t + 1]`, before zero or the bias of the projection, becomes the output of step t,
+        zero past the end of a sequence. The first row of the record holds the rest of the initial state.
+    modifiers : Modifiers
     a : ndarray of shape (T, B, n_gates, H)
-        `x_t W + b`; the rest of the pre-activations is added to it.
-    lengths : ndarray of shape (B,), intp
-    h : ndarray of shape (T + 1, B, N)
-        `h[0]` is the initial h; `h[t + 1]`, zero or the projection's bias, becomes the output of step t, zero past a
-        sequence's end.
-    record : ndarray of shape (T + 1, B, n_memory + n_saved, H) or (1, B, n_memory, H)
-        As the CPU's forward pass has it.
-    mask : tuple of an ndarray of shape (B, N), or ()
-        Multiplies what the recurrent weights see.
-    changes : tuple
-        `(zoneout, clip)` or `()`, see `numbarnn.kernels.cuda.modified`.
+        `x_t W + b`; a step adds its other terms.
     workspace : ndarray of shape (blocks, size) or (0, 0)
-        Room for each block where its shared memory is too small.
+        The memory of each block where shared memory is too small.
     """
-    n_units, n_outputs = record.shape[3], h.shape[2]
-    thread, n_threads, row, rows = cuda.threadIdx.x, cuda.blockDim.x, cuda.threadIdx.y, cuda.blockDim.y
-    first = cuda.blockIdx.x * rows
-    b = first + row
-    room = workspace[cuda.blockIdx.x] if workspace.shape[0] > 0 else cuda.shared.array(0, h.dtype)
-    if staged:
-        copy_to_end(weights, room, row * n_threads + thread, rows * n_threads)
-        weights = room[room.size - weights.size :]
-    R_end, inner_end = weights_bounds(cell, n_outputs, n_units)
-    R, R_inner, P = weights[:R_end], weights[R_end:inner_end], weights[inner_end:]
-    ends = room_bounds(cell, n_outputs, n_units)
-    own = room[row * ends[3] : (row + 1) * ends[3]]
-    seen, products, inner_products, u = own[: ends[0]], own[ends[0] : ends[1]], own[ends[1] : ends[2]], own[ends[2] :]
-    length, last = length_of(lengths, b), last_step(lengths, first, rows)
-    see_first(cell, mask, h, b, seen, thread, n_threads)
+    n_outputs, n_units = tape.h.shape[2], tape.record.shape[3]
+    row = row_of(tape.lengths)
+    memory, packed = memory_of(weights.packed, staged, workspace)
+    matrices, vectors = matrices_of(cell, packed, n_outputs, n_units), vectors_of(cell, memory, n_outputs, n_units)
+    load_first(cell, modifiers.recurrent, tape.h, vectors.h, row)
     cuda.syncthreads()
-    for t in range(last):
-        runs = t < length
+    for t in range(row.last):
+        runs = t < row.length
         if runs:
             # a = x_t W + b + h_(t-1) R
-            multiply_row(seen, R, products, thread, n_threads)
+            multiply_row(vectors.h, matrices.R, vectors.products, row)
         cuda.syncthreads()
         if runs:
-            _after_h(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads)
+            _after_products(cell, weights.units, tape, modifiers, a, vectors, row, t)
         cuda.syncthreads()
-        _after_all_h(
-            cell, R_inner, P, units, a, inner_products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs
-        )
-    clear_past_end(h, lengths, b, thread, n_threads)
+        _after_units(cell, matrices, weights.units, tape, modifiers, a, vectors, row, t, runs)
+    clear_past_end(tape.h, tape.lengths, row.b, row.thread, row.n_threads)
 
 
-def _step(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads):
+def _step(cell, units, tape, modifiers, a, vectors, row, t):
     """Step the units of a row."""
-    for unit in range(thread, record.shape[3], n_threads):
-        gates = add_outer(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-        step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
+    n_units = tape.record.shape[3]
+    for unit in range(row.thread, n_units, row.n_threads):
+        at = t, row.b, unit
+        gates = add_outer(cell, load_gates(cell, a, (t, row.b, 0, unit)), vectors.products, unit, n_units)
+        step_unit(cell, units, tape, modifiers, gates, vectors.h, vectors.inner, at)
 
 
-def _inner(cell, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads):
-    """Take the inner state of the units of a row from their pre-activations, as `_step` takes the state."""
-    now = t if record.shape[0] > 1 else 0
-    for unit in range(thread, record.shape[3], n_threads):
-        at = (t, b, 0, unit)
-        gates = add_outer(cell, load_gates(cell, a, at), products, unit, record.shape[3])
-        before = load_before(cell, mask, seen, h, (t, b, unit), record, (now, b, 0, unit))
-        value, gates = inner(cell, changes, gates, before)
-        u[unit] = masked(cell, mask, value, (b, unit))
-        store_units(a, at, gates)
+def _set_inner(cell, units, tape, modifiers, a, vectors, row, t):
+    """Set the inner state of the units of a row, from their pre-activations."""
+    n_units = tape.record.shape[3]
+    now = t if tape.record.shape[0] > 1 else 0
+    for unit in range(row.thread, n_units, row.n_threads):
+        at, gates_at = (t, row.b, unit), (t, row.b, 0, unit)
+        gates = add_outer(cell, load_gates(cell, a, gates_at), vectors.products, unit, n_units)
+        memory_at = now, row.b, 0, unit
+        before = load_before(cell, modifiers.recurrent, vectors.h, tape.h, at, tape.record, memory_at)
+        value, gates = inner(cell, modifiers.clip, gates, before)
+        vectors.inner[unit] = masked(cell, modifiers.recurrent, value, (row.b, unit))
+        store_units(a, gates_at, gates)
 
 
 @inline
-def step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit):
-    """Step one unit, of whose h the recurrent weights have `seen` this, from its pre-activations."""
-    keep = record.shape[0] > 1
+def step_unit(cell, units, tape, modifiers, gates, h, inner_state, at):
+    """Step one unit from its pre-activations; `h` is the vector that enters the product with R."""
+    t, b, unit = at
+    keep = tape.record.shape[0] > 1
     now = t if keep else 0
-    before = load_before(cell, mask, seen, h, (t, b, unit), record, (now, b, 0, unit))
-    state, saved = step(cell, changes, (t, b, unit), gates, before, load_parameters(cell, units, (0, 0, 0, unit)))
+    before = load_before(cell, modifiers.recurrent, h, tape.h, at, tape.record, (now, b, 0, unit))
+    p = load_parameters(cell, units, (0, 0, 0, unit))
+    state, saved = step(cell, modifiers, at, gates, before, p)
     if keep:
-        store_state(cell, h, (t + 1, b, unit), record, (t + 1, b, 0, unit), state, saved)
+        store_state(cell, tape.h, (t + 1, b, unit), tape.record, (t + 1, b, 0, unit), state, saved)
     else:
-        store_state(cell, h, (t + 1, b, unit), record, (0, b, 0, unit), state, ())
-    _keep(cell, mask, seen, u, b, unit, state)
+        store_state(cell, tape.h, (t + 1, b, unit), tape.record, (0, b, 0, unit), state, ())
+    keep_for_products(cell, modifiers.recurrent, h, inner_state, (b, unit), state)
 
 
-def _add_inner(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
-    """Add the inner state's product to the pre-activations, and step."""
+def _step_with_inner(cell, matrices, units, tape, modifiers, a, vectors, row, t, runs):
+    """Add the product of the inner state to the pre-activations, and step."""
+    n_units = tape.record.shape[3]
     if runs:
-        multiply_row(u, R_inner, products, thread, n_threads)
+        # a = .. + u R
+        multiply_row(vectors.inner, matrices.inner, vectors.inner_products, row)
     cuda.syncthreads()
     if runs:
-        for unit in range(thread, record.shape[3], n_threads):
-            gates = add_inner(cell, load_gates(cell, a, (t, b, 0, unit)), products, unit, record.shape[3])
-            step_unit(cell, units, gates, seen, u, h, record, mask, changes, t, b, unit)
-    cuda.syncthreads()
-
-
-def _project(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
-    """Set `h = m P + b_P` of the units' outputs m, which stand in u."""
-    if runs:
-        for j in range(thread, seen.size, n_threads):
-            h[t + 1, b, j] += dot(u, P, j, seen.size)
-            h[t + 1, b, j] = project(cell, changes, (t, b, j), h[t, b, j], h[t + 1, b, j])
-            seen[j] = masked(cell, mask, h[t + 1, b, j], (b, j))
+        for unit in range(row.thread, n_units, row.n_threads):
+            at = t, row.b, unit
+            gates = add_inner(cell, load_gates(cell, a, (t, row.b, 0, unit)), vectors.inner_products, unit, n_units)
+            step_unit(cell, units, tape, modifiers, gates, vectors.h, vectors.inner, at)
     cuda.syncthreads()
 
 
-def _nothing(cell, R_inner, P, units, a, products, seen, u, h, record, mask, changes, t, b, thread, n_threads, runs):
+def _project(cell, matrices, units, tape, modifiers, a, vectors, row, t, runs):
+    """Set `h = m P + b_P` from the units' outputs m."""
+    h = tape.h
+    if runs:
+        for j in range(row.thread, vectors.h.size, row.n_threads):
+            at = t, row.b, j
+            h[t + 1, row.b, j] += dot(vectors.inner, matrices.P, j, vectors.h.size)
+            h[t + 1, row.b, j] = project(cell, modifiers.zoneout, at, h[t, row.b, j], h[t + 1, row.b, j])
+            vectors.h[j] = masked(cell, modifiers.recurrent, h[t + 1, row.b, j], (row.b, j))
+    cuda.syncthreads()
+
+
+def _do_nothing(cell, matrices, units, tape, modifiers, a, vectors, row, t, runs):
     pass
 
 
-def _keep_h(cell, mask, seen, u, b, unit, state):
-    seen[unit] = masked(cell, mask, state[0], (b, unit))
+def _keep_h(cell, recurrent, h, inner_state, at, state):
+    h[at[1]] = masked(cell, recurrent, state[0], at)
 
 
-def _keep_m(cell, mask, seen, u, b, unit, state):
-    u[unit] = state[0]
+def _keep_m(cell, recurrent, h, inner_state, at, state):
+    inner_state[at[1]] = state[0]
 
 
-def _choose_after_all_h(cell_class):
+def _second_half(cell_class):
+    """Return the function for the rest of a step, after the products with h and the first loop over units."""
     form = form_of(cell_class)
-    return _add_inner if form.inner_gates else _project if form.projection else _nothing
+    return _step_with_inner if form.inner_gates else _project if form.projection else _do_nothing
 
 
-_after_h = by_form(lambda form: form.inner_gates, _inner, _step)
-_after_all_h = by_cell(_choose_after_all_h)
-_keep = by_form(lambda form: form.projection, _keep_m, _keep_h)
+@by_form(lambda form: form.inner_gates, _set_inner, _step)
+def _after_products(cell, units, tape, modifiers, a, vectors, row, t):
+    """Step the units of a row, or set their inner state if the cell has one."""
+
+
+@by_cell(_second_half)
+def _after_units(cell, matrices, units, tape, modifiers, a, vectors, row, t, runs):
+    """Complete the step of a cell with an inner state or with a projection."""
+
+
+@by_form(lambda form: form.projection, _keep_m, _keep_h)
+def keep_for_products(cell, recurrent, h, inner_state, at, state):
+    """Keep the part of a unit's new state, or of its tangent, that enters the next product; `at` is `(b, unit)`."""

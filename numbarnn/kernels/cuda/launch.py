@@ -1,6 +1,6 @@
-"""How many threads and blocks a kernel is launched on, and what memory a pass gets.
+"""The numbers of threads and blocks of a launch, and the memory of a pass.
 
-None of it changes a bit of any result: every number is computed by one thread, in the same order whichever it is.
+None of them changes a bit of a result: each number is computed by one thread, in the same order whichever thread it is.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import numpy as np
 
 from numbarnn.kernels.cuda.shim import SIMULATED, empty, free_bytes, n_multiprocessors, shared_bytes, to_device
 
-# The simulator's threads are Python's: a few show a missing barrier as well as hundreds.
+# The threads of the simulator are Python's: a few of them show a missing barrier as well as hundreds do.
 BLOCK_THREADS = 4 if SIMULATED else 512
 ROW_THREADS = 2 if SIMULATED else 512  # at most
 WARP = 2 if SIMULATED else 32
 BLOCKS = 2 if SIMULATED else 1024
-PART = 2 if SIMULATED else 33  # numbers of a product within a step that are added up without a break
+PART = 2 if SIMULATED else 33  # terms of one part of a product within a step
 RESIDENT_THREADS = 0 if SIMULATED else 256  # at most, so that each has 255 registers
-RESIDENT_ROWS = 8  # sequences whose products stand in shared memory at a time
+RESIDENT_ROWS = 8  # sequences whose products are in shared memory at a time
 
 
 class Launch(NamedTuple):
-    """The launch of a kernel that runs through time, a block for a slice of the batch and a row of threads each."""
+    """The launch of a kernel over time: one block for a slice of the batch, one row of threads for a sequence."""
 
     configuration: tuple[Any, ...]  # blocks, threads, stream, bytes of shared memory
-    workspace: Any  # (blocks, size): the blocks' room where shared memory is too small for it, else (0, 0)
+    workspace: Any  # (blocks, size): the memory of the blocks where shared memory is too small, else (0, 0)
     staged: bool  # whether the blocks copy the weights to their shared memory
 
 
@@ -36,37 +36,43 @@ def over(size: int) -> tuple[int, int]:
 
 
 def row_by_row(n_rows: int, width: int) -> tuple[int, int]:
-    """Return blocks and threads for a loop over the rows of a matrix, each of which a block takes at once."""
+    """Return blocks and threads for a loop over the rows of a matrix, where a block takes one row at a time."""
     return min(BLOCKS, n_rows), min(-(-width // WARP) * WARP, ROW_THREADS)
 
 
 def through_time(n_sequences: int, width: int, row_size: int, weights: Any) -> Launch:
-    """Return the launch of a kernel over time for rows of `width` columns, with room for `row_size` numbers each."""
+    """Return the launch of a kernel over time for rows of `width` columns, whose vectors have `row_size` numbers."""
     threads = min(-(-width // WARP) * WARP, ROW_THREADS)
     rows = max(1, min(BLOCK_THREADS // threads, n_sequences // n_multiprocessors()))
     blocks, itemsize = -(-n_sequences // rows), weights.dtype.itemsize
-    room = rows * row_size
-    if room * itemsize > shared_bytes():
-        return Launch((blocks, (threads, rows), 0, 0), empty((blocks, room), weights.dtype), staged=False)
-    staged = (room + weights.size) * itemsize <= shared_bytes()
-    shared = (room + (weights.size if staged else 0)) * itemsize
+    size = rows * row_size
+    if size * itemsize > shared_bytes():
+        return Launch((blocks, (threads, rows), 0, 0), empty((blocks, size), weights.dtype), staged=False)
+    staged = (size + weights.size) * itemsize <= shared_bytes()
+    shared = (size + (weights.size if staged else 0)) * itemsize
     return Launch((blocks, (threads, rows), 0, shared), empty((0, 0), weights.dtype), staged)
 
 
-class Residence(NamedTuple):
-    """The launch of a kernel that keeps the weights of the step in registers, on blocks that all run at once."""
+class Slices(NamedTuple):
+    """The slices of the units and of the batch that the blocks of a resident kernel have, at most."""
+
+    n_units: int
+    n_rows: int  # sequences
+    n_at_once: int  # sequences whose products are in shared memory at a time
+
+
+class ResidentLaunch(NamedTuple):
+    """The launch of a kernel that keeps the weights of a step in registers, on blocks that all run at once."""
 
     configuration: tuple[Any, ...]  # (slices of units, slices of the batch), threads, stream, bytes of shared memory
-    n_units: int  # of a block
-    n_rows: int  # sequences of a block
-    n_at_once: int  # of those, how many have room in shared memory at a time
-    arrivals: Any  # (slices of the batch,): for the blocks of each to wait for each other; (0,) where no block waits
+    slices: Slices
+    arrivals: Any  # (slices of the batch,): counters by which blocks wait for each other; (0,) where none waits
 
 
-def resident(n_sequences: int, n_units: int, depth: int, weights: Any) -> Residence | None:
+def resident(n_sequences: int, n_units: int, depth: int, weights: Any) -> ResidentLaunch | None:
     """Return the launch of a kernel with `weights (depth, n * H)` in registers, None if they do not fit there.
 
-    The units are cut into as few slices as can be, the batch into as many as the device then has room for.
+    The units are cut into as few slices as possible, the batch into as many as the device can then run at once.
     """
     n_parts, n_products = -(-depth // PART), weights.size // (depth * n_units)
     own_units = units_of_block(n_units, n_parts, n_products)
@@ -81,11 +87,11 @@ def resident(n_sequences: int, n_units: int, depth: int, weights: Any) -> Reside
     grid = n_slices, -(-n_sequences // rows)
     arrivals = to_device(np.zeros(grid[1] if n_slices > 1 or at_once < rows else 0, np.intp))
     configuration = grid, -(-threads // WARP) * WARP, 0, at_once * row_bytes
-    return Residence(configuration, own_units, rows, at_once, arrivals)
+    return ResidentLaunch(configuration, Slices(own_units, rows, at_once), arrivals)
 
 
 def units_of_block(n_units: int, n_parts: int, n_products: int) -> int:
-    """Return how many units a block's threads have registers for, evenly over as few blocks as can be; at least one."""
+    """Return how many units a block has if they are spread evenly over as few blocks as possible; at least one."""
     for n_slices in range(1, n_units + 1):
         own_units = -(-n_units // n_slices)
         if _threads_for(own_units, n_parts, n_products) <= RESIDENT_THREADS:
@@ -94,17 +100,17 @@ def units_of_block(n_units: int, n_parts: int, n_products: int) -> int:
 
 
 def _threads_for(n_units: int, n_parts: int, n_products: int) -> int:
-    """Return how many threads it takes for one to hold one part of two columns, and for no unit to be without one."""
+    """Return how many threads hold all parts of all columns, one part of two columns each; at least one per unit."""
     return max(n_parts * -(-n_units * n_products // 2), n_units)
 
 
 def allocate(dtype: Any, **shapes: tuple[int, ...]) -> Any:
-    """Return device arrays of anything, all that a pass needs or none.
+    """Return uninitialised device arrays, all that a pass needs or none.
 
     Raises
     ------
     MemoryError
-        If they take more than the device has left.
+        If they need more memory than is free on the device.
     """
     needed = sum(map(prod, shapes.values())) * dtype.itemsize
     free = free_bytes()

@@ -1,8 +1,9 @@
-"""Products of all time steps at once by cuBLAS, through NVIDIA's nvmath-python, for whoever asks for them.
+"""Products of all time steps at once by cuBLAS, through NVIDIA's nvmath-python.
 
-`NUMBARNN_CUDA_PRODUCTS=cublas` in the environment asks, and `cublas-tf32` allows TF32's ten bits for the factors.
-cuBLAS reads all rows, so it takes the products of passes in which no sequence ends early; `product.py` takes the
-others. Its order of summation depends on the shapes and on the device, so it is never chosen unasked.
+The environment variable `NUMBARNN_CUDA_PRODUCTS` selects them: `cublas`, or `cublas-tf32`, which allows TF32 (ten bits
+of each factor). cuBLAS reads all rows, so it computes only the products of passes in which no sequence ends before T;
+`product.py` computes the others. Its order of summation depends on the shapes and on the device, so it is never the
+default.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ CHOICE = os.environ.get("NUMBARNN_CUDA_PRODUCTS", "own")
 if CHOICE not in CHOICES:
     raise ValueError(f"NUMBARNN_CUDA_PRODUCTS must be one of {', '.join(CHOICES)}, got {CHOICE!r}")
 
-# Arrays `running` without a zero, where cuBLAS is asked for; the simulator's have no hash but their id.
+# Masks without a zero, by their id, since arrays of the simulator cannot be hashed.
 _whole: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
-def note(running: Any, lengths: Any, n_steps: int) -> None:
-    """Remember for `takes` whether no sequence ends early; `lengths (B,)` are on the device."""
+def note(valid: Any, lengths: Any, n_steps: int) -> None:
+    """Remember a mask for `takes` if cuBLAS is selected and no sequence ends early; the lengths are on the device."""
     if CHOICE != "own" and np.all(lengths.copy_to_host() == n_steps):
-        _whole[id(running)] = running
+        _whole[id(valid)] = valid
 
 
-def takes(running: Any) -> bool:
-    """Return whether cuBLAS is to take a product over the rows that are `running`: all of them, as noted."""
-    return id(running) in _whole
+def takes(valid: Any) -> bool:
+    """Return whether cuBLAS computes a product over the rows of this mask."""
+    return id(valid) in _whole
 
 
 def add_product(out, out_at, a, a_at, b, b_at, size):
-    """Add `a @ b` to `out`, as `numbarnn.kernels.cuda.product.add_product` does."""
+    """Add `a @ b` to `out`, as `numbarnn.kernels.cuda.product.add_product` does for valid rows."""
     _gemm("N", out, out_at, a, a_at, b, b_at, size, 1)
 
 
@@ -51,7 +52,7 @@ def set_product_over_rows(out, column, a, a_at, b, b_at, size):
 def _gemm(operation, out, out_at, a, a_at, b, b_at, size, beta):
     """Set `out` to `op(a) @ b + beta * out`.
 
-    For BLAS, to which columns are contiguous, each matrix is its transpose: `out.T = b.T @ op(a).T + beta * out.T`.
+    BLAS stores matrices by columns, so each matrix is its transpose there: `out.T = b.T @ op(a).T + beta * out.T`.
     """
     rows, columns, depth = size
     cublas = _cublas()
@@ -81,7 +82,7 @@ def _address(matrix, at):
 
 @cache
 def _handle(thread: int, device: int) -> int:
-    """Return cuBLAS's handle for a thread and a device: no two threads may use one at once."""
+    """Return cuBLAS's handle for a thread and a device; two threads must not use one handle at the same time."""
     cublas = _cublas()
     handle = cublas.create()
     cublas.set_stream(handle, STREAM)

@@ -1,6 +1,6 @@
 """The losses of rows z (N, K), weighted by weights (N,); a thread has whole rows.
 
-The value is read when it is asked for. A target that is no class makes it NaN, since a kernel cannot raise an error.
+The value stays on the device until `float` reads it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ import math
 
 from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cuda.compile import inline, kernel
+from numbarnn.kernels.cuda.finite import all_within
 from numbarnn.kernels.cuda.launch import over
 from numbarnn.kernels.cuda.shim import cuda, empty, to_device
 from numbarnn.kernels.cuda.sums import Sum, parts_for
 
-NAN = math.nan
-
 
 def softmax_cross_entropy(z, classes, weights):
-    """Return the weighted cross-entropy of a softmax with classes (N,), and its adjoint z_bar."""
+    """Return the weighted cross-entropy of a softmax with classes (N,), and its adjoint z_bar.
+
+    Raises
+    ------
+    ValueError
+        If a class is not in 0 .. K - 1.
+    """
+    classes = to_device(classes)
+    if not all_within(classes, 0, z.shape[1] - 1):
+        raise ValueError("targets must be classes from 0 to K - 1")
     return _evaluated(_softmax_cross_entropy, z, classes, weights)
 
 
@@ -27,7 +35,7 @@ def sigmoid_cross_entropy(z, targets, weights):
 
 
 def squared_error(z, targets, weights):
-    """Return half the weighted squared error against targets (N, K), mean over them, and its adjoint z_bar."""
+    """Return half the weighted squared error, the mean over targets (N, K), and its adjoint z_bar."""
     return _evaluated(_squared_error, z, targets, weights)
 
 
@@ -39,7 +47,7 @@ def _evaluated(loss, z, targets, weights):
 
 @inline
 def _one(like):
-    """Return 1 as a number of the type of `like`."""
+    """Return 1 in the type of `like`."""
     return type(like)(1)
 
 
@@ -59,11 +67,8 @@ def _softmax_cross_entropy(z, classes, weights, z_bar, parts):
             scale = weights[n] / total
             for k in range(columns):
                 z_bar[n, k] *= scale
-            if 0 <= classes[n] < columns:
-                z_bar[n, classes[n]] -= weights[n]
-                value += weights[n] * (math.log(total) - (z[n, classes[n]] - top))
-            else:
-                value = NAN
+            z_bar[n, classes[n]] -= weights[n]
+            value += weights[n] * (math.log(total) - (z[n, classes[n]] - top))
         parts[p] = value
 
 

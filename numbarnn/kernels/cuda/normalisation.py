@@ -1,6 +1,7 @@
-"""What the passes of cells with normalisation do for all rows at once; the equations stand in the cells' module.
+"""The parts of the passes of cells with normalisation that are computed for all time steps at once.
 
-A block takes a row at a time. Products are those of centred weights, so only their squares are summed up.
+The equations are in `numbarnn.cells.normalisation`. A block takes one row of a matrix at a time. The products are those
+of centred weights, so their mean is zero and their variance is the mean of their squares.
 """
 
 from __future__ import annotations
@@ -14,52 +15,52 @@ from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def centred(cell):
-    """Return a cell with W and R less the mean of each of their rows."""
+    """Return a cell whose W and R have the mean of each row subtracted."""
     return cell._replace(**{name: centred_rows(getattr(cell, name)) for name in ("W", "R")})
 
 
 def centred_rows(matrix):
-    """Return the matrix less the mean of each of its rows."""
+    """Return the matrix with the mean of each row subtracted."""
     result = empty(matrix.shape, matrix.dtype)
     _centre[row_by_row(*matrix.shape)](matrix, result)
     return result
 
 
-def normalise(z, gain, bias, running):
-    """Turn the running rows of centred products `z (M, N)` into `gain LN(z) + bias`."""
+def normalise(z, gain, bias, valid):
+    """Turn the valid rows of centred products `z (M, N)` into `gain LN(z) + bias`, in place."""
     if z.size:
-        _normalise[row_by_row(*z.shape)](z, gain, bias, running)
+        _normalise[row_by_row(*z.shape)](z, gain, bias, valid)
 
 
-def add_tangent(a_dot, z, z_dot, gain, gain_dot, running):
-    """Add the tangent of `gain LN(z)` to the running rows of `a_dot (M, N)`."""
+def add_tangent(a_dot, z, z_dot, gain, gain_dot, valid):
+    """Add the tangent of `gain LN(z)` to the valid rows of `a_dot (M, N)`."""
     if z.size:
-        _add_tangent[row_by_row(*z.shape)](a_dot, z, z_dot, gain, gain_dot, running)
+        _add_tangent[row_by_row(*z.shape)](a_dot, z, z_dot, gain, gain_dot, valid)
 
 
-def reverse(a_bar, z, gain, running):
-    """Reverse `a = gain LN(z)` in the running rows: z becomes its adjoint, `a_bar (M, N)` is multiplied by LN(z)."""
+def reverse(a_bar, z, gain, valid):
+    """Reverse `a = gain LN(z)` in the valid rows: z becomes its adjoint, `a_bar (M, N)` is multiplied by LN(z)."""
     if z.size:
-        _reverse[row_by_row(*z.shape)](a_bar, z, gain, running)
+        _reverse[row_by_row(*z.shape)](a_bar, z, gain, valid)
 
 
-def statistics(cell, record, running):
-    """Return what the tape's rows are normalised by, `(3, T * B)`, up to the sequences' ends.
+def statistics(cell, record, valid):
+    """Return the statistics `(3, T * B)` by which the valid steps of a tape were normalised.
 
-    These are the mean and the reciprocal deviation of c after each step, and the latter of `h_(t-1) R`.
+    These are the mean and the reciprocal deviation of c after each step, and the reciprocal deviation of `h_(t-1) R`.
     """
     n_sequences, size = record.shape[1], record.shape[3]
-    results = empty((3, running.size), record.dtype)
-    if running.size:
-        launch = row_by_row(running.size, size)
-        _take_statistics[launch](_rows(record), size, cell.b.size, n_sequences, running, results)
+    results = empty((3, valid.size), record.dtype)
+    if valid.size:
+        launch = row_by_row(valid.size, size)
+        _take_statistics[launch](_rows(record), size, cell.b.size, n_sequences, valid, results)
     return results
 
 
-def set_products(products, a_bar, record, scales, running):
-    """Set the running rows of `products (M, N)` to `a_bar (M, N)` times the normalised `h_(t-1) R` of the tape."""
+def set_products(products, a_bar, record, scales, valid):
+    """Set the valid rows of `products (M, N)` to `a_bar (M, N)` times the normalised `h_(t-1) R` of the tape."""
     if products.size:
-        _set_products[over(products.size)](products, a_bar, _rows(record), record.shape[1], scales, running)
+        _set_products[over(products.size)](products, a_bar, _rows(record), record.shape[1], scales, valid)
 
 
 def _rows(record):
@@ -67,8 +68,9 @@ def _rows(record):
 
 
 @inline
-def normalised_c(record, statistics, t, b, unit):
-    """Return a unit's LN(c) after step t, from the tape and its `statistics (3, T, B)`."""
+def normalised_c(record, statistics, at):
+    """Return LN(c) of the unit at `at = (t, b, unit)` after step t, from the tape and its `statistics (3, T, B)`."""
+    t, b, unit = at
     return (record[t + 1, b, 0, unit] - statistics[0, t, b]) * statistics[1, t, b]
 
 
@@ -90,11 +92,11 @@ def _centre(matrix, result):
 
 
 @kernel
-def _normalise(z, gain, bias, running):
+def _normalise(z, gain, bias, valid):
     parts = cuda.shared.array(PARTS, z.dtype)
     thread, n_threads = cuda.threadIdx.x, cuda.blockDim.x
     for row in range(cuda.blockIdx.x, z.shape[0], cuda.gridDim.x):
-        runs = running[row] != 0
+        runs = valid[row] != 0
         scale = reciprocal_deviation(row_variance(parts, z[row], zero(z[row, 0]), thread, n_threads, runs))
         if runs:
             for k in range(thread, z.shape[1], n_threads):
@@ -102,11 +104,11 @@ def _normalise(z, gain, bias, running):
 
 
 @kernel
-def _add_tangent(a_dot, z, z_dot, gain, gain_dot, running):
+def _add_tangent(a_dot, z, z_dot, gain, gain_dot, valid):
     parts = cuda.shared.array(PARTS, z.dtype)
     thread, n_threads = cuda.threadIdx.x, cuda.blockDim.x
     for row in range(cuda.blockIdx.x, z.shape[0], cuda.gridDim.x):
-        runs = running[row] != 0
+        runs = valid[row] != 0
         scale = reciprocal_deviation(row_variance(parts, z[row], zero(z[row, 0]), thread, n_threads, runs))
         vz_dot_mean = scale * row_mean_product(parts, z[row], z_dot[row], thread, n_threads, runs)
         if runs:
@@ -118,11 +120,11 @@ def _add_tangent(a_dot, z, z_dot, gain, gain_dot, running):
 
 
 @kernel
-def _reverse(a_bar, z, gain, running):
+def _reverse(a_bar, z, gain, valid):
     parts = cuda.shared.array(PARTS, z.dtype)
     thread, n_threads = cuda.threadIdx.x, cuda.blockDim.x
     for row in range(cuda.blockIdx.x, z.shape[0], cuda.gridDim.x):
-        runs = running[row] != 0
+        runs = valid[row] != 0
         scale = reciprocal_deviation(row_variance(parts, z[row], zero(z[row, 0]), thread, n_threads, runs))
         vv_bar_mean = scale * row_mean_weighted(parts, z[row], a_bar[row], gain, thread, n_threads, runs)
         if runs:
@@ -135,11 +137,11 @@ def _reverse(a_bar, z, gain, running):
 
 
 @kernel
-def _take_statistics(rows, n_units, n_products, n_sequences, running, results):
+def _take_statistics(rows, n_units, n_products, n_sequences, valid, results):
     parts = cuda.shared.array(PARTS, rows.dtype)
     thread, n_threads = cuda.threadIdx.x, cuda.blockDim.x
-    for row in range(cuda.blockIdx.x, running.size, cuda.gridDim.x):
-        runs, after = running[row] != 0, rows[row + n_sequences]
+    for row in range(cuda.blockIdx.x, valid.size, cuda.gridDim.x):
+        runs, after = valid[row] != 0, rows[row + n_sequences]
         c, z = after[:n_units], after[after.size - n_products :]
         mean = row_mean(parts, c, thread, n_threads, runs)
         variance = row_variance(parts, c, mean, thread, n_threads, runs)
@@ -151,10 +153,10 @@ def _take_statistics(rows, n_units, n_products, n_sequences, running, results):
 
 
 @kernel
-def _set_products(products, a_bar, rows, n_sequences, scales, running):
+def _set_products(products, a_bar, rows, n_sequences, scales, valid):
     n_products = products.shape[1]
     for k in range(cuda.grid(1), products.size, cuda.gridsize(1)):
         row, column = k // n_products, k % n_products
-        if running[row] != 0:
+        if valid[row] != 0:
             z = rows[row + n_sequences, rows.shape[1] - n_products + column]
             products[row, column] = a_bar[row, column] * (z * scales[row])

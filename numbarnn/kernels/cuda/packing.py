@@ -1,4 +1,4 @@
-"""Weights and other arrays brought into the order in which the kernels read them."""
+"""Weights and other arrays in the order in which the kernels read them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def pack(cell):
-    """Return the weights of a step one behind the other: R of the gates that see h, of the inner gates, and P."""
+    """Return the weights of a step as a flat array: R of the gates that see h, R of the inner gates, P."""
     return _pack(cell, transposed=False)
 
 
 def pack_transposed(cell):
-    """As `pack`, each of them transposed."""
+    """Return the weights of a step as `pack` does, each of them transposed."""
     return _pack(cell, transposed=True)
 
 
 def _pack(cell, *, transposed):
     form, size = form_of(type(cell)), n_units(cell)
-    seen = form.outer_gates, form.inner_gates
-    matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in seen]
+    products = form.outer_gates, form.inner_gates
+    matrices = [(cell.R, size, [form.recurrent_gates.index(g) for g in gates]) for gates in products]
     matrices += [(cell.P, cell.P.shape[1], [0])] if form.projection else []
     packed = empty((sum(matrix.shape[0] * width * len(blocks) for matrix, width, blocks in matrices),), cell.R.dtype)
     first = 0
@@ -35,7 +35,7 @@ def _pack(cell, *, transposed):
 
 
 def pack_blocks(matrix, width, blocks, packed, first, *, transposed):
-    """Write the given blocks of `width` columns, side by side or transposed, into `packed` from `first` on."""
+    """Write the given blocks of `width` columns, joined or transposed, into `packed` from `first` on."""
     for place, block in enumerate(blocks):
         launch = over(matrix.shape[0] * width)
         _copy_block[launch](matrix, width, block, place, len(blocks), transposed, packed, first)
@@ -51,7 +51,7 @@ def _copy_block(matrix, width, block, place, n_blocks, transposed, packed, first
 
 
 def unit_parameters(cell):
-    """Return the parameters of the units as one array (1, 1, n, H), those of each gate in a row for themselves."""
+    """Return the parameters of the units as one array (1, 1, n, H), with one row for each gate."""
     arrays = [getattr(cell, name) for name in form_of(type(cell)).by_unit]
     size = sum(array.size for array in arrays)
     units, first = empty((size,), cell.R.dtype), 0
@@ -61,14 +61,14 @@ def unit_parameters(cell):
     return units.reshape(1, 1, size // n_units(cell), n_units(cell))
 
 
-def spans(gates, blocks=None):
-    """Return (block, gate, count) for blocks of a matrix's columns whose gates follow each other, too.
+def spans(gates, selected=None):
+    """Return `[block, gate, count]` for runs of blocks of a matrix's columns whose gates follow each other.
 
-    `gates` are those of the matrix's blocks; only the given ones count, if any are given.
+    `gates` are the gates of the blocks. Only the gates in `selected` count, unless it is None.
     """
     found = []
     for block, gate in enumerate(gates):
-        if blocks is not None and gate not in blocks:
+        if selected is not None and gate not in selected:
             continue
         if found and found[-1][0] + found[-1][2] == block and found[-1][1] + found[-1][2] == gate:
             found[-1][2] += 1
@@ -82,19 +82,19 @@ def matrix(array, n_columns):
     return array.reshape(array.size // n_columns, n_columns)
 
 
-def steps_running(lengths, n_steps):
-    """Return for each row of `(T * B, ..)` whether its step is within its sequence's length."""
-    running = empty((n_steps * lengths.size,), np.int8)
-    if running.size:
-        _find_running[over(running.size)](lengths, running)
-        note(running, lengths, n_steps)
-    return running
+def valid_mask(lengths, n_steps):
+    """Return for each row of an array `(T * B, ..)` 1 if its step is within the length of its sequence, else 0."""
+    valid = empty((n_steps * lengths.size,), np.int8)
+    if valid.size:
+        _set_valid[over(valid.size)](lengths, valid)
+        note(valid, lengths, n_steps)
+    return valid
 
 
 @kernel
-def _find_running(lengths, running):
-    for k in range(cuda.grid(1), running.size, cuda.gridsize(1)):
-        running[k] = k // lengths.size < lengths[k % lengths.size]
+def _set_valid(lengths, valid):
+    for k in range(cuda.grid(1), valid.size, cuda.gridsize(1)):
+        valid[k] = k // lengths.size < lengths[k % lengths.size]
 
 
 def fill(array, number):

@@ -1,7 +1,7 @@
 """Matrix products: of one vector within a step, and of all time steps at once in tiles.
 
-Every entry is summed in the order of the depth, in parts of a fixed size, so its bits depend on neither the device nor
-the run. Nothing is rounded below the arrays' own float type.
+Every entry is a sum in the order of the inner dimension, in parts of a fixed size. So its bits depend on neither the
+device nor the run. All arithmetic is in the float type of the arrays.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numbarnn.kernels.cuda.shim import SIMULATED, cuda
 SIDE = 2 if SIMULATED else 16  # a block has SIDE x SIDE threads,
 EACH = 2 if SIMULATED else 4  # each of which holds EACH x EACH entries of the result in registers
 TILE = SIDE * EACH
-DEPTH = 8 if SIMULATED else 16  # how much of the depth stands in shared memory at a time
-PADDED = TILE + 1  # so that a column's entries fall into different banks
-CHUNK = 16 if SIMULATED else 2048  # rows that are summed without a break
+DEPTH = 8 if SIMULATED else 16  # rows of the factors that are in shared memory at a time
+PADDED = TILE + 1  # so that the entries of a column are in different banks
+CHUNK = 16 if SIMULATED else 2048  # rows that one block adds up
 
 
 @inline
 def dot(vector, weights, column, n_columns):
-    """Return `vector (K,)` times a column of `weights (K, n_columns)`, given flat."""
+    """Return `vector (K,)` times a column of `weights (K, n_columns)`, flat."""
     total = zero(vector[0])
     for begin in range(0, vector.shape[0], PART):
         part = zero(total)
@@ -33,47 +33,65 @@ def dot(vector, weights, column, n_columns):
 
 
 @inline
-def multiply_row(vector, weights, products, thread, n_threads):
-    """Set `products (N,)` to `vector (K,)` times `weights (K, N)`, given flat; a thread has every so many columns."""
-    for column in range(thread, products.size, n_threads):
+def multiply_row(vector, weights, products, row):
+    """Set `products (N,)` to `vector (K,)` times `weights (K, N)`, flat, by the threads of a row."""
+    for column in range(row.thread, products.size, row.n_threads):
         products[column] = dot(vector, weights, column, products.size)
 
 
-def add_product(out, out_at, a, a_at, b, b_at, size, running):
-    """Add `a @ b` to `out`, with `size` rows, columns and depth from the given entries of the matrices on.
+def add_product(out, out_at, a, a_at, b, b_at, size, valid):
+    """Add `a @ b` to `out`, for blocks of the matrices.
 
-    Rows of `a` that are not `running (rows,)` are not read and count as zero.
+    Parameters
+    ----------
+    out, a, b : matrices
+    out_at, a_at, b_at : tuple of two ints
+        The first row and column of each block.
+    size : tuple of three ints
+        Rows and columns of the product, and the inner dimension.
+    valid : ndarray of shape (rows,), int8
+        Rows of `a` where it is zero are not read and count as zero.
     """
     rows, columns, depth = size
     if not (rows and columns and depth):
         return
-    if library.takes(running):
+    if library.takes(valid):
         library.add_product(out, out_at, a, a_at, b, b_at, size)
     else:
         grid = -(-rows // TILE), -(-columns // TILE)
-        _add_product[grid, (SIDE, SIDE)](out, out_at, a, a_at, b, b_at, size, running)
+        _add_product[grid, (SIDE, SIDE)](out, out_at, a, a_at, b, b_at, size, valid)
 
 
 def parts_size(n_entries, depth):
-    """Return how many numbers `set_product_over_rows` needs room for, for a result of so many entries."""
+    """Return the size of the `parts` that `set_product_over_rows` needs for a result of so many entries."""
     return -(-depth // CHUNK) * n_entries
 
 
-def set_product_over_rows(out, column, a, a_at, b, b_at, size, running, room):
-    """Set columns of `out`, from the given one on, to `a.T @ b`, with `size` rows, columns and depth.
+def set_product_over_rows(out, column, a, a_at, b, b_at, size, valid, parts):
+    """Set columns of `out`, from `column` on, to `a.T @ b`, a sum over rows of both.
 
-    It is a sum over rows of `a` and of `b`, of which those that are not `running (depth,)` are not read. Its parts take
-    `parts_size` numbers of the room.
+    Parameters
+    ----------
+    out, a, b : matrices
+    column : int
+    a_at, b_at : tuple of two ints
+        The first row and column of the blocks of a and b.
+    size : tuple of three ints
+        Rows and columns of the product, and the number of rows of a and b, the depth.
+    valid : ndarray of shape (depth,), int8
+        Rows where it is zero are not read.
+    parts : ndarray
+        Work array of at least `parts_size(rows * columns, depth)` numbers.
     """
     rows, columns, depth = size
-    if depth and library.takes(running):
+    if depth and library.takes(valid):
         library.set_product_over_rows(out, column, a, a_at, b, b_at, size)
         return
     n_parts = -(-depth // CHUNK)
-    parts = room[: n_parts * rows * columns].reshape(n_parts, rows, columns)
+    parts = parts[: n_parts * rows * columns].reshape(n_parts, rows, columns)
     if n_parts:
         grid = -(-rows // TILE), -(-columns // TILE), parts.shape[0]
-        _product_over_rows[grid, (SIDE, SIDE)](parts, a, a_at, b, b_at, depth, running)
+        _product_over_rows[grid, (SIDE, SIDE)](parts, a, a_at, b, b_at, depth, valid)
     _sum_parts[over(rows * columns)](parts, out, column)
 
 
@@ -83,7 +101,7 @@ def set_sum_over_sequences(out, parts, i):
 
 
 @kernel
-def _add_product(out, out_at, a, a_at, b, b_at, size, running):
+def _add_product(out, out_at, a, a_at, b, b_at, size, valid):
     rows, columns, depth = size
     left = cuda.shared.array((DEPTH, PADDED), out.dtype)  # a, transposed
     right = cuda.shared.array((DEPTH, PADDED), out.dtype)
@@ -95,7 +113,7 @@ def _add_product(out, out_at, a, a_at, b, b_at, size, running):
         for i in range(y * SIDE + x, TILE * DEPTH, SIDE * SIDE):
             row, k = first_row + i // DEPTH, start + i % DEPTH
             value = zero(sums[0, 0])
-            if row < rows and k < depth and running[row] != 0:
+            if row < rows and k < depth and valid[row] != 0:
                 value = a[a_at[0] + row, a_at[1] + k]
             left[i % DEPTH, i // DEPTH] = value
         for i in range(y * SIDE + x, TILE * DEPTH, SIDE * SIDE):
@@ -115,7 +133,7 @@ def _add_product(out, out_at, a, a_at, b, b_at, size, running):
 
 
 @kernel
-def _product_over_rows(parts, a, a_at, b, b_at, depth, running):
+def _product_over_rows(parts, a, a_at, b, b_at, depth, valid):
     _, rows, columns = parts.shape
     left = cuda.shared.array((DEPTH, PADDED), parts.dtype)
     right = cuda.shared.array((DEPTH, PADDED), parts.dtype)
@@ -128,7 +146,7 @@ def _product_over_rows(parts, a, a_at, b, b_at, depth, running):
     for start in range(begin, end, DEPTH):
         for i in range(y * SIDE + x, TILE * DEPTH, SIDE * SIDE):
             k, row, column = start + i // TILE, first_row + i % TILE, first_column + i % TILE
-            runs = k < end and running[k] != 0
+            runs = k < end and valid[k] != 0
             value, other = zero(sums[0, 0]), zero(sums[0, 0])
             if runs and row < rows:
                 value = a[a_at[0] + k, a_at[1] + row]

@@ -1,4 +1,4 @@
-"""The order in which a layer reads sequences backward: their lengths say it all."""
+"""Reversal of the valid steps of sequences, for layers that read them backward."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numbarnn.kernels.cuda.shim import cuda, empty
 
 
 def reversed_steps(n_steps, lengths):
-    """Return the order to give to `reverse`, the lengths on the device."""
+    """Return the order of steps as `reverse` takes it: the lengths, on the device."""
     return lengths
 
 

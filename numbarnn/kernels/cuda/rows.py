@@ -1,9 +1,9 @@
-"""Means over a row of numbers by the threads of a block, to the same bits on any number of them.
+"""Means over a row of numbers by the threads of a block, with the same bits for any number of threads.
 
-A row is cut into PARTS parts, whose numbers stand PARTS apart. A thread adds up a part in order, and behind a barrier
-whoever needs the sum adds up the parts in order. All threads of a block must call these functions together; those whose
-row does not run get zero. What stood in the row before the call may have come from any thread, and the parts may be
-used again in the next call.
+A row is cut into PARTS parts, each of every PARTS-th number. A thread adds up a part in order, and after a barrier each
+thread adds up the parts in order. All threads of a block must call these functions together; those whose row has no
+step to run (`runs` is false) get zero. The functions wait for the numbers that other threads wrote to the row, and
+`parts` can be used again in the next call.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def row_means(parts, other_parts, values, others, thread, n_threads, runs):
 
 @inline
 def row_variance(parts, values, mean, thread, n_threads, runs):
-    """Return the mean square of the values' distances from their mean."""
+    """Return the mean of the squared differences of the values from their mean."""
     syncthreads()
     if runs:
         for part in range(thread, PARTS, n_threads):

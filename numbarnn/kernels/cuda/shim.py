@@ -1,6 +1,6 @@
-"""The one place that imports the CUDA package, numba-cuda, and that knows whether a simulator takes the GPU's place.
+"""The only module that imports numba-cuda, and that distinguishes a GPU from the simulator.
 
-With `NUMBA_ENABLE_CUDASIM=1` in the environment, numba-cuda runs kernels as Python threads, without a GPU.
+With `NUMBA_ENABLE_CUDASIM=1` in the environment, numba-cuda simulates kernels by Python threads, without a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 if find_spec("numba_cuda") is None:
     raise ImportError('CUDA arrays need the package numba-cuda: python -m pip install "numbarnn[cuda]"')
 
-from numba import cuda  # numba-cuda stands in for the module of Numba's own, which is deprecated
+from numba import cuda  # numba-cuda replaces Numba's own module of this name, which is deprecated
 
 from numbarnn.kernels.cuda.dlpack import Import
 
@@ -28,6 +28,7 @@ __all__ = [
     "as_device_array",
     "cuda",
     "current_device",
+    "device_of",
     "empty",
     "free_bytes",
     "n_multiprocessors",
@@ -39,11 +40,11 @@ __all__ = [
 ]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
-FREELY_SHARED = 48 * 1024  # bytes of shared memory that a block gets on every device without asking for more
+FREELY_SHARED = 48 * 1024  # bytes of shared memory that a block has on every device without a request
 
 
 def syncthreads() -> None:
-    """Wait for the block's other threads: in modules without a kernel, whose `cuda` the simulator does not replace."""
+    """Wait for the other threads of the block, in modules without a kernel, whose `cuda` the simulator keeps."""
     threading.current_thread().syncthreads()
 
 
@@ -52,7 +53,7 @@ if not SIMULATED:
 
 
 def check_device() -> None:
-    """Refuse to go on without a GPU.
+    """Check that there is a device.
 
     Raises
     ------
@@ -66,13 +67,39 @@ def check_device() -> None:
 
 
 def as_device_array(array: Any) -> Any:
-    """Return a view of a CUDA array of any library as numba-cuda has it, which keeps the memory alive."""
-    if hasattr(array, "__cuda_ndarray__"):
-        return array
-    check_device()
-    if hasattr(array, "__dlpack_device__"):
-        array = Import(array, current_device())
-    return cuda.as_cuda_array(array)
+    """Return a view of a CUDA array of any library as an array of numba-cuda, which keeps the memory alive.
+
+    Raises
+    ------
+    ValueError
+        If the array is on another device than the current one.
+    """
+    if not hasattr(array, "__cuda_ndarray__"):
+        check_device()
+        if hasattr(array, "__dlpack_device__"):
+            _check_on_current(array.__dlpack_device__()[1])
+            array = Import(array)
+        array = cuda.as_cuda_array(array)
+    _check_on_current(device_of(array))
+    return array
+
+
+def _check_on_current(device: int) -> None:
+    if device != current_device():
+        raise ValueError(
+            f"CUDA arrays must be on the current device, {current_device()}, got one on device {device}; "
+            f"call numba.cuda.select_device({device}) first or copy the array"
+        )
+
+
+def device_of(array: Any) -> int:
+    """Return the index of the device that holds an array of numba-cuda."""
+    if SIMULATED or array.size == 0:
+        return current_device()
+    from numba.cuda.cudadrv.driver import binding, driver  # noqa: PLC0415  (the simulator has none)
+
+    attribute = binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    return int(driver.cuPointerGetAttribute(attribute, binding.CUdeviceptr(address(array))))
 
 
 def to_device(array: Any) -> Any:
@@ -81,40 +108,40 @@ def to_device(array: Any) -> Any:
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:
-    """Return a device array of anything."""
+    """Return an uninitialised device array."""
     return cuda.device_array(shape, dtype)
 
 
 def address(array: Any) -> int:
-    """Return where a device array begins."""
+    """Return the address of a device array."""
     return array.ctypes.data if SIMULATED else array.__cuda_array_interface__["data"][0]
 
 
 def free_bytes() -> float:
-    """Return how many bytes the device has left."""
+    """Return how many bytes are free on the device."""
     context = cuda.current_context()
     if not SIMULATED:
-        context.deallocations.clear()  # what Python has let go of, but numba-cuda still holds
+        context.deallocations.clear()  # memory that Python has released, but numba-cuda has not yet
     return context.get_memory_info().free
 
 
 def current_device() -> int:
-    """Return the number of the device that kernels are launched on."""
+    """Return the index of the device on which kernels are launched."""
     return 0 if SIMULATED else cuda.get_current_device().id
 
 
 def n_multiprocessors() -> int:
-    """Return how many blocks the device runs side by side at the least."""
+    """Return the number of multiprocessors: so many blocks run at once at least."""
     return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
 def shared_bytes() -> int:
-    """Return how much shared memory a block gets if its kernel asks for it."""
+    """Return how many bytes of shared memory a block gets if its kernel requests them."""
     return FREELY_SHARED if SIMULATED else cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
 
 def allow_shared(dispatcher: Any, arguments: tuple[Any, ...], n_bytes: int) -> None:
-    """Ask for a kernel's shared memory, as one must for more than every block gets."""
+    """Request the shared memory of a kernel, which is needed for more than `FREELY_SHARED` bytes."""
     if SIMULATED or n_bytes <= FREELY_SHARED:
         return
     from numba.cuda.cudadrv.driver import binding, driver  # noqa: PLC0415  (the simulator has none)
@@ -125,9 +152,9 @@ def allow_shared(dispatcher: Any, arguments: tuple[Any, ...], n_bytes: int) -> N
 
 
 def n_resident(dispatcher: Any, arguments: tuple[Any, ...], n_threads: int, n_bytes: int) -> int:
-    """Return how many blocks of a kernel the device has running at once, and let it be launched as such a grid only.
+    """Return how many blocks of a kernel the device runs at once, and make its launches cooperative.
 
-    A cooperative launch of more is an error of the driver's, never a grid whose blocks wait for others in vain.
+    The driver refuses a cooperative launch of more blocks, so no block can wait for one that does not run.
     """
     if SIMULATED:
         return 1
@@ -145,7 +172,7 @@ def _compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Any:
 
 @contextmanager
 def small_grids() -> Iterator[None]:
-    """Let kernels be launched on few blocks without a warning: a small batch is no mistake."""
+    """Suppress the warning about launches of few blocks, which are normal for small batches."""
     if SIMULATED:
         yield
         return

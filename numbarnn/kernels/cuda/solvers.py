@@ -1,6 +1,6 @@
 """Updates of the flat parameter vector, in place.
 
-Each is one launch, counter included, so Ctrl-C comes before it or after it, never in its midst.
+Each is one launch, which includes the counter, so Ctrl-C cannot leave an update half done.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The state of a unit, wherever its parts stand.
+"""The state of a unit, in the arrays that hold its parts.
 
-h stands among the outputs, unless these are projections of the units' own; the rest has an array for itself.
+h is kept among the outputs, unless these are projections of the units' outputs; the other parts have an array of their
+own, the memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ def _load_with_h(cell, h, h_at, memory, memory_at):
     return (h[h_at],) + load_memory(cell, memory, memory_at)
 
 
-def _load_apart(cell, h, h_at, memory, memory_at):
+def _load_without_h(cell, h, h_at, memory, memory_at):
     return load_memory(cell, memory, memory_at)
 
 
@@ -25,22 +26,28 @@ def _store_with_h(cell, h, h_at, memory, memory_at, state, saved):
     store_units(memory, memory_at, state[1:] + saved)
 
 
-def _store_apart(cell, h, h_at, memory, memory_at, state, saved):
+def _store_without_h(cell, h, h_at, memory, memory_at, state, saved):
     store_units(memory, memory_at, state + saved)
 
 
-# (cell, h, h_at, memory, memory_at): the state, or its tangent or adjoint, as the equations have it.
-load_state = by_form(lambda form: form.projection, _load_apart, _load_with_h)
+@by_form(lambda form: form.projection, _load_without_h, _load_with_h)
+def load_state(cell, h, h_at, memory, memory_at):
+    """Return the state of a unit, or its tangent or adjoint, as the equations take it."""
 
-# (cell, h, h_at, memory, memory_at, state, saved): the other way, and behind the memory what the step saved.
-store_state = by_form(lambda form: form.projection, _store_apart, _store_with_h)
+
+@by_form(lambda form: form.projection, _store_without_h, _store_with_h)
+def store_state(cell, h, h_at, memory, memory_at, state, saved):
+    """Write the state of a unit, or its tangent or adjoint, followed by the numbers that the step saved."""
 
 
 def put_state(cell, state, h, memory):
-    """Write a state, or the like, into zeros, h (B, N) and the first of `memory (B, .., H)`; what is None is zero."""
-    h_given, *rest = state or (None,) * cell.state_size
-    if h_given is not None:
-        _put(h.reshape(h.shape[0], 1, h.shape[1]), 0, h_given)
+    """Write a state, or its tangent or adjoint, into zeros: h (B, N) and the first rows of `memory (B, .., H)`.
+
+    Parts that are None stay zero.
+    """
+    first_part, *rest = state or (None,) * cell.state_size
+    if first_part is not None:
+        _put(h.reshape(h.shape[0], 1, h.shape[1]), 0, first_part)
     for i, part in enumerate(rest, _first_in_memory(cell)):
         if part is not None:
             _put(memory, i, part)
@@ -49,7 +56,7 @@ def put_state(cell, state, h, memory):
 def take_state(cell, h, memory, lengths):
     """Return copies of the parts of the state at times `lengths` of `h (times, B, N)` and `memory (times, B, .., H)`.
 
-    Of what has one time only, they are taken at that.
+    An array with one time only is read there.
     """
     first = _first_in_memory(cell)
     parts = (_take(memory, i, lengths) for i in range(first, first + cell.state_size - 1))
@@ -57,7 +64,7 @@ def take_state(cell, h, memory, lengths):
 
 
 def _first_in_memory(cell):
-    """Return where the state's parts behind h begin in the memory: behind what is projected, if anything is."""
+    """Return the row of the memory where the parts of the state after h begin: 1 if the units' outputs are row 0."""
     return n_memory(type(cell)) - (cell.state_size - 1)
 
 

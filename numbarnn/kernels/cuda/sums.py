@@ -1,6 +1,6 @@
-"""Sums of many numbers to one, in double precision and in an order that nothing but their count decides.
+"""Sums of many numbers, in double precision and in an order that depends only on their count.
 
-Thread p adds up the terms p, p + n_parts, p + 2 n_parts, ..; the parts are added when the sum is read.
+Thread p adds up the terms p, p + n_parts, p + 2 n_parts, ...; the parts are added when the sum is read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_PARTS = 4 if SIMULATED else 2**14
 
 
 class Sum:
-    """A sum on the device, times a factor, which `float` waits for and reads."""
+    """A sum on the device, times a factor; `float` waits for it and reads it."""
 
     def __init__(self, parts, factor=1.0):
         self._parts = parts
@@ -27,12 +27,12 @@ class Sum:
 
 
 def parts_for(n_terms):
-    """Return room for the parts of a sum."""
+    """Return an uninitialised array for the parts of a sum."""
     return empty((max(1, min(n_terms, MOST_PARTS)),), np.float64)
 
 
 def sum_of_squares(vector, n_terms, factor=1.0):
-    """Return the sum of the squares of a vector's first terms, times a factor."""
+    """Return the sum of the squares of the first `n_terms` numbers of a vector, times a factor."""
     parts = parts_for(n_terms)
     _add_squares[over(parts.size)](vector, n_terms, parts)
     return Sum(parts, factor)
