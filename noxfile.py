@@ -8,28 +8,28 @@ nox.options.sessions = ["lint", "tests"]
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
-    """The default tests, from a cold JIT cache."""
+    """Run the default tests from a cold JIT cache."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs, env=_cold_cache(session))
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The slow tests, beside PyTorch and ONNX Runtime."""
+    """Run the slow tests, with PyTorch and ONNX Runtime."""
     session.install("-e", ".[test,parity,examples]")
     session.run("python", "-m", "pytest", "-m", "slow", *session.posargs, env=_cold_cache(session))
 
 
 @nox.session
 def oldest(session: nox.Session) -> None:
-    """The default tests on the oldest versions that setup.cfg allows."""
+    """Run the default tests with the oldest versions that setup.cfg allows."""
     session.install("-e", ".[test]", "-c", ".ci/oldest.txt")
     session.run("python", "-m", "pytest", *session.posargs, env=_cold_cache(session))
 
 
 @nox.session
 def cuda(session: nox.Session) -> None:
-    """The CUDA kernels in the simulator, and what the compiler makes of them."""
+    """Run the tests of the CUDA kernels, in the simulator and by the compiler."""
     session.install("-e", ".[test,cuda]")
     tests = "python", "-m", "pytest", "-m", "cuda", "tests/cuda"
     session.run(*tests, *session.posargs, env=_cold_cache(session) | {"NUMBA_ENABLE_CUDASIM": "1"})
@@ -38,7 +38,7 @@ def cuda(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff, mypy and the import contract."""
+    """Run Ruff, mypy and the import contract."""
     session.install("-e", ".[lint]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -47,5 +47,5 @@ def lint(session: nox.Session) -> None:
 
 
 def _cold_cache(session: nox.Session) -> dict[str, str]:
-    # Numba's cache does not notice a change in a callee of another file.
+    # Numba's cache does not notice a change in a function of another file.
     return {"NUMBA_CACHE_DIR": session.create_tmp(), "MPLBACKEND": "Agg"}

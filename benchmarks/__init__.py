@@ -1,8 +1,8 @@
-"""How fast numbarnn is: by commit (the asv suite), beside others (`rivals`, `gpu_rivals`), beside targets (`targets`).
+"""Speed of numbarnn by commit (the asv suite), compared with other libraries (`rivals`, `gpu_rivals`) and `targets`.
 
-The modules of this folder are the asv suite, one for each subject. They use the public API, so that they run at old
-commits too; data is seeded, and `setup` calls everything once: nothing that is timed compiles unless its name says so.
-Every module imports with numbarnn's own dependencies alone, as asv's discovery demands.
+The modules of this folder are the asv suite, one for each subject. They use the public API, so that they also run at
+older commits; data is seeded, and `setup` calls everything once, so that nothing compiles while it is timed unless its
+name says so. Every module imports with numbarnn's own dependencies alone, which asv's discovery requires.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accuracy on real data, so that speed that costs accuracy is seen on the same page."""
+"""Accuracy on real data, so that the dashboard also shows speed that costs accuracy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numbarnn import RNNClassifier, SequenceScaler
 
 
 class Digits:
-    """Hand-written digits (scikit-learn's), read line by line: 8 steps of 8 inputs; a quarter held out."""
+    """Hand-written digits (scikit-learn's), read row by row: 8 steps of 8 inputs; a quarter is held out."""
 
     params = (PAIR,)
     param_names = ("cell",)
@@ -28,7 +28,7 @@ class Digits:
         self.parts = train_test_split(X.reshape(-1, 8, 8).astype("float32"), y, random_state=0)
 
     def track_accuracy(self, cell):
-        """Of the digits held out."""
+        """Return the accuracy on the held-out digits."""
         return _score(cell, *self.parts)
 
     track_accuracy.pretty_name = "scikit-learn's digits, accuracy"
@@ -44,12 +44,12 @@ class Vowels:
     def setup(self, _):
         """Load."""
         if find_spec("sktime") is None:
-            raise NotImplementedError("sktime, which ships the data, is not installed")
+            raise NotImplementedError("sktime, which has the data, is not installed")
         vowels = load_vowels()
         self.parts = vowels.X_train, vowels.X_test, vowels.y_train, vowels.y_test
 
     def track_accuracy(self, cell):
-        """Of the test part."""
+        """Return the accuracy on the test part."""
         return _score(cell, *self.parts)
 
     track_accuracy.pretty_name = "JapaneseVowels, accuracy"

@@ -1,4 +1,4 @@
-"""`fit` and `predict`, the door included."""
+"""`fit` and `predict`, validation of the inputs included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ repeat = SAMPLES
 
 
 class Classifier:
-    """Ragged, as JapaneseVowels: 270 of 7 to 29 steps, 12 inputs, 9 classes; 64 units, batches of 32."""
+    """Ragged sequences like JapaneseVowels: 270 of 7 to 29 steps, 12 inputs, 9 classes; 64 units, batches of 32."""
 
     params = (PAIR,)
     param_names = ("cell",)
@@ -62,7 +62,7 @@ class Regressor:
 
 
 class LongSeries:
-    """One series of 5000 steps, float32, one output a step; 32 units: exact BPTT, and truncated with k1 and k2."""
+    """One series of 5000 steps, float32, one output per step; 32 units: exact BPTT, and truncated with k1 and k2."""
 
     params = (PAIR, ["exact", "50-100", "10-20"])
     param_names = ("cell", "truncation [steps]")
@@ -74,14 +74,14 @@ class LongSeries:
         self.task = _long_series(cell, truncation)
 
     def time_epoch(self, *_):
-        """One epoch; truncated it has 1, 100 or 500 updates."""
+        """One epoch of 1, 100 or 500 updates."""
         self.task.fit()
 
     time_epoch.pretty_name = "RNNRegressor.fit, one series, one epoch"
 
 
 class _Task:
-    """An estimator and its data, fitted and asked once: asv runs `setup` before every sample."""
+    """An estimator and its data, after one fit and one prediction: asv runs `setup` before every sample."""
 
     def __init__(self, model, X, y):
         self.model, self.X, self.y = model, X, y
@@ -115,5 +115,5 @@ def _long_series(cell, truncation):
 
 @lru_cache(maxsize=1)
 def _windows(cell):
-    X, y = SlidingWindow(length=50).cut(np.random.default_rng(0).normal(size=1000))
+    X, y = SlidingWindow(length=50).make_xy(np.random.default_rng(0).normal(size=1000))
     return _Task(RNNRegressor((32,), cell=cell, batch_size=100, max_iter=EPOCHS, random_state=0), X, y)

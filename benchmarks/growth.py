@@ -27,11 +27,11 @@ class Growth:
         self.calls[str(FITTED[0])]()
 
     def track_time(self, _):
-        """Exponent of the best times."""
+        """Return the exponent of the best times."""
         return _exponent([timing.best for timing in interleaved(self.calls, seconds=0.2).values()])
 
     def track_memory(self, _):
-        """Exponent of the most bytes that Python's and NumPy's allocators held."""
+        """Return the exponent of the peak number of bytes allocated by Python and NumPy."""
         return _exponent([_peak(call) for call in self.calls.values()])
 
     track_time.pretty_name = "Exponent of time over T"

@@ -8,13 +8,13 @@ from benchmarks.measuring.places import LENGTHS, Place
 
 
 class Length:
-    """As sequences grow: forward alone, or with a tape and adjoint; 8 sequences, 8 inputs, 64 units, float32."""
+    """By sequence length: forward alone, or with a tape and adjoint; 8 sequences, 8 inputs, 64 units, float32."""
 
     params = (PAIR, ["none", 16, "whole"], LENGTHS)
     param_names = ("cell", "tape [MB]", "T [steps]")
 
     def setup(self, cell, tape, _):
-        """Compile at two steps."""
+        """Compile, with two steps."""
         _run(cell, tape, 2)
 
     def peakmem_passes(self, cell, tape, n_steps):

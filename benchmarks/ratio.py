@@ -14,7 +14,7 @@ PLACES = {str(place): place for place in (Place(50, 1, 1, 16), Place(100, 32, 8,
 
 
 class PyTorch:
-    """PyTorch's time over numbarnn's: float32, one thread, in turns, after a check that the results agree."""
+    """PyTorch's time over numbarnn's: float32, one thread, in turns, after a comparison of the results."""
 
     params = (PAIR, list(PLACES))
     param_names = ("cell", "shape")
@@ -30,7 +30,7 @@ class PyTorch:
         self.calls = {name: contender.forward_adjoint for name, contender in contenders.items()}
 
     def track_forward_adjoint(self, *_):
-        """All gradients."""
+        """Return the ratio for all gradients."""
         timings = interleaved(self.calls, seconds=0.2)
         return timings["PyTorch"].best / timings["numbarnn"].best
 

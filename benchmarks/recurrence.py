@@ -8,11 +8,11 @@ from benchmarks.measuring.places import LENGTHS, Place
 from benchmarks.measuring.timing import SAMPLES
 
 repeat = SAMPLES
-SINGLE = (NAMES, LENGTHS[:-1])  # for the passes one by one; forward + adjoint goes on to the longest
+SINGLE = (NAMES, LENGTHS[:-1])  # for single passes; forward + adjoint includes the longest
 
 
 class Length:
-    """As sequences grow: 8 sequences, 8 inputs, 64 units, float32, one thread."""
+    """By sequence length: 8 sequences, 8 inputs, 64 units, float32, one thread."""
 
     params = (NAMES, LENGTHS)
     param_names = ("cell", "T [steps]")
@@ -45,7 +45,7 @@ class Length:
 
 
 class Size:
-    """As layers and batches grow: 100 steps, 8 inputs, float32, one thread."""
+    """By size of layer and batch: 100 steps, 8 inputs, float32, one thread."""
 
     params = (PAIR, [16, 37, 64, 256], [1, 32, 128])
     param_names = ("cell", "H [units]", "B [sequences]")

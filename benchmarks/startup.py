@@ -1,4 +1,4 @@
-"""New processes, which share nothing with those before but a warm cache."""
+"""Start of new processes, without a cache and with one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ os.environ["NUMBA_CACHE_DIR"] = folder.name
 
 
 class Startup:
-    """Each time in a process of its own, the interpreter's own start not included."""
+    """A new process each time; the start of the interpreter is not included."""
 
     number = 1
     repeat = 3
@@ -28,11 +28,11 @@ class Startup:
     timeout = 300
 
     def timeraw_import(self):
-        """Return what is timed."""
+        """Return the timed code."""
         return "import numbarnn"
 
     def timeraw_cold_fit(self):
-        """Return what is timed: all kernels of a small float64 LSTM are compiled."""
+        """Return the timed code: all kernels of a small float64 LSTM are compiled."""
         return COLD + FIT
 
     timeraw_import.pretty_name = "import numbarnn"
@@ -40,7 +40,7 @@ class Startup:
 
 
 class WarmStartup:
-    """As above, from a cache."""
+    """A first fit with kernels from a cache."""
 
     number = 1
     repeat = 3
@@ -52,7 +52,7 @@ class WarmStartup:
         _fill_cache()
 
     def timeraw_warm_fit(self):
-        """Return what is timed."""
+        """Return the timed code."""
         return FIT
 
     timeraw_warm_fit.pretty_name = "First fit, kernels from the cache"

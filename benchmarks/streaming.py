@@ -26,7 +26,7 @@ class Streaming:
         self.calls = prepared(cell, Place(1000, 1, 8, 64))
 
     def time_step(self, *_):
-        """One step from Python, the state carried along."""
+        """One step from Python, with the state carried on."""
         self.stream.step()
 
     def time_thousand_steps(self, *_):

@@ -1,26 +1,26 @@
-"""A cell of one's own: oscillators, certified by two tests and trained beside the Elman cell and the LSTM.
+"""A cell of your own: oscillators, certified by two tests and compared with the Elman cell and the LSTM.
 
 A cell is a NamedTuple of its weights and three functions of numbers: the step, its tangent and its adjoint
-(CONTRIBUTING.md tells the rules). All else comes with numbarnn: loops over time, SIMD, ragged batches, networks, and
-training. Here the units are damped oscillators that the inputs drive, after the coRNN of Rusch & Mishra (ICLR 2021),
+(docs/contributing/cell.md has the rules). The loops over time, SIMD, ragged batches, networks and training are
+numbarnn's. Here the units are damped oscillators that the inputs drive, after the coRNN of Rusch & Mishra (ICLR 2021),
 except that each unit learns its pace and its damping. The task is the adding problem (Hochreiter & Schmidhuber 1997):
-two of 60 numbers are marked, and their sum is wanted at the end.
-Run with ``python examples/custom_cell.py``; needs nothing beyond numbarnn.
+two of 60 numbers are marked, and the target is their sum.
+Run with ``python examples/custom_cell.py``; needs nothing but numbarnn.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 import numbarnn
+from numbarnn.cells import check_cell
 from numbarnn.cells.initial import draw_weights
 from numbarnn.cells.numbers import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
-from numbarnn.data import Sequences
-from numbarnn.network import Network, SquaredError, predict
 from numbarnn.testing import dot_test, taylor_test
-from numbarnn.training import Adam, Constant, Examples, Plateau, TrainingState, train
 
 
 class Oscillator(NamedTuple):
@@ -41,7 +41,7 @@ class Oscillator(NamedTuple):
 
     @classmethod
     def init(cls, n_inputs, n_units, dtype="float32", random_state=None):
-        """Draw the weights; units of many paces, from a few steps to a hundred, and weak damping."""
+        """Draw the weights; the units get paces from a few steps to a hundred, and weak damping."""
         cell = draw_weights(cls, n_inputs, n_units, dtype, random_state)
         cell.p_k[:] = np.linspace(-4, 0, n_units)
         cell.p_d[:] = -4
@@ -49,7 +49,7 @@ class Oscillator(NamedTuple):
 
     @staticmethod
     def step(a, state, p):
-        """Return ``(h, v)`` and what the other two keep."""
+        """Return ``(h, v)`` and what the derivatives need."""
         h_before, v_before = state
         k, d = sigmoid(p[0]), sigmoid(p[1])
         n = tanh(a[0])
@@ -73,7 +73,7 @@ class Oscillator(NamedTuple):
 
     @staticmethod
     def adjoint(saved, state_before, state, state_bar, p):
-        """Return ``(a_bar,)``, ``(h_before_bar, v_before_bar)`` but for the part through a, ``(p_k_bar, p_d_bar)``."""
+        """Return ``(a_bar,)``, ``(h_before_bar, v_before_bar)`` without the part through a, ``(p_k_bar, p_d_bar)``."""
         (n,), (h_before, v_before), (_, v) = saved, state_before, state
         h_bar, v_bar = state_bar
         k, d = sigmoid(p[0]), sigmoid(p[1])
@@ -93,33 +93,27 @@ class Oscillator(NamedTuple):
         return (a_bar,), (h_before_bar, v_before_bar), (k_bar * sigmoid_slope(k), d_bar * sigmoid_slope(d))
 
 
-def adding_problem(n: int, rng: np.random.Generator, n_steps: int = 60) -> Examples:
-    """Sequences of numbers from -1 to 1 beside marks; the target is the sum of the two marked numbers."""
+def adding_problem(n: int, rng: np.random.Generator, n_steps: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Return sequences (n, T, 2) of numbers from -1 to 1 with marks, and the sums of the two marked numbers."""
     X = np.zeros((n, n_steps, 2))
     X[..., 0] = rng.uniform(-1, 1, (n, n_steps))
     marked = np.argsort(rng.random((n, n_steps)), axis=1)[:, :2]
     np.put_along_axis(X[..., 1], marked, 1, axis=1)
-    sums = np.take_along_axis(X[..., 0], marked, axis=1).sum(axis=1, keepdims=True)
-    return Examples(Sequences(X.reshape(-1, 2), np.full(n, n_steps)), sums)
+    return X, np.take_along_axis(X[..., 0], marked, axis=1).sum(axis=1)
 
 
-def mean_squared_error(network: Network, theta: np.ndarray, examples: Examples) -> float:
-    """Error of a network's predictions."""
-    return float(np.mean((predict(network, theta, examples.sequences) - examples.targets) ** 2))
-
-
+warnings.simplefilter("ignore", ConvergenceWarning)  # all cells train for the same number of epochs
 rng = np.random.default_rng(0)
-training, test = adding_problem(1500, rng), adding_problem(500, rng)
+X, y = adding_problem(1500, rng)
+X_test, y_test = adding_problem(500, rng)
 x, lengths = rng.standard_normal((9, 4, 3)), [9, 2, 0, 5]
 
-print(f"{'cell':12s}{'dot test':>12s}{'Taylor rate':>13s}{'parameters':>12s}{'error before':>14s}{'after':>9s}")
+print(f"{'cell':12s}{'dot test':>12s}{'Taylor rate':>13s}{'parameters':>12s}{'mean squared error':>20s}")
 for kind in (Oscillator, numbarnn.Elman, numbarnn.LSTM):
+    check_cell(kind)
     cell = kind.init(3, 16, "float64", random_state=0)
     error, rate = (check(cell, x, lengths=lengths, random_state=0) for check in (dot_test, taylor_test))
-    network = Network(kind, n_inputs=2, hidden_layer_sizes=(24,), n_outputs=1)
-    dot_test(network, rng.standard_normal((9, 4, 2)), lengths=lengths, random_state=0)
-    theta = network.init("float64", random_state=0)
-    state = TrainingState(theta, Adam(theta.size, theta.dtype), Constant(0.01), Plateau())
-    state = train(network, SquaredError(), training, state, max_iter=40, batch_size=30, alpha=0, random_state=0)
-    before, after = (mean_squared_error(network, parameters, test) for parameters in (theta, state.theta))
-    print(f"{kind.__name__:12s}{error:12.1e}{rate:13.2f}{theta.size:12d}{before:14.3f}{after:9.3f}")
+    settings = {"learning_rate_init": 0.01, "batch_size": 30, "alpha": 0, "max_iter": 40, "tol": 0, "random_state": 0}
+    reg = numbarnn.RNNRegressor(24, cell=kind, **settings).fit(X, y)
+    mse = np.mean((reg.predict(X_test) - y_test) ** 2)
+    print(f"{kind.__name__:12s}{error:12.1e}{rate:13.2f}{reg.theta_.size:12d}{mse:20.3f}")

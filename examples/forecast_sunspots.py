@@ -1,8 +1,8 @@
-"""Forecast next year's sunspot number, beside three forecasts that need no network.
+"""Forecast next year's sunspot number, compared with three forecasts that need no network.
 
-Learned from 1700 to 1920, held out from 1921 on in two periods, as by Weigend, Huberman and Rumelhart (1990).
+Trained on 1700 to 1920 and tested on two periods from 1921 on, as Weigend, Huberman and Rumelhart (1990) did.
 Each forecast sees one solar cycle, the 11 years before. Cell, size, penalty and tolerance were chosen on the
-years before 1921; that the forecasts reach one year ahead was settled with the held-out years in view. Run with
+years before 1921; the horizon of one year was chosen with the test years in view. Run with
 ``python examples/forecast_sunspots.py``; needs statsmodels, which ships the series, and matplotlib. Writes
 forecast_sunspots.png.
 """
@@ -56,7 +56,7 @@ scaled = {
 
 
 def to_counts(scaled: np.ndarray) -> np.ndarray:
-    """Return from the scale of the methods to sunspot numbers."""
+    """Convert from the scale of the methods to sunspot numbers."""
     return np.maximum(scaled * std + mean, 0) ** 2
 
 
@@ -82,7 +82,7 @@ left.fill_between(years, counts, color="#edae49", alpha=0.45, linewidth=0, label
 left.plot(held_out, forecasts["AutoReg(9)"], color=colors["AutoReg(9)"], linewidth=1, label="AutoReg(9)")
 left.plot(held_out, forecasts["numbarnn"], "o-", color=colors["numbarnn"], markersize=3, label="numbarnn")
 left.axvline(FIRST_HELD_OUT - 0.5, color="black", linewidth=0.8, linestyle=":")
-left.annotate("learned from 1700 to 1920", (FIRST_HELD_OUT - 2, 150), ha="right", color="0.3")
+left.annotate("trained on 1700 to 1920", (FIRST_HELD_OUT - 2, 150), ha="right", color="0.3")
 left.set(xlim=(1870, years[-1]), ylim=(0, 215), ylabel="sunspot number", title="Forecasts one year ahead")
 left.legend(loc="upper left", frameon=False, ncols=3)
 for k, name in enumerate(forecasts):

@@ -1,8 +1,9 @@
 """Train on one very long series, then predict it one observation at a time.
 
-The series is NARMA-10 (Atiya & Parlos 2000, eq. 86), whose next value depends on ten values and inputs before it. The
-training runs through all of its steps at once, exactly, within four megabytes of memory. Truncated BPTT updates the
-parameters thousands of times an epoch instead, and learns faster so, if it goes back far enough: ten steps are too few.
+The series is NARMA-10 (Atiya & Parlos 2000, eq. 86), whose next value depends on the ten values and inputs before it.
+Each epoch computes the exact gradient through all steps at once, within four megabytes of memory. Truncated BPTT
+updates the parameters thousands of times per epoch instead, and learns faster if it goes back far enough: ten steps
+are too few.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def narma(u):
 
 
 def main() -> None:
-    """Train, stream, draw."""
+    """Train, predict step by step, and plot."""
     u = np.random.default_rng(0).uniform(0, 0.5, TRAIN + TEST).astype("float32")
     y = narma(u).astype("float32")
     X, targets = 4 * u[None, :, None] - 1, (y[None] - y[:TRAIN].mean()) / y[:TRAIN].std()
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def fit(X, targets, **settings):
-    """Return a network that has learned the first steps, and the seconds it took."""
+    """Return a network trained on the first steps, and the seconds that took."""
     settings = {"cell": "gru", "return_sequences": True, "n_iter_no_change": 600, "random_state": 0} | settings
     model = RNNRegressor((32,), checkpoint_memory_mb=4, **settings)
     with warnings.catch_warnings():
@@ -68,15 +69,17 @@ def fit(X, targets, **settings):
 
 
 def nrmse(predicted, truth):
-    """Return the root of the mean squared error, relative to the spread."""
+    """Return the root mean squared error over the standard deviation of the truth."""
     return np.sqrt(np.mean((predicted - truth) ** 2) / truth.var())
 
 
 def truncate(X, targets, exact) -> None:
-    """Compare truncated gradients with the exact one, and what four epochs learn by them."""
+    """Compare truncated gradients with the exact one, and the errors after four epochs of training with each."""
     errors = exact.truncation_error(X[:, :TRAIN], targets[:, :TRAIN], TRUNCATIONS)
     figures = zip(TRUNCATIONS, errors.relative_error["total"], errors.cosine["total"], strict=True)
-    print("\nTruncated BPTT: its gradient beside the exact one of the network above; four epochs of training by it")
+    print(
+        "\nTruncated BPTT: its gradient compared with the exact one of the network above, and four epochs of training"
+    )
     print(" k1  k2  relative error  cosine   NRMSE  seconds")
     for (k1, k2), relative_error, cosine in figures:
         model, took = fit(X, targets, max_iter=4, learning_rate_init=0.003, tbptt=(k1, k2))
@@ -85,7 +88,7 @@ def truncate(X, targets, exact) -> None:
 
 
 def draw(truth, predicted) -> None:
-    """Write the picture."""
+    """Write the figure."""
     figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
     axes.plot(truth[:200], color="0.6", linewidth=3, label="series")
     axes.plot(predicted[:200], color="tab:red", linewidth=1, label="predicted, step by step")

@@ -1,6 +1,6 @@
-"""One step of an LSTM by hand, and its adjoint checked against finite differences.
+"""One step of an LSTM written out, and its adjoint checked against finite differences.
 
-Run with ``python examples/lstm_step.py``; needs nothing beyond numbarnn.
+Run with ``python examples/lstm_step.py``; needs nothing but numbarnn.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ rows = [
 for name, values in rows:
     print(f"{name:24s}", *(f"{value:9.5f}" for value in values[0]))
 
-# A loss that weighs the output and the final state at random; its adjoint gives every derivative in one pass.
+# A loss with random weights for the output and the final state; its adjoint gives every derivative in one pass.
 y_bar = rng.normal(size=y.shape)
 state_bar = tuple(rng.normal(size=s.shape) for s in state)
 cell_bar, x_bar, initial_bar = numbarnn.adjoint(cell, tape, y_bar, state_bar)
 
 
 def loss(theta: np.ndarray, shapes: list[tuple[int, ...]]) -> float:
-    """Weigh what the step leaves, as a function of all that goes into it."""
+    """Return the weighted sum of the output and the final state as a function of everything the step reads."""
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
     W, R, b, x, h, c = (part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes, strict=True))
     y, last, _ = numbarnn.forward(numbarnn.LSTM(W, R, b), x, (h, c), keep_tape=False)

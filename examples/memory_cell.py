@@ -1,8 +1,8 @@
 """An LSTM unit as a memory cell: it stores 4.2, keeps it, and reads it back through its gates.
 
-The weights are set by hand so that each gate listens to one command and is fully open or fully shut. The
-candidate and the output pass through tanh, which is linear near zero; so the value enters in thousandths.
-Run with ``python examples/memory_cell.py``; needs nothing beyond numbarnn.
+The weights are set by hand so that each gate reads one command and is either fully open or fully closed. The
+candidate and the output pass through tanh, which is linear near zero; so the value is stored in thousandths.
+Run with ``python examples/memory_cell.py``; needs nothing but numbarnn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.special import expit
 
 import numbarnn
 
-SCALE = 1e-3  # what the cell holds for a value of one
+SCALE = 1e-3  # state of the cell for a value of one
 OPEN = 100.0  # sigmoid(100) is 1, and sigmoid(-100) is 0, to rounding
 
 # Inputs of a step: the value, and the commands write, keep and read (0 or 1). Gates: i f g o.
@@ -23,7 +23,7 @@ b = np.array([-OPEN, -OPEN, 0.0, -OPEN])
 memory = numbarnn.LSTM(W, np.zeros((1, 4)), b)
 
 steps = {
-    "noise at the door": (7.7, 0, 1, 0),
+    "noise": (7.7, 0, 1, 0),
     "write 4.2": (4.2, 1, 0, 0),
     "keep": (-3.1, 0, 1, 0),
     "keep and read": (8.8, 0, 1, 1),
@@ -42,7 +42,7 @@ for name, x_t in zip(steps, x, strict=True):
     stored, read = state[1].item() / SCALE, y.item() / SCALE
     print(f"{name:20s} {x_t[0, 0]:5.1f} | {i:6.0f}{f:8.0f}{o:8.0f} | {stored:6.2f}{read:10.2f}")
 
-# Backpropagation goes the same way back: the second read-out depends on the value written, and on no other.
+# Backpropagation follows the same path: the second read-out depends on the value written, and on no other.
 y, _, tape = numbarnn.forward(memory, x)
 y_bar = np.zeros_like(y)
 y_bar[list(steps).index("read again")] = 1 / SCALE

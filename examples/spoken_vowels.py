@@ -1,8 +1,8 @@
-"""Nine speakers told apart by how they say two vowels: ragged sequences in a pipeline with a grid search.
+"""Identify nine speakers by how they say two vowels: ragged sequences in a pipeline with a grid search.
 
-JapaneseVowels (Kudo, Toyama & Shimbo 1999) holds 12 cepstrum coefficients over 7 to 29 time frames, in 270
-utterances to learn from and 370 to be tested on. The grid search decides on the training part alone; its winner
-is then trained from five seeds. Run with ``python examples/spoken_vowels.py``; needs sktime, which ships the data.
+JapaneseVowels (Kudo, Toyama & Shimbo 1999) has 270 training and 370 test utterances of 12 cepstrum coefficients
+over 7 to 29 time frames. The grid search sees the training part only; the best candidate is then trained with
+five seeds. Run with ``python examples/spoken_vowels.py``; needs sktime, which ships the data.
 """
 
 from __future__ import annotations
@@ -46,5 +46,5 @@ for seed in range(5):
     print(f"{seed:4d}{accuracies[-1]:10.4f}")
 print(f"mean{np.mean(accuracies):10.4f}")
 
-print("\nSpeakers (rows) and who the last network took them for")
+print("\nConfusion matrix of the last network: speakers in rows, predictions in columns")
 print(confusion_matrix(y_test, model.predict(X_test)))

@@ -1,6 +1,6 @@
-"""The vanishing gradient: how fast dL/dh_t fades on its way back through an RNN and through an LSTM.
+"""The vanishing gradient: how fast dL/dh_t decays on its way back through an RNN and through an LSTM.
 
-The loss looks at the last of 200 steps alone. An RNN multiplies the gradient by its recurrent weights and by
+The loss depends on the last of 200 steps only. An RNN multiplies the gradient by its recurrent weights and by
 the slope of tanh at every step (Bengio, Simard & Frasconi 1994). An LSTM's cell carries it back through the
 forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000), so this gate's bias sets how far it reaches.
 Run with ``python examples/vanishing_gradient.py``; needs matplotlib and writes vanishing_gradient.png.
@@ -18,7 +18,7 @@ SHOWN = 0, 50, 100, 150, 199
 
 
 def gradient_norms(cell: numbarnn.LSTM | numbarnn.Elman, x: np.ndarray) -> np.ndarray:
-    """Norm of dL/dh_t over the whole batch for every t before the last, with L = the sum of the last outputs."""
+    """Return the norm of dL/dh_t over the batch for every t before the last, with L the sum of the last outputs."""
     y, state, tape = numbarnn.forward(cell, x)
     last_bar = np.ones_like(y[-1]), *(None for _ in state[1:])
     h_norms = numbarnn.gradient_flow(cell, tape, state_bar=last_bar)[0]
@@ -26,7 +26,7 @@ def gradient_norms(cell: numbarnn.LSTM | numbarnn.Elman, x: np.ndarray) -> np.nd
 
 
 def with_forget_bias(cell: numbarnn.LSTM, value: float) -> numbarnn.LSTM:
-    """Return the cell with another bias at its forget gate."""
+    """Return the cell with this bias of its forget gate."""
     b = cell.b.copy()
     b[N_UNITS : 2 * N_UNITS] = value
     return cell._replace(b=b)

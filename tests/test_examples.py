@@ -1,4 +1,4 @@
-"""Each example runs as a script from any folder, says what it should, and leaves its picture there."""
+"""Each example runs as a script in any folder, prints what it should, and writes its figure there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(name, folder):
-    """Return what the example prints; an error in it is an error here."""
+    """Return what the example prints; an error in it is an error of the test."""
     environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, ROOT / "examples" / f"{name}.py"]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -1,1 +1,1 @@
-"""The asv dashboard: published, served, and photographed."""
+"""The asv dashboard: published, served, and as pictures."""

@@ -13,7 +13,7 @@ from benchmarks.dashboard.screenshots import take
 
 
 def main() -> None:
-    """Measure if asked to, publish, then do what else is asked for."""
+    """Measure if requested, publish, then serve or take pictures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboard", description=__doc__)
     parser.add_argument("--commits", type=int, default=0, metavar="N", help="first measure the newest N commits")
     parser.add_argument("--offline", action="store_true", help="put what the pages load beside them (needs npm)")

@@ -1,4 +1,4 @@
-"""The newest commits, measured one after another with the benchmarks that tell most for their time."""
+"""Measurement of the newest commits with a selection of the benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BENCHMARKS = r"Length\.time_forward_adjoint|Checkpoints|peakmem|growth|accuracy|
 
 
 def measure(n_commits: int) -> None:
-    """Run asv at those of the newest commits where it has not been, every benchmark in one process instead of two."""
+    """Run asv at those of the newest commits that have no results, each benchmark in one process instead of two."""
     asv = [sys.executable, "-m", "asv"]
     config = ["--config", str(CONFIG)]
     subprocess.run([*asv, "machine", "--yes", *config], check=True)

@@ -1,4 +1,4 @@
-"""The dashboard's pages, out of asv's results."""
+"""Pages of the dashboard, from the results of asv."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOCAL = {
 
 
 def publish(*, offline: bool) -> Path:
-    """Write the pages and return their folder; `offline` has npm fetch the libraries that they load."""
+    """Write the pages and return their folder; `offline` downloads the libraries that they load with npm."""
     subprocess.run([sys.executable, "-m", "asv", "publish", "--config", str(CONFIG)], check=True)
     _keep_measured()
     index = HTML / "index.html"
@@ -45,7 +45,7 @@ def publish(*, offline: bool) -> Path:
 
 
 def _keep_measured() -> None:
-    """Take the benchmarks without any result off the pages, where they are empty frames and an error when clicked."""
+    """Remove benchmarks without results, which would be empty frames that raise an error when clicked."""
     index = HTML / "index.json"
     content = json.loads(index.read_text())
     measured = {path.stem for path in (HTML / "graphs" / "summary").glob("*.json")}
@@ -54,7 +54,7 @@ def _keep_measured() -> None:
 
 
 def _without_network(page: str) -> str:
-    """Copy the libraries beside the page, and return the page that loads them from there."""
+    """Copy the libraries next to the page, and return the page that loads them from there."""
     PACKAGES.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "package.json", PACKAGES)
     subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=PACKAGES, check=True)

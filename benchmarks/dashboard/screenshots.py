@@ -1,4 +1,4 @@
-"""The dashboard, looked at in headless Chromium."""
+"""Pictures of the dashboard, by headless Chromium."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def take(html: Path, out: Path, browser: str) -> None:
 
 
 def _pages(html: Path) -> dict[str, tuple[str, int]]:
-    """Return what stands behind the # of each page's address, and the picture's height."""
+    """Return the part of each page's address behind the #, and the height of the picture."""
     cells = json.loads((html / "index.json").read_text())["benchmarks"][BY_LENGTH]["params"][0]
     all_cells = "&".join(f"p-cell={quote(cell)}" for cell in cells)  # else asv draws the first eight
     length = quote("T [steps]")
@@ -57,7 +57,7 @@ def _pages(html: Path) -> dict[str, tuple[str, int]]:
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_) -> None:
-        """Say nothing of each file."""
+        """Print nothing for each file."""
 
 
 @contextmanager

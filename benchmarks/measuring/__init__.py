@@ -1,1 +1,1 @@
-"""What all benchmarks measure with: shapes, seeded arrays, data, clocks."""
+"""Shapes, seeded arrays, data and timers that all benchmarks use."""

@@ -1,4 +1,4 @@
-"""A JIT cache of its own for each state of the sources: Numba does not notice a change in a callee's file."""
+"""A separate JIT cache for each state of the sources: Numba does not notice a change in another file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def own_cache() -> None:
-    """Point Numba, before it is imported, to a folder for this environment and these sources alone."""
+    """Point Numba, before it is imported, to a folder for this environment and these sources."""
     package = Path(find_spec("numbarnn").origin).parent
     digest = hashlib.sha256(sys.prefix.encode())
     for source in sorted(package.rglob("*.py")):
         digest.update(source.read_bytes())
     parent = Path(os.environ.get("NUMBA_CACHE_DIR", REPOSITORY / ".asv" / "numba-cache"))
-    if parent.name != digest.hexdigest()[:16]:  # else this process was started by one that has done it
+    if parent.name != digest.hexdigest()[:16]:  # otherwise the parent process has done it
         os.environ["NUMBA_CACHE_DIR"] = str(parent / digest.hexdigest()[:16])

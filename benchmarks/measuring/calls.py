@@ -1,4 +1,4 @@
-"""The passes of one layer as calls without arguments, compiled before they are handed out."""
+"""The passes of one layer as compiled calls without arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.measuring.problem import draw
 
 
 class Calls(NamedTuple):
-    """Each a pass with all arguments bound; `adjoint` and `tangent` start from a tape that is kept."""
+    """Passes with all arguments bound; `adjoint` and `tangent` use the same tape each time."""
 
     forward: Callable[[], object]
     forward_adjoint: Callable[[], object]
@@ -26,7 +26,7 @@ class Calls(NamedTuple):
 def prepared(
     cell: str, place: Place, dtype: str = "float32", n_threads: int = 1, checkpoint_memory_mb: float | None = None
 ) -> Calls:
-    """Return the same calls when asked again: asv runs `setup` before every sample."""
+    """Return compiled calls, the same ones each time: asv runs `setup` before every sample."""
     calls = bind(cell, place, dtype, n_threads, checkpoint_memory_mb)
     for call in calls:
         call()

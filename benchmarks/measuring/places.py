@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """One place of a grid: time steps, sequences, inputs per step, hidden units."""
+    """A shape: time steps, sequences, inputs per step, hidden units."""
 
     T: int
     B: int

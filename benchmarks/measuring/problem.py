@@ -12,7 +12,7 @@ from benchmarks.measuring.places import Place
 
 
 class Problem(NamedTuple):
-    """A layer, what goes into it, and the derivatives that come back: `numbarnn.forward` tells the shapes."""
+    """A cell, its inputs and initial state, and cotangents of its outputs and final state."""
 
     cell: tuple
     x: np.ndarray
@@ -22,7 +22,7 @@ class Problem(NamedTuple):
 
 
 def draw(cell_type: type, place: Place, dtype: DTypeLike = "float32") -> Problem:
-    """Return the same problem at each call: no zero among biases, states and cotangents."""
+    """Return the same problem at each call, without zero biases, states or cotangents."""
     T, B, I, H = place
     rng = np.random.default_rng(0)
 

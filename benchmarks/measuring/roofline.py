@@ -1,4 +1,4 @@
-"""What the register tile reaches when it is given nothing but full tiles: the ceiling for the recurrences."""
+"""Speed of the register tile on full tiles, which is an upper limit for the recurrences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numba import njit
 from numbarnn.kernels.cpu.simd import lanes
 from numbarnn.kernels.cpu.tile import TILE_ROWS, VECTORS, prepare, tile_from
 
-DEPTH = 512  # deep enough that loading and storing the tile no longer shows
+DEPTH = 512  # deep enough that loading and storing the tile does not matter
 REPEATS = 100
 
 

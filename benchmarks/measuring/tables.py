@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_csv(rows: Sequence[Any], path: Path) -> None:
-    """Write NamedTuples of one type, their fields' names first."""
+    """Write NamedTuples of one type, after a line with the names of their fields."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(rows[0]._fields if rows else ())

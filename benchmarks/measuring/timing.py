@@ -1,4 +1,4 @@
-"""Best-of-many times of several calls, taken in turns so that all meet the same machine."""
+"""Best times of several calls, taken in turns so that all are timed under the same load."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 FEWEST_ROUNDS = 5
-SAMPLES = (3, 100, 0.3)  # asv's: at least 3 calls, at most 100, some 0.3 s in each process
-PAUSE = 0.005  # for the spinning threads of the library before to fall asleep
-LONG = 0.1  # calls of that many seconds need no warming up in each turn
+SAMPLES = (3, 100, 0.3)  # for asv: at least 3 calls, at most 100, about 0.3 s per process
+PAUSE = 0.005  # until the spinning threads of the previous library sleep
+LONG = 0.1  # calls of so many seconds need no warm-up in each turn
 
 
 class Timing(NamedTuple):
@@ -29,7 +29,7 @@ class Timing(NamedTuple):
 def interleaved(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
     """Time the calls in turns, about `seconds` for each call in all and at least `FEWEST_ROUNDS` times.
 
-    Each call has been made once before, so that nothing is compiled here.
+    The caller has made each call once, so that nothing is compiled here.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     processor = dict.fromkeys(calls, 0.0)

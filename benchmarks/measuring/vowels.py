@@ -1,4 +1,4 @@
-"""JapaneseVowels (Kudo, Toyama & Shimbo 1999), as sktime ships it: 270 + 370 utterances of nine speakers."""
+"""JapaneseVowels (Kudo, Toyama & Shimbo 1999), from sktime: 270 + 370 utterances of nine speakers."""
 
 from __future__ import annotations
 

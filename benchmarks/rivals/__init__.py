@@ -1,1 +1,1 @@
-"""The same recurrence in numbarnn and in the libraries that one would take instead, timed in turns."""
+"""The same recurrence in numbarnn and in other libraries, timed in turns."""

@@ -1,7 +1,7 @@
-"""Race numbarnn against PyTorch, JAX and ONNX Runtime on the CPU.
+"""Compare numbarnn with PyTorch, JAX and ONNX Runtime on the CPU.
 
-Run from the repository, ``python -m pip install -e ".[rivals]" && python -m benchmarks.rivals``. A rival that
-is not installed is left out.
+Run from the repository, ``python -m pip install -e ".[rivals]" && python -m benchmarks.rivals``. Libraries that
+are not installed are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_CELLS = ("LSTM", "GRU", "Elman")
 
 
 def main() -> None:
-    """Race, and write the rows and the chart."""
+    """Time all libraries, and write the rows and the chart."""
     options = _options()
     places = ODD if options.odd else GRID
     if options.quick:
@@ -40,9 +40,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rivals", description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (1 2)")
     parser.add_argument("--cells", choices=jax_scan.STEPS, nargs="+", default=DEFAULT_CELLS, help="(LSTM GRU Elman)")
-    parser.add_argument("--odd", action="store_true", help="shapes that fill no register, not the grid")
-    parser.add_argument("--quick", action="store_true", help="0.1 seconds, and no place of over 10 GFLOP")
-    parser.add_argument("--seconds", type=float, help="for each call at each place (1)")
+    parser.add_argument("--odd", action="store_true", help="shapes that do not fill registers instead of the grid")
+    parser.add_argument("--quick", action="store_true", help="0.1 seconds, and no shape of more than 10 GFLOP")
+    parser.add_argument("--seconds", type=float, help="for each call and shape (1)")
     parser.add_argument("--out", type=Path, default=Path("rivals"), help="stem of the CSV and the chart")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The race as a picture: how many times as long as numbarnn each library takes, place by place."""
+"""A chart of the times of all libraries relative to numbarnn, for each shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STYLES = dict(zip(RIVALS, (("o", "#d55e00"), ("s", "#0072b2"), ("D", "#009e73"))
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Write one panel for each cell and pass, one line of panels for each number of threads."""
+    """Write one panel for each cell and pass, one row of panels for each number of threads."""
     from matplotlib import pyplot as plt  # noqa: PLC0415  (an extra)
 
     threads = list(dict.fromkeys(row.threads for row in rows))

@@ -1,4 +1,4 @@
-"""What the rows of one place say."""
+"""The rows of one shape, compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.rivals.row import OURS, OURS_ONE_THREAD, ROOFLINE, Row
 
 
 class Comparison:
-    """The rows of all contenders at one place."""
+    """The rows of all contenders for one shape."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = {row.contender: row for row in rows}
@@ -18,22 +18,22 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """The best rival's time over ours, None where no rival is installed."""
+        """Best time of the other libraries over that of numbarnn; None if there are none."""
         times = [row.best_us for row in self.rivals.values()]
         return min(times) / self.ours.best_us if times else None
 
     @property
     def fraction(self) -> float:
-        """Our speed over the register tile's on as many threads."""
+        """Speed relative to that of the register tile on the same number of threads."""
         return self.ours.gflops / self.rows[ROOFLINE].gflops
 
     @property
     def gain(self) -> float | None:
-        """One thread's time over ours, None where ours is on one thread."""
+        """Time on one thread over the time; None if there is one thread."""
         one = self.rows.get(OURS_ONE_THREAD)
         return one.best_us / self.ours.best_us if one else None
 
 
 def comparisons(rows: Iterable[Row]) -> list[Comparison]:
-    """Group rows, those of one place side by side, by place."""
+    """Group consecutive rows by shape."""
     return [Comparison(group) for _, group in groupby(rows, key=lambda row: row.heat)]

@@ -1,4 +1,4 @@
-"""What takes part in the race."""
+"""Libraries that are compared."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmarks.measuring.problem import Problem
 
 
 class Contender(NamedTuple):
-    """A library's two calls for one problem; it computes all that `names` lists.
+    """The calls of a library for one problem, which compute everything that `names` lists.
 
-    The calls return what the library returns; `arrays` turns that, untimed, into numbarnn's order and shapes.
+    The calls return the library's own results; `arrays`, which is not timed, gives them numbarnn's order and shapes.
     """
 
     forward: Callable[[], Any]
@@ -24,12 +24,12 @@ class Contender(NamedTuple):
 
 
 def names(problem: Problem) -> list[str]:
-    """Return the names of all results; a forward call gives those up to `y` and the final state."""
+    """Return the names of all results; a forward call has `y` and the final state only."""
     state = ["h", "c"][: len(problem.state)]
     return ["y", *state, *(f"{field}_bar" for field in problem.cell._fields), "x_bar", *(f"{s}_0_bar" for s in state)]
 
 
-# Each with the module that it needs, and the one here that calls it.
+# The module that each needs, and the module here that calls it.
 RIVALS = {
     "PyTorch": ("torch", "pytorch"),
     "JAX": ("jax", "jax_scan"),
@@ -38,7 +38,7 @@ RIVALS = {
 
 
 def enter_rivals(problem: Problem, n_threads: int) -> dict[str, Contender]:
-    """Return the rivals that are installed and have such a cell, ready for a problem."""
+    """Return the calls of the libraries that are installed and have such a cell."""
     rivals = {
         name: import_module(f"benchmarks.rivals.{module}").enter(problem, n_threads)
         for name, (library, module) in RIVALS.items()

@@ -1,9 +1,9 @@
-"""JAX, as its users write a recurrence: all input products at once, then `lax.scan`, jitted.
+"""A usual recurrence in JAX: all input products at once, then `lax.scan`, jitted.
 
-Unrolling the scan was tried: it gains a little where B = 1 and loses much elsewhere.
+Unrolling the scan gains a little for B = 1 and loses much elsewhere.
 """
 
-# ruff: noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
+# ruff: noqa: PLC0415  (asv imports all modules, even if a library is not installed)
 from __future__ import annotations
 
 import numpy as np
@@ -17,7 +17,7 @@ def enter(problem: Problem, n_threads: int) -> Contender:  # noqa: ARG001  (`lim
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_cpu_enable_async_dispatch", False)  # noqa: FBT003  (spares a change of threads)
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # noqa: FBT003  (avoids a change of threads)
     cell, x, state, y_bar, state_bar = jax.tree.map(jnp.asarray, tuple(problem))
     step = STEPS[type(problem.cell).__name__]
 
@@ -161,7 +161,7 @@ def _layer_norm(z):
     import jax
     import jax.numpy as jnp
 
-    # Not jax.nn.standardize, whose variance, a difference of means, has lost digits after a thousand steps.
+    # Not jax.nn.standardize, whose variance is a difference of means and loses digits over a thousand steps.
     centred = z - jnp.mean(z, axis=-1, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + 1e-5)
 

@@ -1,6 +1,6 @@
-"""ONNX Runtime's own operators `RNN`, `GRU` and `LSTM`; it only runs forward."""
+"""ONNX Runtime's own operators `RNN`, `GRU` and `LSTM`, forward only."""
 
-# ruff: noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
+# ruff: noqa: PLC0415  (asv imports all modules, even if a library is not installed)
 from __future__ import annotations
 
 import numpy as np
@@ -22,7 +22,7 @@ OPERATORS: dict[str, tuple[str, dict, str]] = {  # the operator, its attributes,
 
 
 def enter(problem: Problem, n_threads: int) -> Contender | None:
-    """Return ONNX Runtime's call; None if it has no such operator."""
+    """Return the call of ONNX Runtime; None if it has no such operator."""
     if type(problem.cell).__name__ not in OPERATORS:
         return None
     import onnxruntime
@@ -46,7 +46,7 @@ def enter(problem: Problem, n_threads: int) -> Contender | None:
 
 
 def _model(problem: Problem):
-    """Return a model of one operator, weights inside."""
+    """Return a model of one operator with its weights."""
     from onnx import helper, numpy_helper
 
     cell, n_states = problem.cell, len(problem.state)
@@ -69,7 +69,7 @@ def _model(problem: Problem):
 
 
 def _weights(cell) -> dict[str, np.ndarray]:
-    """Return the cell's weights as ONNX names and orders them; gates that the cell lacks are zero."""
+    """Return the weights in ONNX's names and order; gates that the cell does not have are zero."""
     operator, _, gates = OPERATORS[type(cell).__name__]
     zeros = np.zeros(cell.R.shape[0], cell.R.dtype)
 

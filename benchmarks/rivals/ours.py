@@ -1,4 +1,4 @@
-"""numbarnn, by its public array API."""
+"""numbarnn's public array API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.rivals.contender import Contender
 
 
 def enter(problem: Problem, n_threads: int, lengths: np.ndarray | None = None) -> Contender:
-    """Return numbarnn's calls, on the device if the problem's arrays are there."""
+    """Return the calls of numbarnn, on the device if the arrays of the problem are there."""
     cell, x, state, y_bar, state_bar = problem
 
     def forward():

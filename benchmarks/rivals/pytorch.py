@@ -1,6 +1,6 @@
-"""PyTorch's own layers (oneDNN or cuDNN where PyTorch takes them), and its autograd."""
+"""PyTorch's own layers (with oneDNN or cuDNN where PyTorch uses them) and its autograd."""
 
-# ruff: noqa: PLC0415  (asv imports all modules, also where a rival is not installed)
+# ruff: noqa: PLC0415  (asv imports all modules, even if a library is not installed)
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +19,7 @@ LAYERS = {
 def enter(problem: Problem, n_threads: int, lengths: np.ndarray | None = None, device: str = "cpu") -> Contender | None:
     """Return PyTorch's calls, in inference mode and with all gradients; None if it has no such layer.
 
-    Sequences of lengths, which fall, are packed and padded within the calls.
+    With lengths, in descending order, the sequences are packed and padded within the calls.
     """
     if type(problem.cell).__name__ not in LAYERS:
         return None
@@ -70,7 +70,7 @@ def enter(problem: Problem, n_threads: int, lengths: np.ndarray | None = None, d
 
 
 def load_layer(cell):
-    """Return the cell as a layer of PyTorch, whose gates stand in the same order."""
+    """Return the cell as a layer of PyTorch, whose gates have the same order."""
     import torch
 
     name, options = LAYERS[type(cell).__name__]

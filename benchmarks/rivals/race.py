@@ -1,4 +1,4 @@
-"""All contenders over all places, in one process that is limited to some threads."""
+"""Timing of all libraries over all shapes, in a process with a limited number of threads."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from benchmarks.rivals.row import OURS, OURS_ONE_THREAD, PASSES, ROOFLINE, Row
 
 
 def run(cells: Sequence[str], places: Sequence[Place], n_threads: int, seconds: float) -> list[Row]:
-    """Race in a process of its own: some libraries ask only once how many threads they may use."""
+    """Time everything in a new process: some libraries read the number of threads only once."""
     process = ProcessPoolExecutor(1, get_context("spawn"), initializer=_limit_threads, initargs=(n_threads,))
     with process:
         return process.submit(_run, cells, places, n_threads, seconds).result()
 
 
 def _limit_threads(n_threads: int) -> None:
-    """Set the threads of the libraries that ask the environment, before they are imported."""
+    """Set the threads of libraries that read the environment, before they are imported."""
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(n_threads)
     os.environ["NPROC"] = str(n_threads)  # the pool of XLA's CPU client
     os.environ["XLA_FLAGS"] = "" if n_threads > 1 else "--xla_cpu_multi_thread_eigen=false"
@@ -35,7 +35,7 @@ def _limit_threads(n_threads: int) -> None:
 
 
 def _run(cells: Sequence[str], places: Sequence[Place], n_threads: int, seconds: float) -> list[Row]:
-    """Measure place by place, and print each as it is done."""
+    """Measure and print shape by shape."""
     heats = [(cell, place, adjoint) for cell in cells for adjoint in (False, True) for place in places]
     rows: list[Row] = []
     table.header(n_threads)
@@ -50,7 +50,7 @@ def _run(cells: Sequence[str], places: Sequence[Place], n_threads: int, seconds:
 
 
 def _heat(cell: str, place: Place, n_threads: int, seconds: float, *, adjoint: bool) -> list[Row]:
-    """Return the rows of one place, best and median in microseconds."""
+    """Return the rows of one shape, best and median in microseconds."""
     cell_type = getattr(numbarnn, cell)
     problem = draw(cell_type, place)
     contenders = {OURS: ours.enter(problem, n_threads)}

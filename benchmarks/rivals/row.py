@@ -14,7 +14,7 @@ PASSES = {False: "forward", True: "forward + adjoint"}
 
 
 class Row(NamedTuple):
-    """One contender's time at one place."""
+    """Time of one library for one shape."""
 
     threads: int
     cell: str
@@ -36,12 +36,12 @@ class Row(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The cell and its passes in words."""
+        """The cell and the passes."""
         return f"{self.cell} {self.passes}"
 
     @property
     def heat(self) -> tuple:
-        """All that those who are compared have in common."""
+        """What the rows of one comparison have in common."""
         return self[: self._fields.index("contender")]
 
 

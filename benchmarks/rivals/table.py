@@ -1,4 +1,4 @@
-"""The race as text."""
+"""The results as text."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ TIMED = (OURS, *RIVALS)
 
 
 def header(n_threads: int) -> None:
-    """Print what the columns are."""
+    """Print the names of the columns."""
     tqdm.write(
-        f"\nOne layer, float32, {in_words(n_threads)}; milliseconds, best of many. Ratio: the best rival's"
-        "\ntime over ours; tile: our part of the register tile's speed; gain: one thread's time over ours."
+        f"\nOne layer, float32, {in_words(n_threads)}; milliseconds, best of many. Ratio: best time of the"
+        "\nothers over numbarnn's; tile: speed relative to the register tile; gain: time of one thread over the time."
     )
     titles = " ".join(f"{name:>12}" for name in TIMED)
     tqdm.write(f"{'':39} {'T':>5} {'B':>4} {'I':>4} {'H':>4} {titles} {'ratio':>6} {'tile':>5} {'gain':>5}")
 
 
 def line(rows: list[Row]) -> None:
-    """Print one place."""
+    """Print one shape."""
     place = Comparison(rows)
     ours = place.ours
     times = " ".join(_milliseconds(place.rows.get(name)) for name in TIMED)
@@ -34,7 +34,7 @@ def line(rows: list[Row]) -> None:
 
 
 def summary(rows: list[Row]) -> None:
-    """Print the least and the geometric mean of the ratios."""
+    """Print the smallest ratio and the geometric mean of the ratios."""
     places = [place for place in comparisons(rows) if place.ratio is not None]
     for kind in dict.fromkeys(place.ours.kind for place in places):
         ratios = [place.ratio for place in places if place.ours.kind == kind]

@@ -1,1 +1,1 @@
-"""What numbarnn has promised besides being faster than others, each promise in its own module."""
+"""Performance targets of numbarnn, one module each."""

@@ -1,4 +1,4 @@
-"""Measure numbarnn's other promises: ``python -m benchmarks.targets``, or some of them by name."""
+"""Measure numbarnn against its performance targets, all of them or some by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TARGETS = ("length", "memory", "checkpoints", "streaming", "epoch", "precision",
 
 
 def main() -> None:
-    """Print each finding as it comes."""
+    """Print each finding when it is measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.targets", description=__doc__)
     parser.add_argument("targets", choices=[*TARGETS, "all"], nargs="*", default="all")
     wanted = parser.parse_args().targets

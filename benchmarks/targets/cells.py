@@ -1,4 +1,4 @@
-"""Each cell's time beside the LSTM's, over what their matrix products' operations would have it."""
+"""Time of each cell relative to the LSTM, per operation of their matrix products."""
 
 from __future__ import annotations
 

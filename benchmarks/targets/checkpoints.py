@@ -1,4 +1,4 @@
-"""A hundred thousand steps within 64 MB of tape: what the process grows by, and the time beside a whole tape."""
+"""A hundred thousand steps within 64 MB of tape: growth of the process, and time relative to a whole tape."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def findings() -> Iterator[Finding]:
 
 
 def _measure(checkpoint_memory_mb: float | None) -> int:
-    """Return the bytes by which the process grew beside the outputs and the gradients."""
+    """Return the bytes by which the process grew, without outputs and gradients."""
     _forward_adjoint(draw(numbarnn.LSTM, PLACE._replace(T=50)), 0.1)  # compiles, in segments too
     problem = draw(numbarnn.LSTM, PLACE)
     (PROCESS / "clear_refs").write_text("5")  # proc(5): sets the peak to what is in use now
@@ -49,7 +49,7 @@ def _measure(checkpoint_memory_mb: float | None) -> int:
 
 
 def _forward_adjoint(problem: Problem, checkpoint_memory_mb: float | None) -> int:
-    """Run once and return the bytes of all that came out."""
+    """Run once and return the bytes of all results."""
     cell, x, state, y_bar, state_bar = problem
     y, final, tape = numbarnn.forward(cell, x, state, checkpoint_memory_mb=checkpoint_memory_mb, n_jobs=1)
     cell_bar, x_bar, state_0_bar = numbarnn.adjoint(cell, tape, y_bar, state_bar, n_jobs=1)

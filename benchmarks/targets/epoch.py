@@ -1,4 +1,4 @@
-"""An epoch of JapaneseVowels (ragged, LSTM of 64 units, batches of 32), beside the same loop in PyTorch."""
+"""An epoch of JapaneseVowels (ragged, LSTM of 64 units, batches of 32), compared with the same loop in PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNITS, BATCH, EPOCHS = 64, 32, 10
 
 
 def findings() -> Iterator[Finding]:
-    """Measure `fit`, the door included, PyTorch's loop, and what of an epoch is not spent in kernels."""
+    """Measure `fit` with its validation, PyTorch's loop, and the part of an epoch that is spent outside kernels."""
     vowels = load_vowels()
     calls = {"numbarnn": lambda: _fit(vowels)}
     if find_spec("torch") is not None:

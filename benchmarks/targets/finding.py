@@ -1,4 +1,4 @@
-"""What a module of targets reports."""
+"""A result of a module of targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """A measured number, and the bound that it is to keep, if any."""
+    """A measured number, and its bound if there is one."""
 
     what: str
     value: float

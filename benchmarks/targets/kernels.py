@@ -1,4 +1,4 @@
-"""How much of a call is spent outside kernels."""
+"""Time of a call that is spent outside kernels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from numbarnn.kernels.cpu.loops import Loops
 
 
 class Split(NamedTuple):
-    """Seconds of a call, and those of them that pass outside compiled functions."""
+    """Seconds of a call, and how many of them are spent outside compiled functions."""
 
     total: float
     outside: float
 
 
 def split(call: Callable[[], object], repeats: int = 15) -> Split:
-    """Return the seconds of the fastest of several calls; it has been called before."""
+    """Return the seconds of the fastest of several calls; the caller has called it once."""
     splits = []
     for _ in range(repeats):
         with _timed_kernels() as spent:
@@ -35,7 +35,7 @@ def split(call: Callable[[], object], repeats: int = 15) -> Split:
 
 @contextmanager
 def _timed_kernels() -> Iterator[list[float]]:
-    """Put a stopwatch around each compiled function that a module of numbarnn names, by itself or in its loops."""
+    """Time each compiled function that a module of numbarnn names, itself or in its loops."""
     spent: list[float] = []
     modules = [module for name, module in sys.modules.items() if name.startswith("numbarnn.")]
     kernels = [(module, name, value) for module in modules for name, value in vars(module).items() if _compiled(value)]

@@ -1,4 +1,4 @@
-"""The time of one step, as sequences grow."""
+"""Time of one step by sequence length."""
 
 from __future__ import annotations
 

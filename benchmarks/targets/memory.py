@@ -1,4 +1,4 @@
-"""Peak memory of forward + adjoint, beside the size of the tape, the inputs and the outputs."""
+"""Peak memory of forward + adjoint, relative to the size of the tape, the inputs and the outputs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from benchmarks.measuring.problem import Problem, draw
 from benchmarks.targets.finding import Finding
 
 PLACES = (Place(4096, 32, 8, 64), Place(1000, 64, 128, 256))
-PROCESS = Path("/proc/self")  # Linux tells and resets a process's peak here
+PROCESS = Path("/proc/self")  # where Linux shows and resets the peak of a process
 
 
 def findings() -> Iterator[Finding]:
-    """Measure each place in a new process."""
+    """Measure each shape in a new process."""
     for cell in ("LSTM", "Elman"):
         for place in PLACES:
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
@@ -59,5 +59,5 @@ def n_bytes(values: Iterable) -> int:
 
 
 def peak() -> int:
-    """Return the most bytes that the process has held so far."""
+    """Return the peak number of bytes of the process."""
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text())[1])

@@ -1,4 +1,4 @@
-"""float64 beside float32."""
+"""Speed in float64 relative to float32."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The training loop that one would write in PyTorch for ragged sequences."""
+"""A usual training loop in PyTorch for ragged sequences."""
 
-# ruff: noqa: PLC0415  (asv imports all modules, also where PyTorch is not installed)
+# ruff: noqa: PLC0415  (asv imports all modules, even if PyTorch is not installed)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How long a new process takes to import numbarnn, and to fit for the first time."""
+"""Time of a new process to import numbarnn, and to fit for the first time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RNNClassifier((16,), max_iter=2, batch_size=32, tol=0, n_iter_no_change=2).fit(X
 
 
 def findings() -> Iterator[Finding]:
-    """Measure whole processes, the interpreter's own start taken off the import only."""
+    """Measure whole processes; the start of the interpreter is subtracted for the import only."""
     bare = min(_seconds("pass") for _ in range(REPEATS))
     imported = min(_seconds(IMPORT) for _ in range(REPEATS))
     yield Finding("import numbarnn", imported - bare, "s", at_most=0.5)

@@ -1,4 +1,4 @@
-"""One step at a time with the state carried along: B = 1, H = 64."""
+"""One step at a time with the state carried on: B = 1, H = 64."""
 
 from __future__ import annotations
 
