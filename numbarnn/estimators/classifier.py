@@ -10,18 +10,19 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import Tags, check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
     check_classification_targets,
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.estimators.class_weights import class_factors
+from numbarnn.estimators.examples import GivenExamples
+from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.losses import ClassHead, Head, LabelsHead
+from numbarnn.losses import ClassHead, LabelsHead
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):
@@ -225,6 +226,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     True
     """
 
+    _head: ClassHead | LabelsHead
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
@@ -360,7 +362,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             )
         trial = copy.copy(self)
         _check_partial_fit_first_call(trial, classes)
-        return self._become(trial._learn(X, y, sample_weight, partial=True))
+        return self._become(self._learned(X, y, sample_weight, partial=True, classes=trial.classes_))
 
     def predict(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Any:
         """Predict class labels.
@@ -384,13 +386,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
             over the whole sequences gives.
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            probabilities = self._predict(X, state, return_state=return_state, output=_probabilities)
-            return self._by_item(probabilities, lambda p: self._head.decode(self._most_likely(p)))
-        return self._predict(
-            X, state, return_state=return_state, output=lambda own, z: own._head.decode(own._head.predict(z))
-        )
+        outputs = self._outputs(X, state, return_state=return_state)
+        return outputs.result(self._decoded(outputs), return_state=return_state)
 
     def predict_proba(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Any:
         """Predict the probability of each class.
@@ -412,7 +409,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         state : tuple of tuples of ndarrays of shape (n, H)
             Only if `return_state`, as in `predict`.
         """
-        return self._predict(X, state, return_state=return_state, output=_probabilities)
+        outputs = self._outputs(X, state, return_state=return_state)
+        return outputs.result(outputs.average(self._head.loss.output), return_state=return_state)
 
     def predict_log_proba(self, X: Any) -> NDArray | list[NDArray]:
         """Predict the logarithm of the probability of each class.
@@ -428,11 +426,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             In the order of `classes_`. With `return_sequences` for each step, in the form of X:
             (n, T, n_classes), or a list of n arrays (T_i, n_classes).
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            with np.errstate(divide="ignore"):
-                return self._by_item(self.predict_proba(X), np.log)
-        return self._predict(X, None, return_state=False, output=lambda own, z: own._head.log_output(z))
+        outputs = self._outputs(X)
+        if not outputs.of_ensemble:
+            return outputs.restore(self._head.log_output(outputs.z[0]))
+        # log((p_1 + ... + p_M) / M), which stays finite where every p_m underflows
+        logarithms = [self._head.log_output(z) for z in outputs.z]
+        total = np.logaddexp.reduce(logarithms)
+        return outputs.restore(total - total.dtype.type(np.log(len(logarithms))))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; with `return_sequences` that of all steps.
@@ -451,57 +451,49 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         -------
         accuracy : float
         """
-        return self._score(X, y, sample_weight, self.predict(X))
+        return self._score(X, y, sample_weight)
+
+    def _decoded(self, outputs: Outputs) -> NDArray:
+        if not outputs.of_ensemble:
+            return self._head.decode(self._head.predict(outputs.z[0]))
+        return self._head.decode(self._head.most_likely(outputs.average(self._head.loss.output)))
 
     def _check_targets(self, rows: NDArray) -> NDArray:
         rows = check_array(rows, dtype=None, ensure_2d=False, input_name="y", estimator=self)
         check_classification_targets(rows)
-        return rows
-
-    def _new_head(self, rows: NDArray) -> Head:
-        if self._is_multilabel(rows):
-            self.classes_ = np.arange(rows.shape[1])
-            return LabelsHead(rows.shape[1])
-        labels = column_or_1d(rows, warn=True)
-        self.classes_ = unique_labels(labels)
-        return ClassHead(self.classes_)
-
-    def _resumed_head(self, rows: NDArray) -> Head:
-        if self._is_multilabel(rows):
-            return LabelsHead(len(self.classes_))
-        return ClassHead(self.classes_)
-
-    def _knows_targets(self, partial: bool) -> bool:
-        return partial
-
-    def _known_targets(self) -> dict[str, Any]:
-        return {"classes_": self.classes_} if hasattr(self, "classes_") else {}
-
-    def _class_weights(self, rows: NDArray, weights: NDArray | None) -> NDArray | None:
-        if self.class_weight is None:
-            return weights
-        counted = np.ones(len(rows), bool) if weights is None else weights > 0
-        products = np.ones(len(rows)) if weights is None else weights.copy()
-        products[counted] *= compute_sample_weight(self.class_weight, rows[counted])
-        if not products.any():
-            raise ValueError(
-                f"class_weight must leave a positive weight to some class of y, got {self.class_weight!r}."
-            )
-        return products
-
-    def _is_multilabel(self, rows: NDArray) -> bool:
         kind = type_of_target(rows, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "Expected one class per row of y, or zeros and ones for several labels, got "
                 f"{rows.shape[1]} columns of classes. One class per step needs return_sequences=True."
             )
-        return kind == "multilabel-indicator"
+        return rows if kind == "multilabel-indicator" else column_or_1d(rows, warn=True)
 
-    def _most_likely(self, probabilities: NDArray) -> NDArray:
-        if isinstance(self._head, LabelsHead):
-            return (probabilities > 0.5).astype(int)
-        return probabilities.argmax(axis=-1)
+    def _new_head(self, rows: NDArray, classes: NDArray | None) -> ClassHead | LabelsHead:
+        if rows.ndim == 1:
+            return ClassHead(unique_labels(rows) if classes is None else classes)
+        columns = np.arange(rows.shape[1])
+        if classes is not None and not np.array_equal(classes, columns):
+            raise ValueError(
+                f"classes must be the numbers of the columns of y where it has several, {columns.tolist()}, got "
+                f"{classes.tolist()}."
+            )
+        return LabelsHead(rows.shape[1])
+
+    def _resumed_head(self, rows: NDArray) -> ClassHead | LabelsHead:  # noqa: ARG002
+        return self._head
+
+    def _set_head(self, head: Any) -> None:
+        super()._set_head(head)
+        self.classes_ = head.classes
+
+    def _weighted(self, given: GivenExamples, head: Any) -> GivenExamples:
+        if self.class_weight is None:
+            return given
+        factors = class_factors(self.class_weight, given.rows[given.observed], head)
+        weights = np.zeros(len(given.rows))
+        weights[given.observed] = factors if given.weights is None else factors * given.weights[given.observed]
+        return given._replace(weights=weights)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import accuracy_score  # noqa: PLC0415  (slow to import, and most fits do without)
@@ -512,7 +504,3 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _probabilities(estimator: Any, z: NDArray) -> NDArray:
-    return estimator._head.loss.output(z)

@@ -246,8 +246,7 @@ class DerivativesMixin:
         array([0.7, 0.2, 0. ])
         """
         sequences, _ = read_sequences(self, X)
-        if self.bidirectional:
-            raise ValueError("truncation_error needs a network that reads in one direction.")
+        self._architecture.check_truncation(sequences.lengths, "truncation_error")
         examples = encoded_examples(self, sequences, y)
         options: dict[str, Any] = {
             "checkpoint_memory_mb": self.checkpoint_memory_mb,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.losses import AbsoluteError, Gaussian, Head, Huber, NumberHead, Poisson, Quantile, SquaredError
+from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
 
 _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
@@ -227,6 +226,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     True
     """
 
+    _head: NumberHead
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "loss": [StrOptions(set(_LOSSES))],
@@ -359,7 +359,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
             `learning_rate='cosine'`.
         """
-        return self._become(copy.copy(self)._learn(X, y, sample_weight, partial=True))
+        return self._become(self._learned(X, y, sample_weight, partial=True))
 
     def predict(
         self, X: Any, state: State | None = None, *, return_state: bool = False, return_std: bool = False
@@ -400,19 +400,17 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError
             If X or the state is not as described, or `return_std` is asked for with another loss.
         """
-        check_is_fitted(self)
         if not return_std:
-            return self._predict(X, state, return_state=return_state, output=_points)
+            outputs = self._outputs(X, state, return_state=return_state)
+            return outputs.result(self._decoded(outputs), return_state=return_state)
+        check_is_fitted(self)
         if not isinstance(self._head.loss, Gaussian):
-            raise ValueError(f"return_std=True needs loss='gaussian', but the estimator was fitted with {self.loss!r}.")
+            raise ValueError(f"return_std=True needs loss='gaussian', but the loss of the fit was {self._head.loss}.")
         if return_state or state is not None:
             raise ValueError("return_std=True does not go with a state; predict the mean and the state, then the rest.")
-        both = self._predict(
-            X, None, return_state=False, output=lambda own, z: own._head.loss.output(z), combine=_mixture
-        )
-        mean = self._by_item(both, lambda item: self._head.decode(item[..., : self._n_targets]))
-        std = self._by_item(both, lambda item: self._head.decode(item[..., self._n_targets :]))
-        return mean, std
+        outputs = self._outputs(X)
+        mean, std = _mixture([self._head.loss.output(z) for z in outputs.z])
+        return outputs.restore(self._head.decode(mean)), outputs.restore(self._head.decode(std))
 
     def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
         """Predict quantiles, with ``loss="quantile"``.
@@ -437,20 +435,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         check_is_fitted(self)
         loss = self._head.loss
         if not isinstance(loss, Quantile):
-            raise ValueError(
-                f"predict_quantiles needs loss='quantile', but the estimator was fitted with {self.loss!r}."
-            )
-        levels = np.atleast_1d(np.asarray(loss.quantiles if q is None else q, dtype=float))
-        unknown = [level for level in levels.tolist() if level not in loss.quantiles]
+            raise ValueError(f"predict_quantiles needs loss='quantile', but the loss of the fit was {loss}.")
+        levels = loss.quantiles if q is None else np.atleast_1d(np.asarray(q, dtype=float)).tolist()
+        unknown = [level for level in levels if level not in loss.quantiles]
         if unknown:
-            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}")
-        columns = [loss.quantiles.index(level) for level in levels.tolist()]
-
-        def quantiles(own: Any, z: NDArray) -> NDArray:
-            by_target = own._head.loss.output(z).reshape(len(z), -1, len(loss.quantiles))[..., columns]
-            return by_target[:, 0] if own._head.one_dimensional else by_target
-
-        return self._predict(X, None, return_state=False, output=quantiles)
+            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}.")
+        outputs = self._outputs(X)
+        rows = outputs.average(loss.output)
+        columns = [loss.quantiles.index(level) for level in levels]
+        by_target = rows.reshape(len(rows), self._head.n_targets, -1)[..., columns]
+        return outputs.restore(by_target[:, 0] if self._head.one_dimensional else by_target)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination; with `return_sequences` that of all steps.
@@ -470,29 +464,26 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         r2 : float
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
-        return self._score(X, y, sample_weight, self.predict(X))
+        return self._score(X, y, sample_weight)
 
-    @property
-    def _n_targets(self) -> int:
-        return self._head.n_targets  # type: ignore[attr-defined]
+    def _decoded(self, outputs: Outputs) -> NDArray:
+        points = outputs.average(self._head.predict)
+        if not np.isfinite(points).all():
+            raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
+        return self._head.decode(points)
 
     def _check_targets(self, rows: NDArray) -> NDArray:
         return check_numbers(rows, ensure_2d=False, input_name="y", estimator=self)
 
-    def _new_head(self, rows: NDArray) -> Head:
-        return NumberHead(self._loss(), rows.reshape(len(rows), -1).shape[1], rows.ndim == 1)
-
-    def _resumed_head(self, rows: NDArray) -> Head:
-        return replace(self._new_head(rows), loss=self._loss())  # type: ignore[type-var]
-
-    def _known_targets(self) -> dict[str, Any]:
-        return {}
-
-    def _loss(self) -> Any:
-        kind, arguments = _LOSSES[self.loss]
+    def _new_head(self, rows: NDArray, classes: NDArray | None = None) -> NumberHead:  # noqa: ARG002
         if self.loss == "quantile" and self.quantiles is None:
             raise ValueError("loss='quantile' needs quantiles, such as quantiles=[0.1, 0.5, 0.9], got None.")
-        return kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
+        kind, arguments = _LOSSES[self.loss]
+        loss = kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
+        return NumberHead(loss, 1 if rows.ndim == 1 else rows.shape[1], rows.ndim == 1)
+
+    def _resumed_head(self, rows: NDArray) -> NumberHead:
+        return self._new_head(rows)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
@@ -505,16 +496,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return tags
 
 
-def _points(estimator: Any, z: NDArray) -> NDArray:
-    points = estimator._head.predict(z)
-    if not np.isfinite(points).all():
-        raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
-    return estimator._head.decode(points)
-
-
-def _mixture(members: list[NDArray]) -> NDArray:
-    """Return mean and standard deviation of the mixture of the members' normal distributions."""
+def _mixture(members: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """Return mean and standard deviation of the mixture of normal distributions, whose own are side by side."""
     means, stds = np.split(np.asarray(members), 2, axis=-1)
+    if len(members) == 1:
+        return means[0], stds[0]
     mean = means.mean(axis=0)
-    variance = np.mean(np.square(stds) + np.square(means - mean), axis=0)
-    return np.concatenate([mean, np.sqrt(variance)], axis=-1)
+    return mean, np.sqrt(np.mean(np.square(stds) + np.square(means - mean), axis=0))
