@@ -460,6 +460,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
 
     def _check_targets(self, rows: NDArray) -> NDArray:
         rows = check_array(rows, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+        if rows.dtype.kind == "O" and len({isinstance(label, str) for label in rows.flat}) > 1:
+            raise ValueError("y mixes text with other labels; use labels of one type.")
         check_classification_targets(rows)
         kind = type_of_target(rows, input_name="y")
         if kind == "multiclass-multioutput":

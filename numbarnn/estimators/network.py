@@ -131,6 +131,11 @@ def network(estimator: Any, plan: Architecture, n_inputs: int, n_outputs: int) -
     TypeError, ValueError
         If a parameter is not one for the cell.
     """
+    if plan.projection_size is not None and not getattr(plan.cell, "projection", None):
+        raise ValueError(
+            f"projection_size must be None for {plan.cell.__name__}, which has no projection, got "
+            f"{plan.projection_size!r}."
+        )
     options = {name: getattr(estimator, name) for name in ("input_dropout", "recurrent_dropout", "weight_dropout")}
     options |= {
         "zoneout": _zoneout(estimator.zoneout, plan.cell.state_size),

@@ -405,7 +405,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             return outputs.result(self._decoded(outputs), return_state=return_state)
         check_is_fitted(self)
         if not isinstance(self._head.loss, Gaussian):
-            raise ValueError(f"return_std=True needs loss='gaussian', but the loss of the fit was {self._head.loss}.")
+            raise ValueError(f"return_std=True needs loss='gaussian', but the fit had loss={self._fitted_loss!r}.")
         if return_state or state is not None:
             raise ValueError("return_std=True does not go with a state; predict the mean and the state, then the rest.")
         outputs = self._outputs(X)
@@ -435,7 +435,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         check_is_fitted(self)
         loss = self._head.loss
         if not isinstance(loss, Quantile):
-            raise ValueError(f"predict_quantiles needs loss='quantile', but the loss of the fit was {loss}.")
+            raise ValueError(f"predict_quantiles needs loss='quantile', but the fit had loss={self._fitted_loss!r}.")
         levels = loss.quantiles if q is None else np.atleast_1d(np.asarray(q, dtype=float)).tolist()
         unknown = [level for level in levels if level not in loss.quantiles]
         if unknown:
@@ -465,6 +465,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
         return self._score(X, y, sample_weight)
+
+    @property
+    def _fitted_loss(self) -> str:
+        return next(name for name, (kind, _) in _LOSSES.items() if isinstance(self._head.loss, kind))
 
     def _decoded(self, outputs: Outputs) -> NDArray:
         points = outputs.average(self._head.predict)
