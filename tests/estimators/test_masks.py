@@ -69,7 +69,7 @@ def test_everything_masked_is_an_error():
         (RNNRegressor(), np.where(labels(X), np.nan, 1.0), "contains NaN"),
         (RNNRegressor(), np.where(labels(X), np.inf, 1.0), "contains infinity"),
         (RNNRegressor(return_sequences=True), [y * np.inf for y in Y], r"contains infinity: y\[0\] at step 0"),
-        (RNNClassifier(return_sequences=True), masked(np.nan), r"contains NaN: y\[0\] at step"),
+        (RNNClassifier(return_sequences=True), masked(np.nan), r"contains NaN: y\[2\] at step 1"),
     ],
 )
 def test_nan_elsewhere_and_infinity_are_errors(estimator, y, message):
