@@ -17,34 +17,41 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
-from numbarnn.data.forms import Form
 from numbarnn.data.patches import resolve_patch, stack_patches, unstack_rows
 from numbarnn.data.validation import relative_weights, validate_sequences
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
-from numbarnn.estimators.ensemble import average, fit_members, over_members
-from numbarnn.estimators.examples import GivenExamples, read_examples, read_targets, split, weighted_ones
-from numbarnn.estimators.network import network
+from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
+from numbarnn.estimators.examples import GivenExamples, read_targets, split
+from numbarnn.estimators.network import Architecture, architecture, network
+from numbarnn.estimators.outputs import Outputs
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda, to_device
 from numbarnn.layers import Model
 from numbarnn.losses import Head
-from numbarnn.optim import Examples, TrainingState, Validation, train
+from numbarnn.optim import Examples, Plateau, Solver, TrainingState, Validation, train
 from numbarnn.prediction import predict
 
 State = tuple[tuple[NDArray, ...], ...]
 
 
 class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
-    """Recurrent network with scikit-learn's conventions."""
+    """Recurrent network with scikit-learn's conventions.
+
+    A fit works on a copy of the estimator, whose attributes the estimator takes over in the end: if it fails, nothing
+    has changed.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
     _masks_nan_targets: ClassVar[bool] = False
     _head: Head
+    _architecture: Architecture
     _state: TrainingState
     _random_state: np.random.RandomState
+    estimators_: list[Any]
     network_: Model
     theta_: NDArray
+    patch_: int
 
     def __init__(
         self,
@@ -142,7 +149,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         """Fit the network to sequences and their targets.
 
         If it fails, the estimator stays as it was. Ctrl-C ends the training early; the estimator is fitted then, with
-        the parameters of the last complete update.
+        the parameters of the last complete update. An ensemble stays as it was then, too, and KeyboardInterrupt is
+        raised.
 
         Parameters
         ----------
@@ -169,104 +177,161 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         ImportError, RuntimeError
             If numba-cuda or a GPU is missing for `device='cuda'`.
         """
-        return self._become(copy.copy(self)._learn(X, y, sample_weight))
+        return self._become(self._learned(X, y, sample_weight))
 
     @abstractmethod
     def _check_targets(self, rows: NDArray) -> NDArray:
         """Return targets, one row per sequence or per step, as an array of a kind that can be learned."""
 
     @abstractmethod
-    def _new_head(self, rows: NDArray) -> Head:
-        """Return the head for targets of a first fit, and set the attributes that describe them."""
+    def _new_head(self, rows: NDArray, classes: NDArray | None) -> Head:
+        """Return the head for the targets of a first fit; `classes` are all of them, if they are known."""
 
     @abstractmethod
     def _resumed_head(self, rows: NDArray) -> Head:
-        """Return the head for targets of a later fit; those of another kind raise a ValueError."""
+        """Return the head for the targets of a later fit; those of another kind raise a ValueError."""
+
+    @abstractmethod
+    def _decoded(self, outputs: Outputs) -> NDArray:
+        """Return the predictions, one row per sequence or per step, in the user's terms."""
 
     @abstractmethod
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         """Return the score of predicted rows; the larger the better."""
 
-    @abstractmethod
-    def _known_targets(self) -> dict[str, Any]:
-        """Return what is known of the targets before the first fit, by the names of the attributes."""
+    def _weighted(self, given: GivenExamples, head: Head) -> GivenExamples:  # noqa: ARG002
+        """Return examples with encoded targets, their weights times those of the classes if there are such."""
+        return given
 
-    def _class_weights(self, rows: NDArray, weights: NDArray | None) -> NDArray | None:  # noqa: ARG002
-        """Return the weights of the rows, times those of their classes if there are such."""
-        return weights
-
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False) -> Self:
+    def _learned(
+        self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False, classes: NDArray | None = None
+    ) -> Self:
+        """Return a copy that has learned."""
         if self.device == "cuda":
             check_cuda()
         if partial:
             self._validate_params()  # `_fit_context` does so before the first call only
         parameters.check_combinations(self, partial=partial)
-        if self.n_estimators > 1:
-            return fit_members(self, X, y, sample_weight, partial=partial)
-        self.__dict__.pop("estimators_", None)
-        resume = hasattr(self, "theta_") and (partial or self.warm_start)
-        dtype = self.theta_.dtype if resume else self.dtype
-        given = read_examples(self, X, y, sample_weight, reset=not resume, dtype=dtype)
-        given = given._replace(weights=self._class_weights(given.rows, given.weights))
-        dtype = given.sequences.values.dtype
-        head = self._resumed_head(given.rows) if resume or self._knows_targets(partial) else self._new_head(given.rows)
-        if not resume:
-            self.patch_ = resolve_patch(self.patch, given.sequences.lengths)
-        elif self.patch not in ("auto", self.patch_):
-            raise ValueError(f"Training cannot go on with another patch: it was fitted with {self.patch_} steps.")
-        examples = self._examples(given, head, dtype)
-        model = network(self, examples.sequences.n_inputs, head.n_outputs, self.patch_)
-        structure = network(self, examples.sequences.n_inputs, head.n_outputs, self.patch_, regularized=False)
+        resume = (partial or self.warm_start) and (hasattr(self, "theta_") or hasattr(self, "estimators_"))
+        learner = copy.copy(self) if resume else self._unfitted()
         if resume:
-            self._check_resumable(structure, head, dtype)
-        goes_on = resume and partial
-        rng = copy.deepcopy(self._random_state) if goes_on else check_random_state(self.random_state)
-        self._random_state = rng
-        self._set_fitted(model, structure, head, self._trained(model, head, examples, rng, resume, partial=partial))
+            self._check_size_of_ensemble()
+        if self.n_estimators > 1:
+            learner._fit_members(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
+        else:
+            learner._fit_network(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
+        return learner
+
+    def _unfitted(self) -> Self:
+        """Return a copy without what an earlier fit has learned; its parameters are the same objects."""
+        unfitted = copy.copy(self)
+        parameters_only = {name: value for name, value in vars(self).items() if not _is_learned(name)}
+        unfitted.__dict__ = parameters_only
+        return unfitted
+
+    def _become(self, fitted: Self) -> Self:
+        """Take over what a copy has learned."""
+        self.__dict__ = fitted.__dict__
         return self
 
-    def _knows_targets(self, partial: bool) -> bool:  # noqa: ARG002
-        """Return whether the kind of the targets is known before the first fit."""
-        return False
-
-    def _examples(self, given: GivenExamples, head: Head, dtype: DTypeLike) -> Examples:
-        self._check_patched_lengths(given.sequences.lengths, "tbptt", needed=self.tbptt is not None)
-        return weighted_ones(given.encoded(head.encode(given.rows, dtype), self.patch_))
-
-    def _check_patched_lengths(self, lengths: NDArray[np.intp], name: str, *, needed: bool) -> None:
-        """Refuse lengths that are no multiples of the patch where a patch must not be padded."""
-        if needed and (lengths % self.patch_).any():
+    def _check_size_of_ensemble(self) -> None:
+        n_fitted = len(getattr(self, "estimators_", [self]))
+        if n_fitted != self.n_estimators:
             raise ValueError(
-                f"The lengths of the sequences must be multiples of patch={self.patch_} with {name}, "
-                f"got {lengths[lengths % self.patch_ > 0][0]}."
+                f"Training cannot go on with n_estimators={self.n_estimators}: it was fitted with {n_fitted}."
             )
 
-    def _check_resumable(self, structure: Model, head: Head, dtype: Any) -> None:
-        dtype = np.dtype(self.dtype or dtype)
-        same = structure == self._structure and head.loss.out_activation == self.out_activation_
-        if not same or dtype != self.theta_.dtype:
+    def _fit_members(self, X: Any, y: Any, sample_weight: Any, *, resume: bool, **options: Any) -> None:
+        def fit_member(member: Self) -> Self:
+            fitted = member._learned(X, y, sample_weight, **options)
+            if fitted._state.outcome == "interrupted":
+                raise KeyboardInterrupt
+            return fitted
+
+        members = resumed_members(self) if resume else new_members(self)
+        self.estimators_ = fit_members(members, fit_member, n_jobs=self.n_jobs)
+        first = self.estimators_[0]
+        for name in ("n_features_in_", "feature_names_in_", "_series_per_row", "patch_", "n_layers_", "t_"):
+            if hasattr(first, name):
+                setattr(self, name, getattr(first, name))
+        self._set_head(first._head)
+        self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
+        self.loss_ = float(np.mean([member.loss_ for member in self.estimators_]))
+
+    def _fit_network(
+        self, X: Any, y: Any, sample_weight: Any, *, resume: bool, partial: bool, classes: NDArray | None
+    ) -> None:
+        sequences, _ = validate_sequences(self, X, reset=not resume, dtype=self.theta_.dtype if resume else self.dtype)
+        rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=self.return_sequences)
+        given = GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
+        dtype = sequences.values.dtype
+        head = self._resumed_head(given.rows) if resume else self._new_head(given.rows, classes)
+        patch = self.patch_ if resume and self.patch == "auto" else resolve_patch(self.patch, given.sequences.lengths)
+        plan = architecture(self, patch)
+        if resume:
+            self._check_resumable(plan, head)
+        encoded = self._weighted(given._replace(rows=head.encode(given.rows, dtype)), head).with_weight()
+        if self.tbptt is not None:
+            plan.check_truncation(encoded.sequences.lengths, "tbptt")
+        examples = encoded.patched(patch)
+        model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
+        rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
+        theta = self.theta_ if resume else self._drawn(model, dtype, rng)
+        state = self._trained(model, head, examples, theta, rng, resume=resume, partial=partial)
+        self._architecture, self.patch_, self._random_state = plan, patch, rng
+        self.network_ = model
+        self._set_head(head)
+        self._set_state(state)
+
+    def _read_targets(
+        self, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool
+    ) -> tuple[NDArray, NDArray | None]:
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
+        options: dict[str, Any] = {"allow_nan": self._masks_nan_targets, "check": self._check_targets}
+        return read_targets(y, sample_weight, lengths, per_step=per_step, **options)
+
+    def _check_resumable(self, plan: Architecture, head: Head) -> None:
+        """Refuse parameters with which the fitted numbers would mean something else."""
+        self._architecture.check_same(plan)
+        if self.dtype is not None and np.dtype(self.dtype) != self.theta_.dtype:
             raise ValueError(
-                f"Training cannot go on with another network. It was fitted as {self._structure} with "
-                f"{self.out_activation_} outputs in {self.theta_.dtype}; the parameters and y now ask for "
-                f"{structure} with {head.loss.out_activation} outputs in {dtype}."
+                f"Training cannot go on with dtype={np.dtype(self.dtype).name!r}: the network was fitted in "
+                f"{self.theta_.dtype}."
             )
+        if _meaning(head) != _meaning(self._head):
+            raise ValueError(
+                f"Training cannot go on with other outputs. The network was fitted with {_meaning(self._head)}; "
+                f"y and the loss now ask for {_meaning(head)}."
+            )
+
+    def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
+        try:
+            return model.init(dtype, rng)
+        except MemoryError as error:
+            raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
 
     def _trained(
-        self, model: Model, head: Head, examples: Examples, rng: np.random.RandomState, resume: bool, *, partial: bool
+        self,
+        model: Model,
+        head: Head,
+        examples: Examples,
+        theta: NDArray,
+        rng: np.random.RandomState,
+        *,
+        resume: bool,
+        partial: bool,
     ) -> TrainingState:
-        theta = self.theta_ if resume else self._drawn(model, examples.sequences.values.dtype, rng)
         validation = None
         if self.early_stopping:
             examples, held_out = split(examples, self.validation_fraction, rng)
             validation = Validation(held_out.sequences, self._scorer(held_out, head))
-        n_sequences = len(examples.sequences)
-        size, max_iter = parameters.batch_size(self, n_sequences), 1 if partial else self.max_iter
-        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * -(-n_sequences // size))
+        size, max_iter = parameters.batch_size(self, len(examples.sequences)), 1 if partial else self.max_iter
+        n_updates = max_iter * parameters.updates_per_epoch(self, examples.sequences.lengths, size)
+        solver = parameters.solver(self, theta.size, theta.dtype, n_updates)
         state = TrainingState(theta, solver, parameters.plateau(self))
         if resume:
-            if partial:
-                solver.resume(self._state.solver)
-            state = replace(self._state, theta=theta, solver=solver, plateau=state.plateau)
+            state = self._resumed_state(theta, solver, state.plateau, partial=partial)
         state = train(
             model,
             head.loss,
@@ -284,38 +349,52 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             verbose=bool(self.verbose),
             n_jobs=resolve_threads(self.n_jobs),
         )
-        if state.outcome == "max_iter" and not partial and self.learning_rate != "cosine":
+        runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
+        if state.outcome == "max_iter" and not partial and not runs_to_the_end:
             warnings.warn(
                 f"Maximum iterations ({self.max_iter}) reached and the training has not converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return state
 
-    def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
-        try:
-            return model.init(dtype, rng)
-        except MemoryError as error:
-            raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
+    def _resumed_state(self, theta: NDArray, solver: Solver, plateau: Plateau, *, partial: bool) -> TrainingState:
+        """Return the state of the last fit, with the present parameters of the solver and of the stopping criterion.
+
+        `partial_fit` goes on where the last call stopped; `fit` starts the solver and the stopping criterion anew.
+        """
+        before = self._state
+        if partial:
+            solver.resume(before.solver)
+            if self.validation_scores_ is None:  # the same quantity was watched
+                plateau = replace(plateau, best=before.plateau.best, count=before.plateau.count)
+        return replace(before, theta=theta, solver=solver, plateau=plateau)
 
     def _scorer(self, examples: Examples, head: Head) -> Callable[[NDArray], float]:
+        """Return the score of outputs for the validation part, as a function."""
         targets = examples.targets
         rows = targets.values if isinstance(targets, Sequences) else targets
         weights = None if examples.weights is None else examples.row_weights
-        if weights is None or weights.all():
-            return lambda z: self._metric(rows, head.predict(z), weights)
-        counted = weights > 0
-        return lambda z: self._metric(rows[counted], head.predict(z)[counted], weights[counted])
+        return lambda z: self._weighted_metric(rows, head.predict(z), weights)
 
-    def _set_fitted(self, model: Model, structure: Model, head: Head, state: TrainingState) -> None:
-        self._state = state
+    def _weighted_metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
+        """Return the score; rows without weight do not count at all."""
+        if weights is None:
+            return self._metric(rows, predicted, None)
+        counted = weights > 0
+        return self._metric(rows[counted], predicted[counted], relative_weights(weights[counted]))
+
+    def _set_head(self, head: Head) -> None:
+        """Set the attributes that describe the targets."""
         self._head = head
-        self._structure = structure
-        self.network_ = model
-        self.theta_ = state.theta
         self.out_activation_ = head.loss.out_activation
-        self.n_layers_ = np.size(self.hidden_layer_sizes) + 2
         self.n_outputs_ = head.n_outputs
+
+    def _set_state(self, state: TrainingState) -> None:
+        """Set the attributes that describe the training."""
+        self._state = state
+        self.theta_ = state.theta
+        self.n_layers_ = len(self._architecture.hidden_layer_sizes) + 2
         self.n_iter_ = state.n_iter
         self.t_ = state.n_seen
         self.loss_curve_ = state.loss_curve
@@ -324,91 +403,54 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.validation_scores_ = state.validation_scores if self.early_stopping else None
         self.best_validation_score_ = state.best_validation_score if self.early_stopping else None
 
-    def _become(self, fitted: Self) -> Self:
-        """Take over what a copy has learned; a fit that fails leaves the estimator as it was."""
-        self.__dict__ = fitted.__dict__
-        return self
-
-    def _outputs(
-        self, X: Any, state: State | None = None, *, return_state: bool = False
-    ) -> tuple[NDArray, NDArray[np.intp], Form, Any]:
-        """Return the outputs of the network, one row per sequence or per step, and the state after the last steps."""
-        sequences, form = validate_sequences(self, X, reset=False, dtype=self.theta_.dtype)
-        lengths, goes_on = sequences.lengths, state is not None or return_state
-        if goes_on and self.bidirectional:
-            raise ValueError("A network with bidirectional=True has no state to go on from.")
-        self._check_patched_lengths(lengths, "a state", needed=goes_on)
-        if goes_on and self.pooling != "last":
-            raise ValueError(f"A network with pooling={self.pooling!r} has no state to go on from.")
-        theta, sequences = self._placed(stack_patches(sequences, self.patch_))
-        n_jobs = resolve_threads(self.n_jobs)
-        z, final = predict(self.network_, theta, sequences, state, return_state=return_state, n_jobs=n_jobs)
-        if self.return_sequences_ and self.patch_ > 1:
-            z = unstack_rows(z.reshape(-1, self.patch_ * z.shape[1]), lengths, self.patch_)
-        if not np.isfinite(z).all():
-            raise ValueError("The outputs of the network are not finite: X holds numbers too large for it.")
-        return z, lengths, form, final
-
-    @property
-    def return_sequences_(self) -> bool:
-        """Whether the fitted network has one output per step."""
-        return self.network_.returns_sequences
-
-    def _placed(self, sequences: Sequences) -> tuple[NDArray, Sequences]:
-        """Return the parameters and the sequences where `device` says."""
-        if self.device != "cuda":
-            return self.theta_, sequences
-        check_cuda()
-        return to_device(self.theta_), sequences.to_device()
-
-    def _predict(
-        self,
-        X: Any,
-        state: State | None,
-        *,
-        return_state: bool,
-        output: Callable[[Any, NDArray], NDArray],
-        combine: Callable[[list[NDArray]], NDArray] = average,
-    ) -> Any:
-        """Return what `output(estimator, z)` makes of the rows of outputs, in the form of X.
-
-        Of an ensemble, `combine` makes one array of the arrays of its members.
-        """
+    def _outputs(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Outputs:
+        """Return the outputs of the fitted networks for sequences, and the state after the last steps."""
         check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            if state is not None or return_state:
-                raise ValueError("An ensemble has no single state; use the members in `estimators_`.")
-            return over_members(self.estimators_, X, output, combine)
-        z, lengths, form, final = self._outputs(X, state, return_state=return_state)
-        rows = output(self, z)
-        y = form.restore(rows, lengths) if self.return_sequences_ else rows
-        return (y, final) if return_state else y
+        networks = getattr(self, "estimators_", [self])
+        first = networks[0]
+        sequences, form = validate_sequences(self, X, reset=False, dtype=first.theta_.dtype)
+        lengths, plan = sequences.lengths, first._architecture
+        if state is not None or return_state:
+            if len(networks) > 1:
+                raise ValueError("An ensemble has no single state; use one of its members, such as estimators_[0].")
+            plan.check_state(lengths)
+        patches = stack_patches(sequences, plan.patch)
+        if self.device == "cuda":
+            check_cuda()
+            patches = patches.to_device()
+        n_jobs, z, final = resolve_threads(self.n_jobs), [], None
+        for each in networks:
+            theta = to_device(each.theta_) if self.device == "cuda" else each.theta_
+            rows, final = predict(each.network_, theta, patches, state, return_state=return_state, n_jobs=n_jobs)
+            if plan.return_sequences and plan.patch > 1:
+                rows = unstack_rows(rows.reshape(-1, plan.patch * rows.shape[1]), lengths, plan.patch)
+            if not np.isfinite(rows).all():
+                raise ValueError("The outputs of the network are not finite: X holds numbers too large for it.")
+            z.append(rows)
+        return Outputs(z, lengths, form, plan.return_sequences, final)
 
-    @staticmethod
-    def _by_item(values: Any, function: Any) -> Any:
-        """Return what a function makes of an array, or of each item of a list or of an object array."""
-        if isinstance(values, list):
-            return [function(item) for item in values]
-        if values.dtype != object:
-            return function(values)
-        items = np.empty(len(values), dtype=object)
-        for i, item in enumerate(values):
-            items[i] = function(item)
-        return items
-
-    def _score(self, X: Any, y: Any, sample_weight: Any, predicted: Any) -> float:
-        """Return the score of predictions in the form of X; masked steps do not count."""
-        sequences, _ = validate_sequences(self, X, reset=False)
-        lengths, per_step = sequences.lengths, self.return_sequences
-        rows, weights = read_targets(self, y, sample_weight, lengths, per_step=per_step)
-        found = np.concatenate([np.asarray(item) for item in predicted]) if per_step else predicted
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            rows, found, weights = rows[counted], found[counted], weights[counted]
-        weights = None if weights is None else relative_weights(weights)
-        return self._metric(rows, found, weights)
+    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+        """Return the score of the predictions."""
+        outputs = self._outputs(X)
+        rows, weights = self._read_targets(y, sample_weight, outputs.lengths, per_step=outputs.per_step)
+        return self._weighted_metric(rows, self._decoded(outputs), weights)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+_PRIVATE = ("_head", "_architecture", "_state", "_random_state", "_series_per_row")
+
+
+def _is_learned(name: str) -> bool:
+    """Return whether an attribute of this name is set by a fit."""
+    return name in _PRIVATE or (name.endswith("_") and not name.startswith("_"))
+
+
+def _meaning(head: Head) -> str:
+    """Return what the outputs of a network stand for, in words."""
+    levels = getattr(head.loss, "quantiles", None)
+    kind = head.loss.out_activation if levels is None else f"quantiles {list(levels)}"
+    return f"{head.n_outputs} outputs ({kind})"

@@ -34,7 +34,13 @@ from numbarnn.sensitivity import (
 
 
 class PulledBack(NamedTuple):
-    """What `vector_jacobian_product` returns: cotangents of the inputs, in the form of X, and of `theta_` (P,)."""
+    """Derivatives by the inputs, in the form of X, and by `theta_`.
+
+    Attributes
+    ----------
+    X_bar : ndarray or list of ndarrays
+    theta_bar : ndarray of shape (P,)
+    """
 
     X_bar: Any
     theta_bar: NDArray
@@ -43,8 +49,8 @@ class PulledBack(NamedTuple):
 class DerivativesMixin:
     """Derivatives of a fitted network with respect to its inputs and parameters.
 
-    The outputs that are differentiated are the network's K numbers z before their activation: a class's score, not
-    its probability.
+    The outputs that are differentiated are the K numbers z of the network before their activation: the score of a
+    class, not its probability.
     """
 
     def input_gradient(
@@ -52,22 +58,23 @@ class DerivativesMixin:
     ) -> Any:
         r"""Return the derivative of an output with respect to every input number.
 
-        Its absolute value is the saliency map of Simonyan et al. (2014, eq. 4), its product with X a first-order
-        account of what each input contributes.
+        Its absolute value is the saliency map of Simonyan et al. [1]_ (eq. 4), and its product with X a first-order
+        estimate of what each input contributes.
 
         Parameters
         ----------
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         output : class label, int or array-like of shape (n,), default=None
-            The class, the label's column or the regressor's output that is differentiated, one for all sequences or one
-            for each. None is the predicted class, or the only output there is.
+            The class, or the number of the column of z, that is differentiated: one for all sequences or one for each.
+            None is the predicted class, or the only output.
         step : int, default=None
-            With `return_sequences`, the step whose output is differentiated; -1 is each sequence's last. None takes the
-            sum over all steps (and the predicted class of each).
+            With `return_sequences`, the step whose output is differentiated; -1 is each sequence's last. None is the
+            sum over all steps (and the predicted class of each step).
         activated : bool, default=False
-            Whether to differentiate the output after its activation, such as the class's probability. Before it, by
-            default, a class's gradient does not fade where the network is sure, nor does it mix in the other classes.
+            Whether to differentiate the output after its activation, such as the probability of the class, the standard
+            deviation or the quantile. The gradient of a score does not vanish where the network is certain, and
+            does not depend on the other classes.
 
         Returns
         -------
@@ -111,9 +118,9 @@ class DerivativesMixin:
     def parameter_gradients(self: Fitted, X: Any, y: Any) -> NDArray:
         """Return the gradient of each sequence's own loss with respect to `theta_`.
 
-        The loss is that of `fit` without the penalty; with `return_sequences` it is the mean over a sequence's steps.
-        So the mean of the gradients over the sequences of a batch, weighted by `sample_weight` (and by the lengths,
-        with `return_sequences`), is the batch's gradient.
+        The loss is that of `fit` without the penalty; with `return_sequences` it is the mean over the steps of a
+        sequence that are not masked. So the mean of the gradients over the sequences of a batch, weighted by
+        `sample_weight` (and by the numbers of steps, with `return_sequences`), is the gradient of the batch.
 
         Parameters
         ----------
@@ -152,7 +159,7 @@ class DerivativesMixin:
     def gradient_flow(self: Fitted, X: Any, y: Any) -> dict[str, Any]:
         """Return how strongly each sequence's own loss depends on the outputs of each layer at each step.
 
-        Norms that fall towards the first steps show a gradient that vanishes, those that rise one that explodes.
+        Norms that fall towards the first steps show a vanishing gradient, norms that rise an exploding one.
 
         Parameters
         ----------
@@ -164,8 +171,8 @@ class DerivativesMixin:
         Returns
         -------
         norms : dict of str to ndarray or list of ndarrays
-            By ``"layer0.forward"`` and so on the norms of dL/dh_t, in the form of X: (n, T), or a list of n arrays
-            (T_i,).
+            Norms of dL/dh_t, in the form of X: (n, T), or a list of n arrays (T_i,); with patches of k steps for each
+            patch. The keys are "layer0" and so on; "layer0.forward" and "layer0.backward" with `bidirectional`.
 
         Raises
         ------
@@ -184,7 +191,7 @@ class DerivativesMixin:
         >>> from numbarnn import RNNRegressor
         >>> X = np.random.default_rng(0).normal(size=(50, 30))
         >>> reg = RNNRegressor(4, cell="elman", learning_rate_init=0.05, random_state=0).fit(X, X[:, -1])
-        >>> norms = reg.gradient_flow(X, X[:, -1])["layer0.forward"]
+        >>> norms = reg.gradient_flow(X, X[:, -1])["layer0"]
         >>> norms.shape, bool(norms[:, 0].mean() < 0.01 * norms[:, -1].mean())
         ((50, 30), True)
         """
@@ -197,8 +204,8 @@ class DerivativesMixin:
     def truncation_error(self: Fitted, X: Any, y: Any, truncations: Sequence[tuple[int, int]]) -> TruncationError:
         r"""Compare the gradients that truncated BPTT takes with the exact gradient, at the fitted parameters.
 
-        The loss is that of `fit` over all sequences, without the penalty. A gradient that leaves out what lies further
-        back than k2 steps is biased towards the short term; where the sequences hold no more than that, it is right.
+        The loss is that of `fit` over all sequences, without the penalty. A gradient through the last k2 steps only is
+        biased towards dependencies that are not longer.
 
         Parameters
         ----------
@@ -207,17 +214,16 @@ class DerivativesMixin:
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The targets, as in `fit`.
         truncations : sequence of m pairs (int, int)
-            Steps k1 and k2 of each, as in the parameter `tbptt`.
+            Steps k1 and k2, as in the parameter `tbptt`; with patches they count patches.
 
         Returns
         -------
         relative_error : dict of str to ndarray of shape (m,)
-            By the names ``"total"``, for all of `theta_`, and ``"layer0.forward"`` and so on: the norm of the
-            difference over that of the exact gradient g, :math:`||\hat g - g|| / ||g||`; the relative bias of Aicher
-            et al. (2019).
+            Norm of the difference divided by that of the exact gradient g, :math:`||\hat g - g|| / ||g||`, the relative
+            bias of Aicher et al. [1]_. The keys are "total", for all of `theta_`, and "layer0" and so on.
         cosine : dict of str to ndarray of shape (m,)
-            By the same names the cosine of the angle between the two: with a positive one, a small step along the
-            truncated gradient lowers the loss. NaN where a gradient is zero.
+            Cosine of the angle between the two gradients, by the same keys: where it is positive, a small step against
+            the truncated gradient lowers the loss. NaN where a gradient is zero.
 
         Raises
         ------
@@ -226,7 +232,8 @@ class DerivativesMixin:
         TypeError
             If k1 or k2 is no integer.
         ValueError
-            If X or y are not as in `fit`, a pair is not 1 <= k1 <= k2, or the network reads in both directions.
+            If X or y are not as in `fit`, a pair is not 1 <= k1 <= k2, the network reads in both directions or pools
+            over steps, or a length is not a multiple of the patch.
 
         References
         ----------
@@ -235,19 +242,18 @@ class DerivativesMixin:
 
         Examples
         --------
-        What counts is the tenth value from the end:
+        The targets are the tenth value from the end:
 
         >>> import numpy as np
         >>> from numbarnn import RNNRegressor
         >>> X = np.random.default_rng(0).normal(size=(200, 15))
         >>> reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).partial_fit(X, X[:, 5])
         >>> errors = reg.truncation_error(X, X[:, 5], [(5, 5), (5, 10), (5, 15)])
-        >>> errors.relative_error["layer0.forward"].round(1)
+        >>> errors.relative_error["layer0"].round(1)
         array([0.7, 0.2, 0. ])
         """
         sequences, _ = read_sequences(self, X)
-        if self.bidirectional:
-            raise ValueError("truncation_error needs a network that reads in one direction.")
+        self._architecture.check_truncation(sequences.lengths, "truncation_error")
         examples = encoded_examples(self, sequences, y)
         options: dict[str, Any] = {
             "checkpoint_memory_mb": self.checkpoint_memory_mb,
@@ -281,7 +287,7 @@ class DerivativesMixin:
 
         See Also
         --------
-        vector_jacobian_product : The same Jacobian from the other side.
+        vector_jacobian_product : Products with the transposed Jacobian.
 
         References
         ----------
@@ -289,7 +295,7 @@ class DerivativesMixin:
 
         Examples
         --------
-        How far would the outputs move if the third value of each series rose?
+        The change of the outputs per unit of the third value of each series:
 
         >>> import numpy as np
         >>> from numbarnn import RNNRegressor
@@ -341,7 +347,7 @@ class DerivativesMixin:
 
         See Also
         --------
-        jacobian_vector_product : The same Jacobian from the other side.
+        jacobian_vector_product : Products with the Jacobian itself.
 
         References
         ----------

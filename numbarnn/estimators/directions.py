@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn.data import Sequences
 from numbarnn.data.forms import Form, separate
 from numbarnn.data.validation import validate_sequences
-from numbarnn.estimators.examples import GivenExamples, read_targets
+from numbarnn.estimators.examples import GivenExamples
+from numbarnn.estimators.network import Architecture
 from numbarnn.layers import Model
 from numbarnn.losses import Head
 from numbarnn.optim import Examples
@@ -26,17 +27,21 @@ class Fitted(Protocol):
     patch_: int
     out_activation_: str
     n_outputs_: int
-    bidirectional: bool
     checkpoint_memory_mb: float | None
     n_jobs: int | None
     _head: Head
+    _architecture: Architecture
+
+    def _read_targets(
+        self, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool
+    ) -> tuple[NDArray, NDArray | None]: ...
 
 
 def read_sequences(estimator: Any, X: Any) -> tuple[Sequences, Form]:
     """Check X against what a fitted estimator has learned from."""
     check_is_fitted(estimator)
     if hasattr(estimator, "estimators_"):
-        raise ValueError("An ensemble has no single network; ask one of its members, such as `estimators_[0]`.")
+        raise ValueError("An ensemble has no single network; use one of its members, such as estimators_[0].")
     return validate_sequences(estimator, X, reset=False, dtype=estimator.theta_.dtype)
 
 
@@ -74,21 +79,12 @@ def output_rows(estimator: Fitted, step: int | None, sequences: Sequences) -> ND
     return sequences.starts + (step if step >= 0 else lengths + step)
 
 
-def encoded_examples(estimator: Any, sequences: Sequences, y: Any) -> Examples:
+def encoded_examples(estimator: Fitted, sequences: Sequences, y: Any) -> Examples:
     """Return sequences with targets as the loss takes them; steps whose target is NaN have weight zero."""
-    if y is None:
-        raise ValueError(f"This {type(estimator).__name__} requires y to be passed, but the target y is None.")
     per_step = estimator.network_.returns_sequences
-    rows, weights = read_targets(estimator, y, None, sequences.lengths, per_step=per_step)
-    head = estimator._resumed_head(rows)
-    fitted = estimator.n_outputs_, estimator.out_activation_
-    if (head.n_outputs, head.loss.out_activation) != fitted:
-        raise ValueError(
-            f"y must be of the kind that was fitted, for {fitted[0]} {fitted[1]} outputs; "
-            f"got targets for {head.n_outputs} {head.loss.out_activation} outputs"
-        )
-    given = GivenExamples(sequences, rows, weights, per_step)
-    return given.encoded(head.encode(rows, estimator.theta_.dtype), estimator.patch_).normalized()[0]
+    rows, weights = estimator._read_targets(y, None, sequences.lengths, per_step=per_step)
+    targets = estimator._head.encode(rows, estimator.theta_.dtype)
+    return GivenExamples(sequences, targets, weights, per_step).patched(estimator.patch_).normalized()[0]
 
 
 def step_rows(

@@ -11,18 +11,19 @@ from numbarnn.data.patches import patch_lengths, stack_patches, stack_rows, stac
 from numbarnn.data.validation import (
     mask_targets,
     validate_sample_weight,
-    validate_sequences,
     validate_step_targets,
     validate_targets,
 )
 from numbarnn.optim import Examples
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 
 class GivenExamples(NamedTuple):
-    """What was given to `fit`, checked, before targets are encoded.
+    """Sequences, targets and weights as they were given to `fit`, checked.
 
     Attributes
     ----------
@@ -40,43 +41,64 @@ class GivenExamples(NamedTuple):
     weights: NDArray[Any] | None
     per_step: bool
 
-    def encoded(self, targets: NDArray[Any], patch: int) -> Examples:
-        """Return examples with encoded targets, in patches."""
-        sequences, lengths = stack_patches(self.sequences, patch), self.sequences.lengths
-        weights: Any = self.weights
-        rows: Any = targets
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """Which rows have a weight, shape (N,)."""
+        return np.ones(len(self.rows), bool) if self.weights is None else self.weights > 0
+
+    def with_weight(self) -> GivenExamples:
+        """Return the examples without the sequences that have no weight at all."""
+        if self.weights is None:
+            return self
+        rows = kept = self.observed
         if self.per_step:
-            weights = stack_weights(self.weights, lengths, patch)
-            if patch > 1:
-                rows = stack_rows(targets, lengths, patch).reshape(-1, *targets.shape[1:])
-            lengths = patch * patch_lengths(lengths, patch)
-            rows = Sequences(rows, lengths)
-            weights = None if weights is None else Sequences(weights.reshape(-1), lengths)
-        return Examples(sequences, rows, weights)
+            kept = np.add.reduceat(rows, self.sequences.starts) > 0
+            rows = np.repeat(kept, self.sequences.lengths)
+        if kept.all():
+            return self
+        sequences = self.sequences.take(np.flatnonzero(kept))
+        return self._replace(sequences=sequences, rows=self.rows[rows], weights=self.weights[rows])
 
+    def patched(self, patch: int) -> Examples:
+        """Return what is trained on; the targets must be encoded.
 
-def read_examples(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool, dtype: DTypeLike | None
-) -> GivenExamples:
-    """Check what was given to `fit`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If X, y or the weights are not as described in `fit`.
-    """
-    sequences, _ = validate_sequences(estimator, X, reset=reset, dtype=dtype)
-    if y is None:
-        raise ValueError(f"This {type(estimator).__name__} requires y to be passed, but the target y is None.")
-    per_step = estimator.return_sequences
-    rows, weights = read_targets(estimator, y, sample_weight, sequences.lengths, per_step=per_step)
-    return GivenExamples(sequences, rows, weights, per_step)
+        With one target per step, the padding of a last patch has targets and weights of zero.
+        """
+        lengths, sequences = self.sequences.lengths, stack_patches(self.sequences, patch)
+        if not self.per_step:
+            return Examples(sequences, self.rows, self.weights)
+        rows = self.rows
+        if patch > 1:
+            rows = stack_rows(rows, lengths, patch).reshape(-1, *rows.shape[1:])
+        weights = stack_weights(self.weights, lengths, patch)
+        lengths = patch * patch_lengths(lengths, patch)
+        step_weights = None if weights is None else Sequences(weights.reshape(-1), lengths)
+        return Examples(sequences, Sequences(rows, lengths), step_weights)
 
 
 def read_targets(
-    estimator: Any, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool
+    y: Any,
+    sample_weight: Any,
+    lengths: NDArray[np.intp],
+    *,
+    per_step: bool,
+    allow_nan: bool,
+    check: Callable[[NDArray[Any]], NDArray[Any]],
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return checked targets and weights with one row per sequence, or per step; NaN targets of steps get weight zero.
+    """Return checked targets and weights with one row per sequence, or per step.
+
+    Parameters
+    ----------
+    y, sample_weight
+        As in `fit`.
+    lengths : ndarray of shape (n,)
+        Steps of the sequences.
+    per_step : bool
+        Whether there is one target per step.
+    allow_nan : bool
+        Whether NaN masks a step: its weight is zero then.
+    check : callable
+        Takes the rows of the targets, and returns them as numbers or as labels.
 
     Raises
     ------
@@ -85,10 +107,9 @@ def read_targets(
     """
     weights = validate_sample_weight(sample_weight, lengths, per_step=per_step)
     if not per_step:
-        return estimator._check_targets(validate_targets(y, lengths)), weights
-    rows = validate_step_targets(y, lengths, allow_nan=estimator._masks_nan_targets)
-    rows, weights = mask_targets(rows, weights)
-    return estimator._check_targets(rows), weights
+        return check(validate_targets(y, lengths)), weights
+    rows, weights = mask_targets(validate_step_targets(y, lengths, allow_nan=allow_nan), weights)
+    return check(rows), weights
 
 
 def split(
@@ -107,9 +128,9 @@ def split(
     n_held_out = int(np.ceil(validation_fraction * n))
     if n_held_out < 2 or n - n_held_out < 1:
         raise ValueError(
-            f"early_stopping=True sets aside {validation_fraction:g} of the {n} sequences, {min(n_held_out, n)} of "
-            "them; that leaves too few for validation (at least 2) or for training (at least 1). The validation set is too "
-            "small. Increase 'validation_fraction' or the size of your dataset."
+            f"early_stopping=True sets aside {n_held_out} of {n} sequences (validation_fraction="
+            f"{validation_fraction:g}), but needs at least 2 for validation and 1 for training. The validation set is "
+            "too small. Increase 'validation_fraction' or the size of your dataset."
         )
     has_one_class = isinstance(examples.targets, np.ndarray) and examples.targets.ndim == 1
     try:
@@ -125,13 +146,3 @@ def split(
             f"proportion: {error} Increase validation_fraction, or use early_stopping=False."
         ) from error
     return examples.take(training), examples.take(validation)
-
-
-def weighted_ones(examples: Examples) -> Examples:
-    """Return the examples without those that have no weight at all."""
-    weights = examples.weights
-    if weights is None:
-        return examples
-    positive = weights.values > 0 if isinstance(weights, Sequences) else weights > 0
-    kept = np.add.reduceat(positive, weights.starts) > 0 if isinstance(weights, Sequences) else positive
-    return examples if kept.all() else examples.take(np.flatnonzero(kept))

@@ -2,31 +2,125 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numbarnn.cells import cell_class
 from numbarnn.layers import Bidirectional, Dense, Dropout, Layer, Model, Pooling, Recurrent, Stack, Unstack
 
-_REGULARIZATION = ("input_dropout", "recurrent_dropout", "weight_dropout", "preactivation_clip")
+
+class Architecture(NamedTuple):
+    """All that decides what the numbers of a parameter vector mean; the fields have the names of the parameters.
+
+    Attributes
+    ----------
+    hidden_layer_sizes : tuple of int
+    cell : type
+    projection_size : int or None
+    bidirectional : bool
+    return_sequences : bool
+    pooling : str
+    patch : int
+    learn_initial_state : bool
+    """
+
+    hidden_layer_sizes: tuple[int, ...]
+    cell: Any
+    projection_size: int | None
+    bidirectional: bool
+    return_sequences: bool
+    pooling: str
+    patch: int
+    learn_initial_state: bool
+
+    def check_same(self, wanted: Architecture) -> None:
+        """Refuse another architecture for a fitted parameter vector.
+
+        Raises
+        ------
+        ValueError
+            The message names the parameter.
+        """
+        for name, fitted, value in zip(self._fields, self, wanted, strict=True):
+            if fitted != value:
+                raise ValueError(
+                    f"Training cannot go on with {name}={_shown(value)}: the network was fitted with "
+                    f"{name}={_shown(fitted)}."
+                )
+
+    def check_state(self, lengths: np.ndarray) -> None:
+        """Refuse to go on from a state where a network has none, or where a patch is not full.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.bidirectional:
+            raise ValueError("A network with bidirectional=True has no state to go on from.")
+        if self.pooling != "last":
+            raise ValueError(f"A network with pooling={self.pooling!r} has no state to go on from.")
+        self.check_lengths(lengths, "a state")
+
+    def check_truncation(self, lengths: np.ndarray, name: str) -> None:
+        """Refuse truncated BPTT where a network reads all steps at once, or where a patch is not full.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.bidirectional:
+            raise ValueError(f"{name} needs a network that reads in one direction, not bidirectional=True.")
+        if self.pooling != "last":
+            raise ValueError(f"{name} needs pooling='last', got {self.pooling!r}, which reads all steps at once.")
+        self.check_lengths(lengths, name)
+
+    def check_lengths(self, lengths: np.ndarray, name: str) -> None:
+        """Refuse lengths that are no multiples of the patch.
+
+        Raises
+        ------
+        ValueError
+        """
+        rest = lengths % self.patch > 0
+        if rest.any():
+            raise ValueError(
+                f"The lengths of the sequences must be multiples of patch={self.patch} with {name}, "
+                f"got {lengths[rest][0]}."
+            )
 
 
-def network(estimator: Any, n_inputs: int, n_outputs: int, patch: int, *, regularized: bool = True) -> Model:
-    """Return the network of an estimator.
+def architecture(estimator: Any, patch: int) -> Architecture:
+    """Return the architecture that an estimator's parameters describe, with patches of so many steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the cell is unknown or faulty, or the sizes of the layers are not positive integers.
+    """
+    return Architecture(
+        hidden_layer_sizes=layer_sizes(estimator.hidden_layer_sizes),
+        cell=cell_class(estimator.cell),
+        projection_size=estimator.projection_size,
+        bidirectional=bool(estimator.bidirectional),
+        return_sequences=bool(estimator.return_sequences),
+        pooling=estimator.pooling,
+        patch=patch,
+        learn_initial_state=bool(estimator.learn_initial_state),
+    )
+
+
+def network(estimator: Any, plan: Architecture, n_inputs: int, n_outputs: int) -> Model:
+    """Return the network of an architecture, with the dropout, zoneout and clip of an estimator.
 
     Parameters
     ----------
     estimator : RNNClassifier or RNNRegressor
+    plan : Architecture
     n_inputs : int
         Inputs per patch.
     n_outputs : int
         Outputs per sequence or step.
-    patch : int
-        Steps per patch.
-    regularized : bool, default=True
-        Whether dropout, zoneout and clipping are part of it; without them two networks are equal if their parameters
-        mean the same.
 
     Returns
     -------
@@ -35,29 +129,32 @@ def network(estimator: Any, n_inputs: int, n_outputs: int, patch: int, *, regula
     Raises
     ------
     TypeError, ValueError
-        If the cell is unknown or faulty, or a parameter is not one for it.
+        If a parameter is not one for the cell.
     """
-    cell: Any = cell_class(estimator.cell)
-    options: dict[str, Any] = {
-        "n_projected": estimator.projection_size,
-        "learn_initial_state": estimator.learn_initial_state,
+    if plan.projection_size is not None and not getattr(plan.cell, "projection", None):
+        raise ValueError(
+            f"projection_size must be None for {plan.cell.__name__}, which has no projection, got "
+            f"{plan.projection_size!r}."
+        )
+    options = {name: getattr(estimator, name) for name in ("input_dropout", "recurrent_dropout", "weight_dropout")}
+    options |= {
+        "zoneout": _zoneout(estimator.zoneout, plan.cell.state_size),
+        "preactivation_clip": estimator.preactivation_clip,
+        "n_projected": plan.projection_size,
+        "learn_initial_state": plan.learn_initial_state,
     }
-    if regularized:
-        options |= {name: getattr(estimator, name) for name in _REGULARIZATION}
-        options["zoneout"] = _zoneout(estimator.zoneout, cell.state_size)
     steps: list[tuple[str, Layer]] = []
-    sizes = layer_sizes(estimator.hidden_layer_sizes)
-    for i, n_units in enumerate(sizes):
-        keeps_steps = i < len(sizes) - 1 or estimator.return_sequences or estimator.pooling != "last"
-        layer: Any = Recurrent(cell, n_inputs, n_units, return_sequences=keeps_steps, **options)
-        steps.append((f"layer{i}", Bidirectional(layer) if estimator.bidirectional else layer))
+    for i, n_units in enumerate(plan.hidden_layer_sizes):
+        keeps_steps = i < len(plan.hidden_layer_sizes) - 1 or plan.return_sequences or plan.pooling != "last"
+        layer = Recurrent(plan.cell, n_inputs, n_units, return_sequences=keeps_steps, **options)
+        steps.append((f"layer{i}", Bidirectional(layer) if plan.bidirectional else layer))
         n_inputs = steps[-1][1].n_outputs
-        if regularized and estimator.dropout:
+        if estimator.dropout:
             steps.append((f"dropout{i}", Dropout(estimator.dropout, n_inputs)))
-    if estimator.pooling != "last":
-        steps.append(("pooling", Pooling(estimator.pooling, n_inputs)))
-    if estimator.return_sequences and patch > 1:
-        steps += [("readout", Dense(n_inputs, patch * n_outputs)), ("steps", Unstack(patch, n_outputs))]
+    if plan.pooling != "last":
+        steps.append(("pooling", Pooling(plan.pooling, n_inputs)))
+    if plan.return_sequences and plan.patch > 1:
+        steps += [("readout", Dense(n_inputs, plan.patch * n_outputs)), ("steps", Unstack(plan.patch, n_outputs))]
     else:
         steps.append(("readout", Dense(n_inputs, n_outputs)))
     return Model(Stack(tuple(steps)))
@@ -77,6 +174,10 @@ def layer_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
             f"hidden_layer_sizes must be a positive integer, or one for each layer, got {hidden_layer_sizes!r}."
         )
     return tuple(sizes.tolist())
+
+
+def _shown(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)
 
 
 def _zoneout(zoneout: Any, state_size: int) -> Any:

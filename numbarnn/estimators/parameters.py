@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, InverseScaling, Plateau
+from numbarnn.optim.tbptt import checked_tbptt
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     from numbarnn.optim import Schedule, Solver
 
@@ -61,7 +62,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "tbptt": [None, "array-like"],
     "checkpoint_memory_mb": [None, _POSITIVE],
     "n_estimators": [_AT_LEAST_ONE],
-    "dtype": [None, StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
+    "dtype": [
+        None,
+        StrOptions({"float32", "float64"}),
+        Options(type, {np.float32, np.float64}),
+        Options(np.dtype, {np.dtype("float32"), np.dtype("float64")}),
+    ],
     "device": [StrOptions({"cpu", "cuda"})],
     "n_jobs": [None, Integral],
 }
@@ -81,21 +87,15 @@ def check_combinations(estimator: Any, *, partial: bool) -> None:
         raise ValueError(
             "partial_fit does not support solver='lbfgs', which needs all data at once; use 'adam' or 'sgd'."
         )
-    if partial and estimator.learning_rate == "cosine" and estimator.solver != "lbfgs":
+    if partial and estimator.learning_rate == "cosine":
         raise ValueError(
             "partial_fit does not support learning_rate='cosine', which needs the number of epochs; use 'constant'."
         )
+    checked_tbptt(estimator.tbptt)
     if estimator.return_sequences and estimator.pooling != "last":
         raise ValueError(
             f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
             f"{estimator.pooling!r}."
-        )
-    if estimator.tbptt is not None and estimator.pooling != "last":
-        raise ValueError(f"tbptt must be None with pooling={estimator.pooling!r}, which reads all steps at once.")
-    if estimator.tbptt is not None and estimator.bidirectional:
-        raise ValueError(
-            "tbptt must be None with bidirectional=True: a backward layer starts at the end of a sequence, whose state "
-            "no window knows."
         )
     if estimator.early_stopping and not estimator.validation_fraction:
         raise ValueError("validation_fraction must be above 0 with early_stopping=True, got 0.")
@@ -141,9 +141,15 @@ def plateau(estimator: Any) -> Plateau:
     return Plateau(estimator.tol, estimator.n_iter_no_change)
 
 
+def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> int:
+    """Return the maximum number of updates of an epoch: one per batch, or per window of truncated BPTT."""
+    n_batches = -(-len(lengths) // size)
+    return n_batches if estimator.tbptt is None else n_batches * -(-int(lengths.max()) // estimator.tbptt[0])
+
+
 def batch_size(estimator: Any, n_sequences: int) -> int:
     """Return the number of sequences per update."""
-    if estimator.batch_size == "auto":
+    if estimator.batch_size == "auto" or estimator.solver == "lbfgs":
         return min(200, n_sequences)
     if estimator.batch_size > n_sequences:
         warnings.warn(

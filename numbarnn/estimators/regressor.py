@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.losses import AbsoluteError, Gaussian, Head, Huber, NumberHead, Poisson, Quantile, SquaredError
+from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
 
 _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
@@ -33,128 +32,179 @@ _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
 class RNNRegressor(RegressorMixin, BaseRNN):
     """Predict numbers from sequences, or from each of their steps, with a recurrent network.
 
-    Minimizes half the squared error, its mean over the outputs.
+    With `return_sequences`, targets that are NaN mask their steps.
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(64,)
-        Units of each recurrent layer, in each direction.
-    cell : {'elman', 'elman_relu', 'leaky_elman', 'jordan', 'lstm', 'peephole_lstm', 'coupled_lstm', \
-            'coupled_peephole_lstm', 'projected_lstm', 'layer_norm_lstm', 'gru', 'gru_reset_before'}, default='lstm'
-        The recurrent cell.
+        Hidden units of each recurrent layer, in each direction.
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gaussian'}, default='squared_error'
+        The loss, its mean over the targets.
 
-        - 'elman', a tanh of inputs and previous state (Elman 1990),
-        - 'elman_relu', the same with max(0, a) instead of the tanh,
-        - 'leaky_elman', the same with a learned leak for each unit (Jaeger et al. 2007),
-        - 'jordan', a tanh whose linear outputs are fed back (Jordan 1986),
-        - 'lstm', long short-term memory with a forget gate (Gers et al. 2000),
-        - 'peephole_lstm', whose gates also see its cells (Gers & Schmidhuber 2000),
-        - 'coupled_lstm' and 'coupled_peephole_lstm', which forget as much as they take in (Greff et al. 2017),
-        - 'projected_lstm', whose outputs are a projection of its units (Sak et al. 2014),
-        - 'layer_norm_lstm', whose products and cells are normalised over the layer (Ba et al. 2016),
-        - 'gru', the gated recurrent unit as in PyTorch, and 'gru_reset_before', as in Cho et al. (2014).
+        - 'squared_error': half the squared error; the prediction is the mean;
+        - 'absolute_error': the absolute error; the prediction is the median;
+        - 'huber': quadratic for errors up to `huber_delta`, linear beyond [22]_;
+        - 'quantile': the pinball loss of all `quantiles` [23]_, which never cross; `predict` returns the median, and
+          `predict_quantiles` all of them;
+        - 'poisson': half the Poisson deviance with a logarithmic link, for targets that are not negative;
+        - 'gaussian': the negative log-likelihood of a normal distribution with predicted mean and scale [24]_;
+          ``predict(X, return_std=True)`` returns both.
+    quantiles : array-like of float or None, default=None
+        Levels between 0 and 1 for ``loss='quantile'``, one of them 0.5.
+    huber_delta : float, default=1.0
+        Error, in units of y, from which on ``loss='huber'`` is linear.
+    cell : str or type, default='lstm'
+        The recurrent cell: a name, or a class such as `numbarnn.LSTM` or one of your own.
+
+        - 'elman': tanh of a sum of the inputs and the previous state [1]_;
+        - 'elman_relu': the same with max(0, a) in place of tanh;
+        - 'leaky_elman': the same with a learned leaking rate for each unit [2]_;
+        - 'jordan': tanh units whose linear outputs are fed back [3]_;
+        - 'lstm': long short-term memory with a forget gate [4]_;
+        - 'peephole_lstm': an LSTM whose gates see its cell states [5]_;
+        - 'coupled_lstm' and 'coupled_peephole_lstm': an LSTM whose input gate is one minus its forget gate [6]_;
+        - 'projected_lstm': an LSTM whose outputs are a linear projection of its units [7]_;
+        - 'layer_norm_lstm': an LSTM with layer normalisation [8]_;
+        - 'gru': the gated recurrent unit as in PyTorch, which resets after the product; 'gru_reset_before': the unit of
+          [9]_.
+    projection_size : int or None, default=None
+        Outputs of each layer of a cell with a projection, such as 'projected_lstm'; None is as many as units. It must
+        be None for other cells.
     bidirectional : bool, default=False
-        Whether each layer also reads the sequences from their last step to their first.
+        Whether each layer also reads the sequences from the last step to the first.
     return_sequences : bool, default=False
-        False gives one output per sequence, from the last states; True one per step.
+        Whether there is one output per step rather than one per sequence.
+    pooling : {'last', 'mean', 'max', 'attention'}, default='last'
+        How one output per sequence is made of the steps of the last layer: from the last step, or from the mean, the
+        maximum or an average with learned weights [10]_ over all steps. It must be 'last' with `return_sequences`.
+    patch : int or 'auto', default=1
+        Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
+        learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
+        step, and the padding does not count. 'auto' leaves a sequence of median length about 50 patches; `patch_` is
+        the number. With `tbptt`, and to go on from a state, the lengths of the sequences must be multiples of it.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
-        Probability that an output of a layer is dropped, at each step anew; of the last layer's outputs, too, which the
-        readout reads. This and the next five are told apart in the Notes.
+        Probability that an output of a layer is dropped, drawn at each step; the outputs of the last layer, which the
+        readout reads, included. The Notes compare the kinds of dropout.
     input_dropout : float, default=0.0
         Probability that an input of a layer is dropped, at all steps of a sequence alike.
     recurrent_dropout : float, default=0.0
-        Probability that the recurrent weights do not see a unit's last output, at all steps of a sequence alike.
+        Probability that the recurrent weights do not see the previous output of a unit, at all steps of a sequence
+        alike.
     weight_dropout : float, default=0.0
         Probability that an entry of the recurrent weights is dropped, for a whole batch.
     zoneout : float or tuple of two floats, default=0.0
-        Probability that a unit keeps its state of the step before: one for the whole state, or `(h, c)` for a cell that
-        has both. Not for 'layer_norm_lstm'.
+        Probability that a unit keeps its previous state: one for the whole state, or `(h, c)`, of which cells without c
+        use the first. Not for 'layer_norm_lstm'.
     preactivation_clip : float or None, default=None
-        The gates' pre-activations are clipped to [-clip, clip], as in ONNX. None clips nothing.
-    solver : {'adam', 'sgd'}, default='adam'
-        Adam (Kingma and Ba 2015) or stochastic gradient descent with momentum.
+        The pre-activations of the gates are clipped to [-clip, clip], as in ONNX. None clips nothing.
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        The solver.
+
+        - 'adam': Adam [11]_;
+        - 'sgd': stochastic gradient descent, with momentum;
+        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets. It
+          uses none of the parameters of learning rates and batches, and supports neither dropout, zoneout, `tbptt` nor
+          ``device='cuda'``.
     alpha : float, default=0.0001
-        Strength of the L2 penalty on the weights; biases and gains are not penalized. The penalty is divided by
-        the sum of the sample weights, as in scikit-learn.
+        Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
+        scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is ``min(200, n)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the learning rate, for both solvers.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        Schedule of the learning rate of 'adam' and 'sgd'.
 
-        - 'constant' stays at `learning_rate_init`,
-        - 'invscaling' is ``learning_rate_init / t ** power_t`` after t sequences,
-        - 'adaptive' is divided by five whenever the training would stop, until it is below 1e-6.
+        - 'constant': `learning_rate_init`;
+        - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` after t sequences;
+        - 'adaptive': divided by five whenever training would stop, until it is below 1e-6;
+        - 'cosine': rises linearly over the first updates, then falls along half a cosine to zero at the last of
+          `max_iter` epochs [13]_. It starts again with each `fit`, and is not for `partial_fit`.
     learning_rate_init : float, default=0.001
-        The initial learning rate.
+        The initial learning rate; the largest one for 'cosine'.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
+    warmup_fraction : float, default=0.05
+        Share of the updates in which the learning rate of the 'cosine' schedule rises.
     max_iter : int, default=200
-        Most epochs: each sequence is read so many times.
+        Maximum number of epochs; of iterations for 'lbfgs'.
+    max_fun : int, default=15000
+        Maximum number of evaluations of loss and gradient for 'lbfgs'.
     shuffle : bool, default=True
-        Whether to draw the batches of each epoch at random. Has no effect if one batch holds all.
+        Whether to draw the batches of each epoch at random. It has no effect if one batch holds all sequences.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches, the validation part and what is dropped. An int makes
-        two fits equal to the bit.
+        Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
+        to the bit.
     tol : float, default=1e-4
-        Least improvement of the loss, or of the validation score, that counts.
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
+        stops where no entry of the gradient is larger.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the previous call instead of starting anew.
+        Whether `fit` starts from the parameters of the previous call. The solver, its learning rate and the stopping
+        criterion start anew.
     momentum : float, default=0.9
-        Momentum of solver='sgd', from 0 to 1.
+        Momentum of 'sgd', between 0 and 1.
     nesterovs_momentum : bool, default=True
-        Whether solver='sgd' uses Nesterov's momentum.
+        Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside a part of the sequences (at random), stop when their score
-        no longer improves, and keep the parameters of the best score.
+        Whether to set aside a part of the sequences (at random), to stop when the score of this part
+        no longer improves, and to keep the parameters with the best score.
     validation_fraction : float, default=0.1
-        Share of the sequences set aside by `early_stopping`.
+        Share of the sequences that `early_stopping` sets aside.
     beta_1 : float, default=0.9
-        Decay rate of solver='adam' for its mean of the gradient.
+        Decay rate of the mean of the gradient in 'adam', in [0, 1).
     beta_2 : float, default=0.999
-        Decay rate of solver='adam' for its mean of the squared gradient.
+        Decay rate of the mean of the squared gradient in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        What solver='adam' adds to its denominator.
+        Number that 'adam' adds to its denominator.
     n_iter_no_change : int, default=10
-        Training stops when more epochs in a row bring no improvement of `tol`.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`.
     max_grad_norm : float or None, default=None
-        Longer gradients are scaled to this norm (Pascanu et al. 2013). None clips nothing.
-    tbptt : (int, int) or None, default=None
-        Truncated BPTT (Williams & Peng 1990): steps k1 and k2. After every k1 steps the parameters are updated, by the
-        gradient of these steps' loss through the last k2, and the state is carried on. `truncation_error` tells how far
-        such gradients are from the exact one. None takes each batch's exact gradient.
+        Longer gradients of 'adam' and 'sgd' are scaled to this norm [14]_. None clips nothing.
+    tbptt : tuple of two ints or None, default=None
+        Truncated backpropagation through time [15]_: `(k1, k2)`, counted in patches. The parameters are updated after
+        every k1 steps, by the gradient of the loss of these steps through the last k2 steps, and the state is carried
+        on. `truncation_error` tells how far such gradients are from the exact one. It needs ``bidirectional=False`` and
+        ``pooling='last'``. None uses the exact gradient of each batch.
     checkpoint_memory_mb : float or None, default=None
-        MB (10^6 bytes) that what the training keeps of a batch's steps may take. Where it would take more, only some
-        states are kept and the rest is computed again, to the same bits: for very long sequences. None is no limit.
+        Limit in MB (10^6 bytes) of the memory for intermediate results of a batch. Where more would be needed, only
+        some states are kept and the others are computed again, with the same bits. None is no limit.
+    n_estimators : int, default=1
+        Number of networks that differ in their random numbers only. Above one, the estimator is an ensemble: its
+        members, trained in parallel, are in `estimators_`, and their predictions are averaged.
     dtype : {'float32', 'float64'} or None, default=None
-        Precision of all computations. None takes that of X: float32 stays, all else becomes float64.
+        Precision of all computations. None keeps float32 of X, and is float64 otherwise.
     device : {'cpu', 'cuda'}, default='cpu'
         Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
-        and dropped numbers, so their fits agree to rounding, and either goes on from the other's. 'cuda' needs an
-        NVIDIA GPU and the extra ``numbarnn[cuda]``; it has no `tbptt` and no `checkpoint_memory_mb`.
+        and dropped numbers, so that their fits agree to rounding, and training can change from one to the other. 'cuda'
+        needs an NVIDIA GPU and the extra ``numbarnn[cuda]``, and supports neither `tbptt` nor `checkpoint_memory_mb`.
     n_jobs : int or None, default=None
-        Number of threads: None is 1 unless in a joblib context, -1 is one per core. It does not change a bit
-        of the result.
+        Number of threads; of members that are trained at a time in an ensemble. None is 1 unless in a joblib context,
+        -1 is one per core. The results are the same to the bit.
 
     Attributes
     ----------
     theta_ : ndarray of shape (P,)
-        All parameters in one vector; ``network_.views(theta_)`` names its parts.
-    network_ : Network
-        The function of `theta_` that was fitted, with its derivatives.
+        All parameters in one vector. ``network_.views(theta_)`` returns its parts by their names: "layer0.W" and so on,
+        "layer0.forward.W" and "layer0.backward.W" with `bidirectional`, "readout.W".
+    network_ : numbarnn.layers.Model
+        The network as a function of `theta_`, with its derivatives.
+    estimators_ : list of RNNRegressor
+        Fitted members of an ensemble. An ensemble has this attribute instead of `theta_`, `network_`, `loss_curve_`,
+        `best_loss_`, `validation_scores_` and `best_validation_score_`.
+    patch_ : int
+        Number of steps of a patch.
     n_features_in_ : int
         Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X came as a frame or a list of frames whose names are all strings.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if X was a frame, or a list of frames, with names that are all strings.
     n_iter_ : int
-        Epochs of the last `fit` or `partial_fit`.
+        Epochs of the last `fit` or `partial_fit`; the maximum over the members of an ensemble.
     t_ : int
-        Sequences read in all epochs.
+        Number of training sequences read in all epochs.
     loss_ : float
-        Training loss of the last epoch, penalty included.
+        Training loss of the last epoch, penalty included; the mean over the members of an ensemble.
     best_loss_ : float
         Smallest training loss of an epoch.
     loss_curve_ : list of float
@@ -162,57 +212,80 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     validation_scores_ : list of float or None
         Coefficient of determination on the validation part after each epoch. None without `early_stopping`.
     best_validation_score_ : float or None
-        Largest of the validation scores. None without `early_stopping`.
+        Largest validation score of the last fit. None without `early_stopping`.
     n_layers_ : int
         Number of layers, inputs and outputs included.
     n_outputs_ : int
-        Number of outputs of the network, K.
+        Number of outputs of the network per sequence or step: the number of targets,
+        times the number of quantiles, or twice the number for ``loss='gaussian'``.
     out_activation_ : str
-        'identity'.
+        'identity', 'exponential', 'quantiles' or 'gaussian', by the loss.
 
     See Also
     --------
-    RNNClassifier : The same networks for classes.
-    SlidingWindow : Cuts a long series into sequences and targets.
-    SequenceScaler : Scales the inputs, which training needs.
+    RNNClassifier : The same networks for class labels.
+    SequenceScaler : Scales the inputs, which helps training.
 
     Notes
     -----
-    What regularizes the training beside `alpha` and `early_stopping`:
+    Regularization besides `alpha` and `early_stopping`:
 
-    =================== ====================================== ================= ========================
-    Parameter           Acts on                                Drawn anew for    Reference
-    =================== ====================================== ================= ========================
-    `dropout`           the outputs of each layer              each step         [5]_, [6]_
-    `input_dropout`     the inputs of each layer               each sequence     [7]_, "variational"
-    `recurrent_dropout` h_(t-1) before its product with R      each sequence     [7]_, "variational"
-    `weight_dropout`    R, "DropConnect"                       each batch        [8]_, [9]_
-    `zoneout`           h_t and c_t, which stay as they were   each step         [10]_
-    `preactivation_clip`              the pre-activations                    (not random)      ONNX's RNN, GRU and LSTM
-    =================== ====================================== ================= ========================
+    ==================== ====================================== ================= ========================
+    Parameter            Acts on                                Drawn for each    Reference
+    ==================== ====================================== ================= ========================
+    `dropout`            the outputs of each layer              step              [16]_, [17]_
+    `input_dropout`      the inputs of each layer               sequence          [18]_, "variational"
+    `recurrent_dropout`  h_(t-1) before its product with R      sequence          [18]_, "variational"
+    `weight_dropout`     R, "DropConnect"                       batch             [19]_, [20]_
+    `zoneout`            h_t and c_t, which stay as they were   step              [21]_
+    `preactivation_clip` the pre-activations                    (not random)      ONNX's RNN, GRU and LSTM
+    ==================== ====================================== ================= ========================
 
-    Each layer has its own masks, and so has each direction. In the training, what a dropout keeps is divided by one
-    minus its probability, so that predictions need do nothing; `loss_curve_` is the loss of that. Predictions and
-    derivatives take the mean of zoneout, ``z * old + (1 - z) * new``, and the clip. Zoneout and `dropout` draw a number
-    for each step and unit, which `checkpoint_memory_mb` does not count.
+    Each layer and each direction has masks of its own. In training, what a dropout keeps is divided by one minus the
+    probability, so that nothing has to be done in predictions; `loss_curve_` is the loss under dropout. Predictions and
+    derivatives use the mean of zoneout, ``z * old + (1 - z) * new``, and the clip.
+
+    After a fit, predictions and derivatives depend on what was fitted, not on parameters that have been changed since,
+    apart from `n_jobs`, `device` and `checkpoint_memory_mb`. `partial_fit` and, with `warm_start`, `fit` apply changed
+    parameters, unless these would change the meaning of `theta_`, which is a ValueError.
 
     References
     ----------
     .. [1] J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
-    .. [2] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM",
+    .. [2] H. Jaeger, M. Lukosevicius, D. Popovici and U. Siewert, "Optimization and applications of echo state networks
+       with leaky-integrator neurons", Neural Networks 20, 2007.
+    .. [3] M. I. Jordan, "Attractor dynamics and parallelism in a connectionist sequential machine", CogSci 1986.
+    .. [4] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM",
        Neural Computation 12, 2000.
-    .. [3] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
-    .. [4] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks",
-       ICML 2013.
-    .. [5] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, "Dropout: a simple way to prevent
-       neural networks from overfitting", Journal of Machine Learning Research 15, 2014.
-    .. [6] W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent neural network regularization", arXiv:1409.2329, 2014.
-    .. [7] Y. Gal and Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
+    .. [5] F. A. Gers and J. Schmidhuber, "Recurrent nets that time and count", IJCNN 2000.
+    .. [6] K. Greff, R. K. Srivastava, J. Koutnik, B. R. Steunebrink and J. Schmidhuber, "LSTM: a search space odyssey",
+       IEEE Transactions on Neural Networks and Learning Systems 28, 2017.
+    .. [7] H. Sak, A. Senior and F. Beaufays, "Long short-term memory recurrent neural network architectures for large
+       scale acoustic modeling", Interspeech 2014.
+    .. [8] J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
+    .. [9] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
+       translation", EMNLP 2014.
+    .. [10] Z. Yang et al., "Hierarchical attention networks for document classification", NAACL 2016.
+    .. [11] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    .. [12] R. H. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for bound constrained optimization",
+       SIAM Journal on Scientific Computing 16, 1995.
+    .. [13] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+    .. [14] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+    .. [15] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
+       trajectories", Neural Computation 2, 1990.
+    .. [16] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, "Dropout: a simple way to
+       prevent neural networks from overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [17] W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent neural network regularization", arXiv:1409.2329, 2014.
+    .. [18] Y. Gal and Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
        NIPS 2016.
-    .. [8] L. Wan, M. Zeiler, S. Zhang, Y. LeCun and R. Fergus, "Regularization of neural networks using DropConnect",
+    .. [19] L. Wan, M. Zeiler, S. Zhang, Y. LeCun and R. Fergus, "Regularization of neural networks using DropConnect",
        ICML 2013.
-    .. [9] S. Merity, N. S. Keskar and R. Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
-    .. [10] D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+    .. [20] S. Merity, N. S. Keskar and R. Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
+    .. [21] D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+    .. [22] P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964.
+    .. [23] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+    .. [24] D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability distribution",
+       ICNN 1994.
 
     Examples
     --------
@@ -227,6 +300,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     True
     """
 
+    _head: NumberHead
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "loss": [StrOptions(set(_LOSSES))],
@@ -359,7 +433,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
             `learning_rate='cosine'`.
         """
-        return self._become(copy.copy(self)._learn(X, y, sample_weight, partial=True))
+        return self._become(self._learned(X, y, sample_weight, partial=True))
 
     def predict(
         self, X: Any, state: State | None = None, *, return_state: bool = False, return_std: bool = False
@@ -400,19 +474,17 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError
             If X or the state is not as described, or `return_std` is asked for with another loss.
         """
-        check_is_fitted(self)
         if not return_std:
-            return self._predict(X, state, return_state=return_state, output=_points)
+            outputs = self._outputs(X, state, return_state=return_state)
+            return outputs.result(self._decoded(outputs), return_state=return_state)
+        check_is_fitted(self)
         if not isinstance(self._head.loss, Gaussian):
-            raise ValueError(f"return_std=True needs loss='gaussian', but the estimator was fitted with {self.loss!r}.")
+            raise ValueError(f"return_std=True needs loss='gaussian', but the fit had loss={self._fitted_loss!r}.")
         if return_state or state is not None:
             raise ValueError("return_std=True does not go with a state; predict the mean and the state, then the rest.")
-        both = self._predict(
-            X, None, return_state=False, output=lambda own, z: own._head.loss.output(z), combine=_mixture
-        )
-        mean = self._by_item(both, lambda item: self._head.decode(item[..., : self._n_targets]))
-        std = self._by_item(both, lambda item: self._head.decode(item[..., self._n_targets :]))
-        return mean, std
+        outputs = self._outputs(X)
+        mean, std = _mixture([self._head.loss.output(z) for z in outputs.z])
+        return outputs.restore(self._head.decode(mean)), outputs.restore(self._head.decode(std))
 
     def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
         """Predict quantiles, with ``loss="quantile"``.
@@ -437,20 +509,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         check_is_fitted(self)
         loss = self._head.loss
         if not isinstance(loss, Quantile):
-            raise ValueError(
-                f"predict_quantiles needs loss='quantile', but the estimator was fitted with {self.loss!r}."
-            )
-        levels = np.atleast_1d(np.asarray(loss.quantiles if q is None else q, dtype=float))
-        unknown = [level for level in levels.tolist() if level not in loss.quantiles]
+            raise ValueError(f"predict_quantiles needs loss='quantile', but the fit had loss={self._fitted_loss!r}.")
+        levels = loss.quantiles if q is None else np.atleast_1d(np.asarray(q, dtype=float)).tolist()
+        unknown = [level for level in levels if level not in loss.quantiles]
         if unknown:
-            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}")
-        columns = [loss.quantiles.index(level) for level in levels.tolist()]
-
-        def quantiles(own: Any, z: NDArray) -> NDArray:
-            by_target = own._head.loss.output(z).reshape(len(z), -1, len(loss.quantiles))[..., columns]
-            return by_target[:, 0] if own._head.one_dimensional else by_target
-
-        return self._predict(X, None, return_state=False, output=quantiles)
+            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}.")
+        outputs = self._outputs(X)
+        rows = outputs.average(loss.output)
+        columns = [loss.quantiles.index(level) for level in levels]
+        by_target = rows.reshape(len(rows), self._head.n_targets, -1)[..., columns]
+        return outputs.restore(by_target[:, 0] if self._head.one_dimensional else by_target)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination; with `return_sequences` that of all steps.
@@ -470,29 +538,30 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         r2 : float
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
-        return self._score(X, y, sample_weight, self.predict(X))
+        return self._score(X, y, sample_weight)
 
     @property
-    def _n_targets(self) -> int:
-        return self._head.n_targets  # type: ignore[attr-defined]
+    def _fitted_loss(self) -> str:
+        return next(name for name, (kind, _) in _LOSSES.items() if isinstance(self._head.loss, kind))
+
+    def _decoded(self, outputs: Outputs) -> NDArray:
+        points = outputs.average(self._head.predict)
+        if not np.isfinite(points).all():
+            raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
+        return self._head.decode(points)
 
     def _check_targets(self, rows: NDArray) -> NDArray:
         return check_numbers(rows, ensure_2d=False, input_name="y", estimator=self)
 
-    def _new_head(self, rows: NDArray) -> Head:
-        return NumberHead(self._loss(), rows.reshape(len(rows), -1).shape[1], rows.ndim == 1)
-
-    def _resumed_head(self, rows: NDArray) -> Head:
-        return replace(self._new_head(rows), loss=self._loss())  # type: ignore[type-var]
-
-    def _known_targets(self) -> dict[str, Any]:
-        return {}
-
-    def _loss(self) -> Any:
-        kind, arguments = _LOSSES[self.loss]
+    def _new_head(self, rows: NDArray, classes: NDArray | None = None) -> NumberHead:  # noqa: ARG002
         if self.loss == "quantile" and self.quantiles is None:
             raise ValueError("loss='quantile' needs quantiles, such as quantiles=[0.1, 0.5, 0.9], got None.")
-        return kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
+        kind, arguments = _LOSSES[self.loss]
+        loss = kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
+        return NumberHead(loss, 1 if rows.ndim == 1 else rows.shape[1], rows.ndim == 1)
+
+    def _resumed_head(self, rows: NDArray) -> NumberHead:
+        return self._new_head(rows)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
@@ -505,16 +574,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return tags
 
 
-def _points(estimator: Any, z: NDArray) -> NDArray:
-    points = estimator._head.predict(z)
-    if not np.isfinite(points).all():
-        raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
-    return estimator._head.decode(points)
-
-
-def _mixture(members: list[NDArray]) -> NDArray:
-    """Return mean and standard deviation of the mixture of the members' normal distributions."""
+def _mixture(members: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """Return mean and standard deviation of the mixture of normal distributions, whose own are side by side."""
     means, stds = np.split(np.asarray(members), 2, axis=-1)
+    if len(members) == 1:
+        return means[0], stds[0]
     mean = means.mean(axis=0)
-    variance = np.mean(np.square(stds) + np.square(means - mean), axis=0)
-    return np.concatenate([mean, np.sqrt(variance)], axis=-1)
+    return mean, np.sqrt(np.mean(np.square(stds) + np.square(means - mean), axis=0))

@@ -86,8 +86,10 @@ class ClassHead:
         Raises
         ------
         ValueError
-            If a label is not one of the classes.
+            If there is not one label per row, or a label is not one of the classes.
         """
+        if rows.ndim != 1:
+            raise ValueError(f"y must have one class per row, got shape {rows.shape}")
         unknown = set(np.unique(rows).tolist()) - set(self.classes.tolist())
         if unknown:
             raise ValueError(f"`y` has classes not in `self.classes_`: {sorted(unknown)} not in {self.classes}.")
@@ -96,6 +98,10 @@ class ClassHead:
     def predict(self, z: Array) -> Array:
         """Return the class with the largest output."""
         return z.argmax(axis=-1)
+
+    def most_likely(self, probabilities: Array) -> Array:
+        """Return the class with the largest probability."""
+        return probabilities.argmax(axis=-1)
 
     def decode(self, encoded: Array) -> Array:
         """Return the labels of the classes."""
@@ -117,6 +123,11 @@ class LabelsHead:
 
     n_labels: int
     loss: Loss = field(default_factory=SigmoidCrossEntropy)
+
+    @property
+    def classes(self) -> Array:
+        """Numbers of the columns."""
+        return np.arange(self.n_labels)
 
     @property
     def n_outputs(self) -> int:
@@ -141,6 +152,10 @@ class LabelsHead:
     def predict(self, z: Array) -> Array:
         """Return one where a label is more likely than not."""
         return (z > 0).astype(int)
+
+    def most_likely(self, probabilities: Array) -> Array:
+        """Return one where the probability is above one half."""
+        return (probabilities > 0.5).astype(int)
 
     def decode(self, encoded: Array) -> Array:
         """Return the zeros and ones as they are."""

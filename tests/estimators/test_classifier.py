@@ -63,7 +63,10 @@ def test_labels_of_any_kind(names, dtype):
     assert clf.score(X, y) == accuracy_score(Y == 0, predictions == names[0])
 
 
-@pytest.mark.parametrize("container", [list, tuple, pd.Series, pl.Series, np.asarray])
+CONTAINERS = [list, tuple, pd.Series, pl.Series, np.asarray, pd.Categorical, lambda y: pd.Series(y, dtype="string")]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_labels_in_any_container(container):
     y = container(np.array(["up", "down"])[Y].tolist())
     clf = RNNClassifier(**QUICK).fit(X, y)

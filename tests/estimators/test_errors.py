@@ -1,4 +1,4 @@
-"""Bad input is an error at the door that says what came and what was expected."""
+"""Bad input raises an error that says what came and what was expected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BAD_X = {
     "infinity": ([*X[:-1], np.full((2, 2), np.inf)], "contains infinity"),
     "zero-length": ([*X[:-1], X[-1][:0]], "needs a step"),
     "empty": (np.zeros((0, 4, 2)), r"0 sample\(s\)"),
-    "empty list": ([], "got 1D array"),
+    "empty list": ([], "Found X with 0 sequences while a minimum of 1 is required"),
     "strings": (CUBE.astype(str), "Expected real numbers in X"),
     "complex": (CUBE * 1j, "Complex data not supported"),
     "objects": (np.array([{}] * 12), "got X.0. as a dict"),
@@ -81,6 +81,10 @@ BAD_TARGETS = {
     "objects as classes": (RNNClassifier, np.array([{}] * 12), "Unknown label type|not supported"),
     "strings as numbers": (RNNRegressor, ["1.5"] * 12, "Expected real numbers in y"),
     "complex numbers": (RNNRegressor, Y * 1j, "Complex data not supported"),
+    "labels in {0, 2}": (RNNClassifier, np.column_stack([2 * Y, 2 - 2 * Y]), "must hold zeros and ones"),
+    "labels in {-1, 1}": (RNNClassifier, np.column_stack([2 * Y - 1, 1 - 2 * Y]), "must hold zeros and ones"),
+    "mixed labels": (RNNClassifier, np.array(["a", 1], dtype=object)[Y], "y mixes text with other labels"),
+    "generator": (RNNClassifier, (label for label in Y), r"write list\(y\)"),
     "infinity": (RNNRegressor, np.where(Y, np.inf, 0), "Input y contains infinity"),
     "rank 3": (RNNRegressor, np.zeros((12, 2, 2)), "Found array with dim 3"),
 }
@@ -118,7 +122,14 @@ def test_bad_weights(fitted, weights, message):
 BAD_PARAMETERS = [
     ("cell", "abacus"),
     ("cell", 3),
-    ("solver", "lbfgs"),
+    ("solver", "newton"),
+    ("pooling", "sum"),
+    ("patch", 0),
+    ("projection_size", 3),
+    ("warmup_fraction", 1.0),
+    ("max_fun", 0),
+    ("n_estimators", 0),
+    ("class_weight", "uniform"),
     ("hidden_layer_sizes", 0),
     ("hidden_layer_sizes", -3),
     ("hidden_layer_sizes", (4, -3)),
@@ -171,6 +182,46 @@ def test_bad_parameters(name, value):
         RNNClassifier(**QUICK | {name: value}).fit(X, Y)
 
 
+@pytest.mark.parametrize("columns", [[2 * Y, 2 - 2 * Y], [2 * Y - 1, 1 - 2 * Y]])
+def test_labels_that_are_not_zeros_and_ones_are_refused_everywhere(columns):
+    clf = RNNClassifier(**QUICK).partial_fit(X, np.column_stack([Y, 1 - Y]), classes=[0, 1])
+    for method in (clf.partial_fit, clf.parameter_gradients, clf.gradient_flow):
+        with pytest.raises(ValueError, match="must hold zeros and ones"):
+            method(X, np.column_stack(columns))
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2], [5, 7], [0]])
+def test_classes_of_several_labels_are_the_columns(classes):
+    with pytest.raises(ValueError, match=r"must be the numbers of the columns of y where it has several, \[0, 1\]"):
+        RNNClassifier(**QUICK).partial_fit(X, np.column_stack([Y, 1 - Y]), classes=classes)
+
+
+def test_one_bare_sequence(fitted):
+    with pytest.raises(ValueError, match=r"For one sequence x of 5 steps with 2 features write \[x\]"):
+        fitted.predict(np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"For one sequence x of 4 steps write \[x\]"):
+        RNNClassifier(**QUICK).fit(CUBE[0], [1])
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(ValueError, match="Found X with 0 sequences"):
+        RNNClassifier(**QUICK).fit([], [])
+    with pytest.raises(ValueError, match="A sequence needs a step and a feature"):
+        RNNClassifier(**QUICK).fit([np.zeros((0, 2))], [1])
+    with pytest.raises(TypeError, match=r"write list\(X\)"):
+        RNNClassifier(**QUICK).fit((x for x in X), Y)
+
+
+def test_missing_values_in_sequences_are_refused_with_the_place():
+    with pytest.raises(ValueError, match=r"contains NaN: X\[3\] at step 1"):
+        RNNClassifier(**QUICK).fit([*X[:3], [[1, 2], [np.nan, 1]], *X[4:]], Y)
+
+
+def test_a_gradient_flow_without_steps(fitted):
+    with pytest.raises(ValueError, match="A sequence needs a step"):
+        fitted.gradient_flow([np.zeros((0, 2))], [1])
+
+
 def test_partial_fit_wants_the_classes_and_no_early_stopping():
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         RNNClassifier(**QUICK).partial_fit(X, Y)
@@ -181,6 +232,10 @@ def test_partial_fit_wants_the_classes_and_no_early_stopping():
 def test_too_few_sequences_for_early_stopping():
     with pytest.raises(ValueError, match="validation set is too small"):
         RNNRegressor(**QUICK, early_stopping=True).fit(X[:5], numbers(X[:5]))
+    with pytest.raises(ValueError, match="sets aside 1 of 1 sequences"):
+        RNNRegressor(**QUICK, early_stopping=True).fit(X[:1], numbers(X[:1]))
+    with pytest.raises(ValueError, match="validation_fraction must be above 0"):
+        RNNRegressor(**QUICK, early_stopping=True, validation_fraction=0).fit(X, numbers(X))
 
 
 def test_a_network_too_large_for_memory():

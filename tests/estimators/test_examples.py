@@ -2,24 +2,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numbarnn.training import Examples
 from numpy.testing import assert_array_equal
 
 from numbarnn.data import Sequences
-from numbarnn.estimators.examples import rows_of, split, take
+from numbarnn.estimators.examples import GivenExamples, split
+from numbarnn.optim import Examples
 
 LENGTHS = np.tile([1, 2], 50)
 SEQUENCES = Sequences(np.repeat(np.arange(100.0), LENGTHS)[:, np.newaxis], LENGTHS)
 CLASSES = (np.arange(100) < 20).astype(int)
 
 
-def test_the_parts_belong_together():
-    steps = Sequences(np.repeat(np.arange(100), LENGTHS), LENGTHS)
-    taken = take(Examples(SEQUENCES, steps, np.arange(100.0)), np.array([7, 4]))
-    assert_array_equal(taken.sequences.values[:, 0], [7, 7, 4])
-    rows, weights = rows_of(taken)
-    assert_array_equal(rows, [7, 7, 4])
-    assert_array_equal(weights, [7, 7, 4])
+def test_sequences_without_weight_are_left_out_as_a_whole():
+    sequences = Sequences(np.arange(6.0)[:, np.newaxis], np.array([2, 1, 3]))
+    rows, weights = np.arange(6), np.array([0.0, 1, 0, 0, 0, 2])
+    given = GivenExamples(sequences, rows, weights, per_step=True).with_weight()
+    assert_array_equal(given.sequences.lengths, [2, 3])
+    assert_array_equal(given.rows, [0, 1, 3, 4, 5])
+    assert_array_equal(given.weights, [0, 1, 0, 0, 2])
 
 
 def test_a_split_keeps_the_classes_in_proportion():

@@ -27,7 +27,10 @@ ALL = {
 
 
 def test_parameters_reach_the_network():
-    assert RNNClassifier(**QUICK, **ALL).fit(X, Y).network_.regularization == Regularization(**ALL)
+    (_, recurrent), (_, dropout), _ = RNNClassifier(**QUICK, **ALL).fit(X, Y).network_.layer.steps
+    assert dropout.rate == 0.2
+    for name, value in ALL.items():
+        assert name == "dropout" or getattr(recurrent, name) == value
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -51,7 +54,7 @@ def test_what_is_dropped_may_change_in_a_warm_start():
     clf = RNNClassifier(**QUICK, **ALL, warm_start=True).fit(X, Y)
     clf.set_params(dropout=0.0).fit(X, Y)
     assert len(clf.loss_curve_) == 8
-    assert clf.network_.regularization.dropout == 0
+    assert [name for name, _ in clf.network_.layer.steps] == ["layer0", "readout"]
 
 
 def test_what_is_fitted_drops_nothing():
@@ -70,7 +73,7 @@ def test_what_is_fitted_drops_nothing():
     assert_array_equal(dropping.parameter_gradients(X, y), plain.parameter_gradients(X, y))
     for ours, expected in zip(dropping.input_gradient(X), plain.input_gradient(X), strict=True):
         assert_array_equal(ours, expected)
-    flows = (m.gradient_flow(X, y)["layer0.forward"] for m in (dropping, plain))
+    flows = (m.gradient_flow(X, y)["layer0"] for m in (dropping, plain))
     for ours, expected in zip(*flows, strict=True):
         assert_array_equal(ours, expected)
 

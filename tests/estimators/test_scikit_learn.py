@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -25,11 +26,26 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X = ragged(24)
 QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
+VARIANT = {"n_estimators": 2, "pooling": "max", "patch": 2}
 
 
 @parametrize_with_checks([RNNClassifier(), RNNRegressor()])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([RNNClassifier(**VARIANT), RNNRegressor(**VARIANT), RNNRegressor(loss="gaussian")])
+def test_scikit_learns_checks_of_ensembles_pooling_and_patches(estimator, check):
+    check(estimator)
+
+
+def test_predictions_on_several_threads_at_once():
+    clf = RNNClassifier(**QUICK).fit(X, labels(X))
+    expected = clf.predict_proba(X)
+    with ThreadPoolExecutor(4) as pool:
+        for probabilities in pool.map(clf.predict_proba, [X] * 20):
+            assert_array_equal(probabilities, expected)
 
 
 def test_grid_search_over_a_pipeline_of_ragged_sequences():

@@ -101,7 +101,7 @@ def test_a_budget_that_holds_not_one_step():
 def test_a_learned_initial_state_is_where_every_sequence_begins():
     model = regressor(learn_initial_state=True, max_iter=3)
     views = model.network_.views(model.theta_)
-    assert np.all(views["layer0.forward.state1"] != 0)
-    state = tuple(tuple(np.tile(views[f"layer{i}.forward.state{k}"], (len(X), 1)) for k in range(2)) for i in range(2))
+    assert np.all(views["layer0.state.1"] != 0)
+    state = tuple(tuple(np.tile(views[f"layer{i}.state.{k}"], (len(X), 1)) for k in range(2)) for i in range(2))
     assert_array_equal(model.predict(X, state), model.predict(X))
     assert_array_equal(model.predict(X, return_state=True)[0], model.predict(X))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
@@ -29,7 +30,7 @@ def test_fitted_attributes(estimator):
     assert est.validation_scores_ is None
     assert est.best_validation_score_ is None
     assert est.theta_.shape == (est.network_.n_parameters,)
-    assert est.network_.views(est.theta_)["layer1.forward.R"].shape == (3, 12)
+    assert est.network_.views(est.theta_)["layer1.R"].shape == (3, 12)
 
 
 def test_training_ends_when_the_loss_no_longer_improves():
@@ -91,6 +92,103 @@ def test_partial_fit_is_fit_epoch_by_epoch(parameters):
     assert (parts.n_iter_, parts.t_) == (1, whole.t_)
 
 
+@ignore_convergence
+def test_a_warm_start_with_early_stopping_keeps_the_best_of_its_own_fit():
+    """Scores of the fit before were for other data, which the present parameters need not know."""
+    t = np.linspace(0, 1, 40)[:, np.newaxis, np.newaxis] * np.ones((40, 3, 1))
+    first, second = 3 + t[:, 0, 0], 3 - t[:, 0, 0]
+    settings = {"early_stopping": True, "validation_fraction": 0.25, "learning_rate_init": 0.03, "random_state": 0}
+    reg = RNNRegressor(8, **settings, warm_start=True, max_iter=150).fit(t, first)
+    before, n_before = reg.theta_, len(reg.validation_scores_)
+    assert reg.best_validation_score_ > 0.8
+    reg.set_params(max_iter=20, n_iter_no_change=20).fit(t, second)
+    scores = reg.validation_scores_[n_before:]
+    assert reg.best_validation_score_ == max(scores)
+    assert scores[0] < 0
+    assert (reg.theta_ != before).any()
+
+
+CHANGES = {
+    "solver": ("sgd", {}),
+    "learning_rate_init": (0.5, {}),
+    "learning_rate": ("invscaling", {}),
+    "beta_1": (0.1, {}),
+    "beta_2": (0.1, {}),
+    "epsilon": (0.5, {}),
+    "batch_size": (7, {}),
+    "alpha": (5.0, {}),
+    "shuffle": (False, {"batch_size": 7}),
+    "max_grad_norm": (1e-12, {"solver": "sgd"}),
+    "momentum": (0.1, {"solver": "sgd"}),
+    "nesterovs_momentum": (False, {"solver": "sgd"}),
+    "power_t": (2.0, {"solver": "sgd", "learning_rate": "invscaling"}),
+    "dropout": (0.5, {}),
+    "input_dropout": (0.5, {}),
+    "zoneout": (0.5, {}),
+    "preactivation_clip": (0.01, {}),
+    "tbptt": ((1, 2), {}),
+    "class_weight": ({0: 9.0}, {}),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (value, _) in CHANGES.items()])
+def test_partial_fit_applies_parameters_that_have_changed(name, value):
+    settings = QUICK | CHANGES[name][1]
+    kept, changed = (RNNClassifier(**settings).partial_fit(X, Y, classes=[0, 1]) for _ in range(2))
+    changed.set_params(**{name: value}).partial_fit(X, Y)
+    assert (changed.theta_ != kept.partial_fit(X, Y).theta_).any()
+
+
+def test_an_unchanged_parameter_keeps_the_momentum():
+    clf = RNNClassifier(**QUICK, solver="sgd", learning_rate_init=0.1).partial_fit(X, Y, classes=[0, 1])
+    clf.set_params(learning_rate_init=1e-300).partial_fit(X, Y)
+    assert (
+        clf.theta_
+        != RNNClassifier(**QUICK, solver="sgd", learning_rate_init=0.1).partial_fit(X, Y, classes=[0, 1]).theta_
+    ).any()
+
+
+def test_plateaus_count_from_one_partial_fit_to_the_next():
+    clf = RNNClassifier(**QUICK, solver="sgd", learning_rate="adaptive", tol=1e9, n_iter_no_change=1)
+    rates = []
+    for _ in range(4):
+        clf.partial_fit(X, Y, classes=[0, 1])
+        rates.append(clf._state.solver.schedule.learning_rate)
+    assert rates == [0.001, 0.001, 0.0002, 0.0002]
+
+
+@ignore_convergence
+def test_a_cosine_starts_again_with_each_fit():
+    clf = RNNClassifier(**QUICK, learning_rate="cosine", warm_start=True, tbptt=(2, 3))
+    clf.fit([x[:2] for x in X], Y)
+    assert clf._state.solver.schedule.learning_rate == 0
+    clf.fit([x[:2] for x in X], Y)
+    assert clf.loss_curve_[5] < clf.loss_curve_[3]
+    with pytest.raises(ValueError, match="does not support learning_rate='cosine'"):
+        clf.partial_fit(X, Y)
+
+
+def test_lbfgs():
+    clf = RNNClassifier(4, solver="lbfgs", max_iter=200, random_state=0).fit(X, Y)
+    assert clf.score(X, Y) == 1
+    assert clf.loss_curve_ == sorted(clf.loss_curve_, reverse=True)
+    assert clf.n_iter_ == len(clf.loss_curve_) < 200
+    with pytest.raises(ValueError, match="dropout must not be set with solver='lbfgs'"):
+        clf.set_params(dropout=0.5).fit(X, Y)
+    with pytest.raises(ValueError, match="does not support solver='lbfgs'"):
+        clf.set_params(dropout=0.0).partial_fit(X, Y)
+
+
+@ignore_convergence
+def test_a_fit_forgets_the_one_before():
+    clf = RNNClassifier(**QUICK, early_stopping=True).fit([pd.DataFrame(x, columns=["a", "b"]) for x in X], Y)
+    assert_array_equal(clf.feature_names_in_, ["a", "b"])
+    clf.set_params(early_stopping=False).fit(X, Y)
+    assert not hasattr(clf, "feature_names_in_")
+    assert clf.validation_scores_ is None
+    assert_array_equal(clf.theta_, RNNClassifier(**QUICK).fit(X, Y).theta_)
+
+
 def test_partial_fit_of_a_regressor():
     reg = RNNRegressor(**QUICK).partial_fit(X, numbers(X))
     before = reg.loss_
@@ -134,7 +232,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted):
         ("3 features", lambda: fitted.partial_fit([np.ones((2, 3))] * 40, Y)),
         ("classes not in", lambda: fitted.partial_fit(X, Y + 1)),
         ("is not the same as on last call", lambda: fitted.partial_fit(X, Y, classes=[0, 1, 2])),
-        ("cannot go on with another network", lambda: fitted.partial_fit(X, np.column_stack([Y, Y]))),
+        ("one class per row", lambda: fitted.partial_fit(X, np.column_stack([Y, Y]))),
     ]
     for match, action in cases:
         unchanged(fitted, ValueError, match, action)
@@ -146,15 +244,16 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted):
     ids=str,
 )
 def test_training_cannot_go_on_with_another_network(fitted, parameters):
+    message = f"Training cannot go on with {next(iter(parameters))}="
     fitted.set_params(**parameters)
-    unchanged(fitted, ValueError, "cannot go on with another network", lambda: fitted.partial_fit(X, Y))
+    unchanged(fitted, ValueError, message, lambda: fitted.partial_fit(X, Y))
     fitted.set_params(warm_start=True)
-    unchanged(fitted, ValueError, "cannot go on with another network", lambda: fitted.fit(X, Y))
+    unchanged(fitted, ValueError, message, lambda: fitted.fit(X, Y))
 
 
 def test_a_parameter_that_turned_bad_is_an_error(fitted):
     fitted.set_params(cell="abacus")
-    unchanged(fitted, ValueError, "'cell' parameter", lambda: fitted.partial_fit(X, Y))
+    unchanged(fitted, ValueError, "cell must be a class of cells or one of 'elman'", lambda: fitted.partial_fit(X, Y))
 
 
 def test_a_training_that_diverges_leaves_the_estimator_as_it_was(fitted):
@@ -184,6 +283,22 @@ def test_ctrl_c_leaves_a_usable_estimator():
     assert clf.n_iter_ == 2
     assert_array_equal(clf.theta_, two_epochs.theta_)
     assert clf.partial_fit(X, Y).predict(X).shape == (40,)
+
+
+@ignore_convergence
+def test_verbose_without_a_console(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert RNNClassifier(**QUICK, verbose=True).fit(X, Y).n_iter_ == 4
+
+
+@ignore_convergence
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_divergence_is_an_error_that_names_the_learning_rate(early_stopping):
+    reg = RNNRegressor(
+        **QUICK | {"max_iter": 50}, early_stopping=early_stopping, alpha=0, solver="sgd", dtype="float32"
+    )
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"[Ll]ower the learning rate"):
+        reg.set_params(learning_rate_init=1e37).fit(X, numbers(X))
 
 
 @ignore_convergence
