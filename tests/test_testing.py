@@ -49,7 +49,7 @@ class Squares:
             valid = np.arange(len(x.values))[:, None] < x.lengths
         values = np.where(valid[..., None], x.values, 0)
         if self.fault == "companions":
-            values = values - values.mean(axis=1, keepdims=True)
+            values = values * (1 + 1e-15 * values.shape[1])
         if self.fault == "threads" and settings.n_threads > 1:
             values = values * (1 + 1e-15)
         if self.fault == "changes its input":
@@ -108,7 +108,7 @@ def test_a_wrong_tangent_with_a_fitting_adjoint_passes_the_dot_test_only():
 
 FAULTS = {
     "reads past the ends": "past the ends of the sequences",
-    "companions": "the other sequences of the batch",
+    "companions": "whether a sequence is alone",
     "threads": "whether there are 2 threads",
     "changes its input": "an argument|read-only|not the derivative",
     "None is one": "y is not as for zeros with a direction of x that is None",
