@@ -335,7 +335,7 @@ def more_of_layers() -> Iterator[Case]:
 
 def _tested(cell: str, test: Any, **others: Any) -> Any:
     layer = Layer(cell, "float64")
-    given = {"theta": None, "masks": None, CLIP: None, "random_state": 0, "n_jobs": 1}
+    given = {"parameters": None, "masks": None, CLIP: None, "random_state": 0}
     return test(layer.cell, layer.x, state=layer.state, lengths=layer.lengths, **given, **others)
 
 

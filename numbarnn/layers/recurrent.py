@@ -139,7 +139,7 @@ class Recurrent:
         check_sizes(n_inputs=self.n_inputs, n_units=self.n_units)
         if self.n_projected is not None:
             check_sizes(n_projected=self.n_projected)
-            if not form_of(self.cell).projection:
+            if not form_of(kind).projection:
                 raise ValueError(f"n_projected must be None for {self.cell.__name__}, got {self.n_projected!r}")
         for name in ("input_dropout", "recurrent_dropout", "weight_dropout"):
             check_probability(name, getattr(self, name))
