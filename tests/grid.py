@@ -157,22 +157,19 @@ def case(name, spec_name, dtype):
     return Case(name, spec_name, dtype)
 
 
-def over(cells=CELLS, specs=SPECS, dtypes=DTYPES):
-    """Parametrize a test's `case` over the grid, or over the given part of it."""
-    cases = [case(name, spec, dtype) for name in cells for spec in specs for dtype in dtypes]
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case)) for case in cases])
+def over(cells=CELLS, specs=SPECS, dtypes=DTYPES, quick=("elman", "lstm")):
+    """Parametrize a test's `case` over the grid, or over the given part of it.
 
-
-def marks(case):
-    """Leave out of the default run what mostly compiles the same kernels for one more cell.
-
-    One cell of each form is certified in float64, where the sizes are small or the loops over tiles differ, and one
-    cell in float32.
+    Most cells and dtypes are slow, since each compiles all kernels once more, and the kernels know no cell by name: the
+    default run takes the cells named in `quick` in float64, and an LSTM in float32.
     """
-    if case.dtype == "float32":
-        quick = case.name == "lstm"
-    elif case.spec_name in ("small", "equal_lengths", "several_tiles"):
-        quick = case.name in OF_EACH_FORM
-    else:
-        quick = case.name in ("elman", "lstm")
-    return () if quick else pytest.mark.slow
+    cases = [case(name, spec, dtype) for name in cells for spec in specs for dtype in dtypes]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case, quick)) for case in cases])
+
+
+def marks(case, quick):
+    """Mark a case as slow unless it belongs to the default run."""
+    quick = ("lstm",) if case.dtype == "float32" else quick
+    if case.spec_name not in ("small", "equal_lengths", "several_tiles"):
+        quick = set(quick) & {"elman", "lstm"}
+    return () if case.name in quick else pytest.mark.slow
