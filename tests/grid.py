@@ -59,14 +59,25 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 class Case:
     """A cell at one place of the grid, with random weights, inputs, states, tangents and cotangents.
 
-    Both dtypes get the same numbers, which float32 holds exactly, so that one run of the reference serves both.
+    Both dtypes get the same numbers, which float32 holds exactly. They are drawn when a test first asks for one, since
+    most tests are collected only.
     """
 
     def __init__(self, name: str, spec_name: str, dtype: str) -> None:
         self.name, self.spec_name, self.spec, self.dtype = name, spec_name, SPECS[spec_name], dtype
         self.id = f"{name}-{spec_name}-{dtype}"
+
+    def __getattr__(self, attribute):
+        if attribute.startswith("__") or "_rng" in vars(self):
+            raise AttributeError(attribute)
+        self.draw()
+        return getattr(self, attribute)
+
+    def draw(self):
+        """Draw all arrays."""
+        name, dtype = self.name, self.dtype
         T, B, I, H = self.spec[:4]
-        self._rng = np.random.default_rng(list(map(ord, name + spec_name)))
+        self._rng = np.random.default_rng(list(map(ord, name + self.spec_name)))
         kind = numbarnn.cells.CELLS[name]
         like = kind.init(I, H, dtype, random_state=0, **({"n_outputs": H // 2 + 1} if form_of(kind).projection else {}))
         N = len(like.R)
