@@ -257,7 +257,7 @@ def test_a_parameter_that_turned_bad_is_an_error(fitted):
 
 
 def test_a_training_that_diverges_leaves_the_estimator_as_it_was(fitted):
-    fitted.set_params(solver="sgd", learning_rate_init=1e300, cell="elman_relu", batch_size=5)
+    fitted.set_params(solver="sgd", learning_rate_init=1e300, batch_size=5)
     with np.errstate(all="ignore"):
         unchanged(fitted, ValueError, "not finite", lambda: fitted.fit(X, Y))
 
