@@ -15,7 +15,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-os.environ["NUMBA_DISABLE_JIT"] = "1"
+if __name__ == "__main__":  # the collector of doctests imports this file, too
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 import numbarnn
 from numbarnn.testing import certify
