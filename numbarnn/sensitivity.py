@@ -158,8 +158,7 @@ def sequence_gradients(model: Model, loss: Loss, theta: Array, examples: Example
     """Return the gradient of each sequence's own loss, without the penalty.
 
     For a model with one output per step, a sequence's loss is the mean over its steps of positive weight. The mean of
-    the gradients, weighted as the sequences (and by their lengths, with one output per step), is the gradient over all
-    of them.
+    the gradients, each weighted by the number of its weighted rows, is the gradient over all of them.
 
     Parameters
     ----------

@@ -345,12 +345,12 @@ def certify(
         if smooth:
             rates["hessian"], _ = _taylor_rate(passes, random, 1e-5)
             _check_rate("output_adjoint is not the adjoint of output", passes.output(random), random)
-            rates["taylor"] = _check_rate("the gradient is not the derivative of the value", passes.value(), random)
+            rates["taylor"] = _check_rate("The gradient is not the derivative of the value", passes.value(), random)
         return Certificate(error, rates["taylor"], rates["hessian"], 1)
     if reference is not None:
         _check_reference(passes, random, reference, tolerance)
     if smooth:
-        rates["taylor"] = _check_rate("the tangent is not the derivative of the forward pass", passes, random)
+        rates["taylor"] = _check_rate("The tangent is not the derivative of the forward pass", passes, random)
     run = _Run.of(passes, random)
     checks = [_check_missing, _check_ends, _check_arguments]
     if not numba.config.DISABLE_JIT:  # NumPy's products, which replace those of the kernels then, promise no bits
@@ -759,14 +759,14 @@ def _check_loss_values(
     """Check value, Hessian product, ends and weights of a loss."""
     z = passes.inputs.x
     value, gradient = passes.value_and_gradient(z)
-    _require(gradient.dtype == z.dtype and gradient.shape == z.shape, f"the gradient is not as z: {gradient.shape}")
+    _require(gradient.dtype == z.dtype and gradient.shape == z.shape, f"The gradient is not as z: {gradient.shape}")
     if reference is not None:
         error = abs(float(value) - reference) / abs(reference)
-        _require(error <= rtol, f"the value {value} is not the reference's {reference}")
+        _require(error <= rtol, f"The value {value} is not the reference's {reference}")
     z_dot = random.standard_normal(z.shape).astype(z.dtype)
     product = passes.hessian_product(z_dot)
     curvature = _inner(product, z_dot)
-    _require(curvature >= -rtol * _norm(product) * _norm(z_dot), f"the Hessian product is negative: {curvature}")
+    _require(curvature >= -rtol * _norm(product) * _norm(z_dot), f"The Hessian product is negative: {curvature}")
     n_rows = len(passes.weights)
     weights = passes.weights.copy()
     weights[: n_rows // 2] = 0
@@ -777,7 +777,7 @@ def _check_loss_values(
         "gradient": light.value_and_gradient(z)[1],
         "Hessian product": light.hessian_product(z_dot),
     }.items():
-        _require(not array[weightless].any(), f"the {name} of rows without weight, or past the ends, is not zero")
+        _require(not array[weightless].any(), f"The {name} of rows without weight, or past the ends, is not zero")
     if passes.lengths is not None and z.ndim == 3:
         dirty = replace(passes, inputs=passes.inputs._replace(x=_ended(passes.lengths, z, np.nan)))
         given = *dirty.value_and_gradient(dirty.inputs.x), dirty.hessian_product(_ended(passes.lengths, z_dot, np.nan))
@@ -857,7 +857,7 @@ def _n_slices(n_sequences: int) -> int:
 
 def _require(fulfilled: Any, fault: str) -> None:
     if not fulfilled:
-        raise AssertionError(fault[0].upper() + fault[1:])
+        raise AssertionError(f"{fault}.")
 
 
 def _require_same_bits(given: Any, expected: Any, cause: str, among: Sequence[str] | None = None) -> None:
@@ -865,14 +865,14 @@ def _require_same_bits(given: Any, expected: Any, cause: str, among: Sequence[st
         if among is None or any(part in among for part in name.split(".")):
             _require(array.shape == other.shape and array.dtype == other.dtype, f"{name} changes its form with {cause}")
             same = np.array_equal(array, other, equal_nan=True) and np.array_equal(np.signbit(array), np.signbit(other))
-            _require(same, f"the bits of result {name} change with {cause}")
+            _require(same, f"The bits of result {name} change with {cause}")
 
 
 def _require_close(given: Any, expected: Any, cause: str) -> None:
     for (name, array), (_, other) in zip(leaves(given), leaves(expected), strict=True):
-        _require(array is not None, f"{name} is None for {cause}")
+        _require(array is not None, f"{name} is None with {cause}")
         tolerance = 100 * np.finfo(other.dtype).eps * np.abs(other).max(initial=0)
-        _require(np.abs(array - other).max(initial=0) <= tolerance, f"{cause} is not zero: {name} differs")
+        _require(np.abs(array - other).max(initial=0) <= tolerance, f"{name} is not as for zeros with {cause}")
 
 
 def _map(function: Callable[..., Any], *trees: Any) -> Any:

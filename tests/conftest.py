@@ -21,3 +21,25 @@ def pytest_configure():
 def _threads_whatever_the_work(monkeypatch):
     """Let `n_jobs` be obeyed also where one thread would be faster."""
     monkeypatch.setattr("numbarnn.kernels.cpu.threads.LEAST_WORK", 0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Give tests that need the same compiled kernels to the same process, where there are several."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_kernels_of(item)))
+
+
+def _kernels_of(item):
+    """Return the cell that a test runs, if the test's parameters tell it; otherwise its file."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if hasattr(parameters.get("case"), "spec_name"):
+        return parameters["case"].name
+    path = item.path.as_posix()
+    if "/tests/optim/" in path or path.endswith("tests/test_sensitivity.py"):
+        return "elman"
+    if "/tests/layers/" in path:
+        return "lstm" if "lstm" in item.name else "elman"
+    if "/tests/test_recurrence" in path or "/tests/test_streaming" in path:
+        return "lstm"
+    return path

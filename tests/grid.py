@@ -59,14 +59,25 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 class Case:
     """A cell at one place of the grid, with random weights, inputs, states, tangents and cotangents.
 
-    Both dtypes get the same numbers, which float32 holds exactly, so that one run of the reference serves both.
+    Both dtypes get the same numbers, which float32 holds exactly. They are drawn when a test first asks for one, since
+    most tests are collected only.
     """
 
     def __init__(self, name: str, spec_name: str, dtype: str) -> None:
         self.name, self.spec_name, self.spec, self.dtype = name, spec_name, SPECS[spec_name], dtype
         self.id = f"{name}-{spec_name}-{dtype}"
+
+    def __getattr__(self, attribute):
+        if attribute.startswith("__") or "_rng" in vars(self):
+            raise AttributeError(attribute)
+        self.draw()
+        return getattr(self, attribute)
+
+    def draw(self):
+        """Draw all arrays."""
+        name, dtype = self.name, self.dtype
         T, B, I, H = self.spec[:4]
-        self._rng = np.random.default_rng(list(map(ord, name + spec_name)))
+        self._rng = np.random.default_rng(list(map(ord, name + self.spec_name)))
         kind = numbarnn.cells.CELLS[name]
         like = kind.init(I, H, dtype, random_state=0, **({"n_outputs": H // 2 + 1} if form_of(kind).projection else {}))
         N = len(like.R)
@@ -157,22 +168,19 @@ def case(name, spec_name, dtype):
     return Case(name, spec_name, dtype)
 
 
-def over(cells=CELLS, specs=SPECS, dtypes=DTYPES):
-    """Parametrize a test's `case` over the grid, or over the given part of it."""
-    cases = [case(name, spec, dtype) for name in cells for spec in specs for dtype in dtypes]
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case)) for case in cases])
+def over(cells=CELLS, specs=SPECS, dtypes=DTYPES, quick=("elman", "lstm")):
+    """Parametrize a test's `case` over the grid, or over the given part of it.
 
-
-def marks(case):
-    """Leave out of the default run what mostly compiles the same kernels for one more cell.
-
-    One cell of each form is certified in float64, where the sizes are small or the loops over tiles differ, and one
-    cell in float32.
+    Most cells and dtypes are slow, since each compiles all kernels once more, and the kernels know no cell by name: the
+    default run takes the cells named in `quick` in float64, and an LSTM in float32.
     """
-    if case.dtype == "float32":
-        quick = case.name == "lstm"
-    elif case.spec_name in ("small", "equal_lengths", "several_tiles"):
-        quick = case.name in OF_EACH_FORM
-    else:
-        quick = case.name in ("elman", "lstm")
-    return () if quick else pytest.mark.slow
+    cases = [case(name, spec, dtype) for name in cells for spec in specs for dtype in dtypes]
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks(case, quick)) for case in cases])
+
+
+def marks(case, quick):
+    """Mark a case as slow unless it belongs to the default run."""
+    quick = ("lstm",) if case.dtype == "float32" else quick
+    if case.spec_name not in ("small", "equal_lengths", "several_tiles"):
+        quick = set(quick) & {"elman", "lstm"}
+    return () if case.name in quick else pytest.mark.slow

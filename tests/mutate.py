@@ -17,14 +17,14 @@ from typing import Any
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 
-import numbarnn  # noqa: E402
-from numbarnn.testing import certify  # noqa: E402
-from tests import grid  # noqa: E402
-from tests.layers import grid as layer_grid  # noqa: E402
-from tests.layers.test_certificates import test_certificate as certify_layer  # noqa: E402
-from tests.layers.test_certificates import test_vectors as certify_vectors  # noqa: E402
-from tests.losses.test_certificates import LOSSES  # noqa: E402
-from tests.losses.test_certificates import test_certificate as certify_loss  # noqa: E402
+import numbarnn
+from numbarnn.testing import certify
+from tests import grid
+from tests.layers import grid as layer_grid
+from tests.layers.test_certificates import test_certificate as certify_layer
+from tests.layers.test_certificates import test_vectors as certify_vectors
+from tests.losses.test_certificates import LOSSES
+from tests.losses.test_certificates import test_certificate as certify_loss
 
 ADJOINTS = {"adjoint", "output_adjoint", "losses_and_slopes", "row_hessian_product", "_split", "_halves"}
 LAYERS = {

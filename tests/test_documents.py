@@ -17,23 +17,23 @@ PAGES = [
 ]
 
 
-def python_code(path):
-    """Return all Python blocks of a document as one script."""
-    text = path.read_text(encoding="utf-8")
-    return "\n".join(map(dedent, re.findall(r"^ *```python\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)))
+def run(path):
+    """Run all Python blocks of a document as one script, and return its names."""
+    blocks = re.findall(r"^ *```python\n(.*?)^ *```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert blocks
+    names = {"__name__": "__main__"}
+    exec(compile("\n".join(map(dedent, blocks)), path.name, "exec", dont_inherit=True), names)
+    return names
 
 
 def test_readme():
-    names = {}
-    exec(python_code(ROOT / "README.md"), names)
+    names = run(ROOT / "README.md")
     assert names["y_dot"].shape == names["y"].shape == (20, 4, 8)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_for_contributors(page):
-    code = python_code(page)
-    assert code
-    exec(code, {"__name__": page.stem})
+    run(page)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,7 @@ import pytest
 def check_certificates(cases, **environment):
     """Certify the cases whose names fit in a process of their own."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/test_recurrence_certificates.py", "-k", cases],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "tests/test_recurrence_certificates.py", "-k", cases],
         cwd=Path(__file__).parents[1],
         env={**os.environ, **environment},
         capture_output=True,

@@ -181,18 +181,17 @@ def test_pickled_tapes():
         assert_same_bits(numbarnn.adjoint(CASE.cell, tape, CASE.y_bar), expected)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"x": CASE.tape.x[:-1]},
-        {"lengths": CASE.tape.lengths[:1]},
-        {"h": CASE.tape.h[:-1].copy()},
-        {"h": CASE.tape.h.astype(float)},
-        {"record": CASE.tape.record[:1].copy()},
-    ],
-    ids=["x", "lengths", "h", "h of another dtype", "record"],
-)
-def test_tapes_that_forward_did_not_leave(changed):
+CHANGES = {
+    "x": lambda tape: {"x": tape.x[:-1]},
+    "lengths": lambda tape: {"lengths": tape.lengths[:1]},
+    "h": lambda tape: {"h": tape.h[:-1].copy()},
+    "h of another dtype": lambda tape: {"h": tape.h.astype(float)},
+    "record": lambda tape: {"record": tape.record[:1].copy()},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_tapes_that_forward_did_not_leave(what):
     for function in (numbarnn.adjoint, numbarnn.tangent):
         with pytest.raises(ValueError, match="tape"):
-            function(CASE.cell, CASE.tape._replace(**changed))
+            function(CASE.cell, CASE.tape._replace(**CHANGES[what](CASE.tape)))

@@ -34,10 +34,13 @@ class Masked(grid.Case):
     def __init__(self, name, spec_name, dtype, variant):
         super().__init__(name, spec_name, dtype)
         self.id = f"{self.id}-{variant}"
+        self.variant, (self._kept, self.preactivation_clip) = variant, VARIANTS[variant]
+
+    def draw(self):
+        super().draw()
         self.recurrent = self._drop((self.spec.B, len(self.cell.R)), 0.4)
         self.zoneout = self._draw_zoneout()
-        self.variant, (kept, self.preactivation_clip) = variant, VARIANTS[variant]
-        fields = kept if not form_of(type(self.cell)).normalisation else set(kept) - {"zoneout"}
+        fields = self._kept if not form_of(type(self.cell)).normalisation else set(self._kept) - {"zoneout"}
         self.masks = numbarnn.RecurrentMasks(**{field: getattr(self, field) for field in fields})
 
     def _drop(self, shape, p):

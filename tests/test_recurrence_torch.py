@@ -14,6 +14,7 @@ import numbarnn
 from tests import grid
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 
 LAYERS = {
     "elman": lambda I, H: torch.nn.RNN(I, H, nonlinearity="tanh", dtype=torch.float64),

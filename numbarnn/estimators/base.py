@@ -366,6 +366,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         before = self._state
         if partial:
             solver.resume(before.solver)
+            solver.end_epoch(before.n_seen)  # by which a schedule that is new or has changed sets its rate
             if self.validation_scores_ is None:  # the same quantity was watched
                 plateau = replace(plateau, best=before.plateau.best, count=before.plateau.count)
         return replace(before, theta=theta, solver=solver, plateau=plateau)

@@ -83,6 +83,10 @@ class Model:
     def __post_init__(self) -> None:
         check_layer(self.layer)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the layer alone: the layout holds classes that are made for it, which cannot be pickled."""
+        return {"layer": self.layer}
+
     @cached_property
     def layout(self) -> Layout:
         """Places of the arrays of the parameters in the flat vector."""

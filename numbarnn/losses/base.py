@@ -191,7 +191,7 @@ class NumpyRowLoss(RowLoss):
     """A loss of rows that NumPy computes; rows on a CUDA device are copied to the processor and back."""
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-        """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or a number overflows."""
+        """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or one overflows."""
         host_weights = to_host(weights)
         with np.errstate(over="ignore", invalid="ignore"):  # the caller finds it, and says what to do
             losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))

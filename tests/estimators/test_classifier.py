@@ -21,8 +21,9 @@ QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
     "parameters",
     [
         {},
-        {"cell": "elman"},
-        {"cell": "elman_relu", "max_grad_norm": 1.0},
+        pytest.param({"cell": "elman"}, marks=pytest.mark.slow),
+        pytest.param({"cell": "elman_relu", "max_grad_norm": 1.0}, marks=pytest.mark.slow),
+        {"max_grad_norm": 1.0},
         {"bidirectional": True},
         {"hidden_layer_sizes": (6, 3)},
         {"solver": "sgd", "learning_rate_init": 0.2},

@@ -36,7 +36,13 @@ def test_what_is_predicted_is_the_mean(loss, expected):
 
 
 def test_absolute_error_predicts_the_median():
-    adam = {"solver": "adam", "learning_rate": "cosine", "learning_rate_init": 0.1, "max_iter": 400, "tol": 0}
+    adam = {
+        "solver": "adam",
+        "learning_rate": "cosine",
+        "learning_rate_init": 0.1,
+        "max_iter": 400,
+        "n_iter_no_change": 400,
+    }
     reg = constant("absolute_error", np.array([1.0, 2.0, 9.0]), **adam)
     assert_allclose(reg.predict(np.zeros((1, 1, 2))), [2.0], rtol=0, atol=0.02)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from numbarnn.network import Regularization
 from numpy.testing import assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor

