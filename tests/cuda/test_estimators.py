@@ -20,7 +20,11 @@ X = ragged(8)
 QUICK = {"hidden_layer_sizes": (3,), "batch_size": 4, "max_iter": 2, "random_state": 0}
 FITS = {
     "classes": (RNNClassifier(**QUICK, early_stopping=True, validation_fraction=0.25), X, labels(X)),
-    "labels": (RNNClassifier(**QUICK, cell="elman", pooling="attention"), X, np.column_stack([labels(X), 1 - labels(X)])),
+    "labels": (
+        RNNClassifier(**QUICK, cell="elman", pooling="attention"),
+        X,
+        np.column_stack([labels(X), 1 - labels(X)]),
+    ),
     "numbers": (RNNRegressor(**QUICK, solver="sgd", max_grad_norm=0.1, learn_initial_state=True), X, numbers(X)),
     "steps": (
         RNNRegressor(
