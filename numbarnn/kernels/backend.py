@@ -1,8 +1,8 @@
 """The contract between the kernels and all that is written above them.
 
 A backend is a module (`numbarnn.kernels.cpu.backend`, `numbarnn.kernels.cuda.backend`) that offers exactly the
-functions of the `Backend` protocol. Layers, losses and solvers ask `backend_of(array)` for the one that computes where an
-array is, so each of them is written once. What is below the two modules need not look alike.
+functions of the `Backend` protocol. Layers, losses and solvers ask `backend_of(array)` for the backend of an array, so
+each of them is written once. What is below the two modules need not look alike.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from numbarnn.optim.plateau import Plateau
 from numbarnn.optim.problem import Batch, BatchProblem, Objective, Problem, SumProblem
 from numbarnn.optim.schedules import Adaptive, Constant, Cosine, InverseScaling, Schedule
 from numbarnn.optim.sgd import SGD
-from numbarnn.optim.solver import Problems, Solver, StochasticSolver
+from numbarnn.optim.solver import Problems, Solver, StochasticSolver, check_solver
 from numbarnn.optim.state import TrainingState
 from numbarnn.optim.tbptt import WindowProblem, window_problems
 from numbarnn.optim.training import train
@@ -37,6 +37,7 @@ __all__ = [
     "TrainingState",
     "Validation",
     "WindowProblem",
+    "check_solver",
     "train",
     "window_problems",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -129,6 +130,35 @@ class StochasticSolver(ABC):
         """Go on with the schedule of another stochastic solver."""
         if isinstance(before, StochasticSolver):
             self.schedule.resume(before.schedule)
+
+
+def check_solver(solver: Any) -> None:
+    """Check that an object offers what the `Solver` protocol asks for.
+
+    Parameters
+    ----------
+    solver : object
+
+    Raises
+    ------
+    TypeError
+        If a method is missing or has other parameters. The message names all of them.
+
+    Examples
+    --------
+    >>> from numbarnn.optim import LBFGS, check_solver
+    >>> check_solver(LBFGS())
+    """
+    faults = []
+    for name in ("minimize", "end_epoch", "answer_plateau", "resume"):
+        method = getattr(solver, name, None)
+        wanted = list(inspect.signature(getattr(Solver, name)).parameters)[1:]
+        if method is None:
+            faults.append(f"{name}({', '.join(wanted)}) is missing")
+        elif list(inspect.signature(method).parameters) != wanted:
+            faults.append(f"{name} must take ({', '.join(wanted)})")
+    if faults:
+        raise TypeError(f"{solver!r} is no solver: {'; '.join(faults)}")
 
 
 def check_sizes(moment: Array, theta: Array, gradient: Array) -> None:

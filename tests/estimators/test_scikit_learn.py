@@ -35,7 +35,7 @@ def test_scikit_learns_checks(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([RNNClassifier(**VARIANT), RNNRegressor(**VARIANT), RNNRegressor(loss="gaussian")])
+@parametrize_with_checks([RNNClassifier(**VARIANT), RNNRegressor(**VARIANT)])
 def test_scikit_learns_checks_of_ensembles_pooling_and_patches(estimator, check):
     check(estimator)
 

@@ -13,7 +13,7 @@ from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from numbarnn.data import Sequences
 from numbarnn.layers import Dense, Model, Pooling, Stack
 from numbarnn.losses import SquaredError
-from numbarnn.optim import LBFGS, SGD, Adam, Examples, Plateau, TrainingState
+from numbarnn.optim import LBFGS, SGD, Adam, Examples, Plateau, TrainingState, check_solver
 from tests.optim.problem import run
 
 N_STEPS = 20
@@ -149,3 +149,12 @@ def test_lbfgs_stops_where_it_is_told_to():
     state = TrainingState(np.zeros(model.n_parameters), LBFGS(), Plateau())
     state = run(examples, state, model, SquaredError(), max_iter=2)
     assert (state.outcome, state.n_iter) == ("max_iter", 2)
+
+
+def test_a_faulty_solver_is_named():
+    class Lazy(LBFGS):
+        def minimize(self, problems, theta):
+            return True
+
+    with pytest.raises(TypeError, match=r"minimize must take \(problems, theta, max_iter, end_epoch\)"):
+        check_solver(Lazy())
