@@ -114,7 +114,7 @@ class Backend(Protocol):
         ...
 
     def total(self, arrays: list[Array]) -> Array:
-        """Return the sum of arrays of one shape; it may overwrite the first."""
+        """Return the sum of arrays of one shape, none of which changes."""
         ...
 
     def sum_over_sequences(self, part: Array) -> Array:

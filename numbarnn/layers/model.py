@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.kernels.devices import on_cuda, to_device
+from numbarnn.kernels.devices import on_cuda, to_device, to_host
 from numbarnn.layers.base import Layer, Padded, PassSettings, check_layer
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.parameters import Layout
@@ -355,7 +356,7 @@ class Model:
         x = _plain(x)
         if lengths is None:
             return Padded(x)
-        ends = np.require(lengths, requirements=("C", "W"))
+        ends = np.require(to_host(lengths) if on_cuda(lengths) else lengths, requirements=("C", "W"))
         if ends.shape != x.shape[1:2]:
             raise ValueError(f"lengths must have shape ({x.shape[1]},), one for each sequence, got {ends.shape}")
         if ends.dtype.kind not in "iu" and ends.size:
@@ -385,11 +386,12 @@ class Model:
                 raise TypeError(f"{place} must be an array of {theta.dtype} as theta, got {got}")
             if part.shape != shape:
                 raise ValueError(f"{place} must have the shape {shape}, got {part.shape}")
-            if on_cuda(theta):
-                return part if on_cuda(part) else to_device(np.ascontiguousarray(part))
-            if not np.isfinite(part).all():
+            if on_cuda(part) and not on_cuda(theta):
+                raise TypeError(f"{place} must be a NumPy array as theta, got a CUDA array")
+            part = _plain(part)
+            if not backend_of(part).all_finite(part):
                 raise ValueError(f"{place} must be finite, got NaN or infinity")
-            return _plain(np.asarray(part))
+            return to_device(part) if on_cuda(theta) else part
 
         return checked(name, state, self.layer.state_widths)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import numbarnn
 from numbarnn.cells.form import form_of
+from tests import grid, reference
 
 
 def available():
@@ -67,3 +69,33 @@ def adjoint(case, tape, **options):
 
 def tangent(case, tape):
     return down(numbarnn.tangent(up(case.cell), tape, up(case.cell_dot), up(case.x_dot), up(case.state_dot)))
+
+
+def assert_three_passes(case, **options):
+    """Compare the passes of a case with the naive reference; return outputs on the device and adjoints in NumPy."""
+    y, state, tape = run(case, **options)
+    bars, dots = adjoint(case, tape), tangent(case, tape)
+    for ours, theirs in zip((down((y, state)), bars, dots), expected(case), strict=True):
+        case.assert_close(ours, theirs)
+    return y, bars
+
+
+@lru_cache(None)
+def expected(case):
+    """Return outputs with the final state, adjoints and tangents of the naive reference, in float64."""
+    step, clip = grid.CELLS[case.name], getattr(case, "preactivation_clip", None)
+    step = step if clip is None else partial(step, bound=reference.bounded(clip))
+    given, dots, bars = (
+        each(lambda array: array.astype(float), np.ndarray, tree)
+        for tree in (
+            (case.cell, case.x, case.state),
+            (case.cell_dot, case.x_dot, case.state_dot),
+            (case.y_bar, case.state_bar),
+        )
+    )
+    given, masks = (step, *given, case.all_lengths), getattr(case, "masks", None)
+    return (
+        reference.forward(*given, masks=masks),
+        reference.adjoint(*given, *bars, masks=masks),
+        reference.tangent(*given, *dots, masks=masks),
+    )

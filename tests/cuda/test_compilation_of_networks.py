@@ -33,7 +33,7 @@ SINGLE = {
     "batches._scatter": "batch places matrix",
     "reversal._reverse": "batch lengths batch",
     "arrays._times": "vector vector vector",
-    "arrays._add": "vector vector",
+    "arrays._add": "vector vector vector",
     "arrays._copy": "vector vector int",
     "arrays._copy_columns": "matrix int matrix int int",
     "arrays._sum_rows": "matrix vector",

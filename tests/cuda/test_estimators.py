@@ -20,7 +20,11 @@ X = ragged(8)
 QUICK = {"hidden_layer_sizes": (3,), "batch_size": 4, "max_iter": 2, "random_state": 0}
 FITS = {
     "classes": (RNNClassifier(**QUICK, early_stopping=True, validation_fraction=0.25), X, labels(X)),
-    "labels": (RNNClassifier(**QUICK, cell="elman"), X, np.column_stack([labels(X), 1 - labels(X)])),
+    "labels": (
+        RNNClassifier(**QUICK, cell="elman", pooling="attention"),
+        X,
+        np.column_stack([labels(X), 1 - labels(X)]),
+    ),
     "numbers": (RNNRegressor(**QUICK, solver="sgd", max_grad_norm=0.1, learn_initial_state=True), X, numbers(X)),
     "steps": (
         RNNRegressor(
@@ -31,6 +35,18 @@ FITS = {
         ),
         X,
         [x[:, 0] for x in X],
+    ),
+    "patches": (
+        RNNRegressor(**QUICK | {"batch_size": 8, "max_iter": 1}, cell="elman", return_sequences=True, patch=2),
+        X,
+        [x[:, 0] for x in X],
+    ),
+    "pooling": (
+        RNNRegressor(
+            **QUICK | {"batch_size": 8, "max_iter": 1}, cell="elman", pooling="max", loss="huber", huber_delta=0.5
+        ),
+        X,
+        numbers(X),
     ),
     "equal": (RNNRegressor(**QUICK), np.stack([x[:2] for x in X]).astype("float32"), numbers(X)),
 }

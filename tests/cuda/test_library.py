@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 import numbarnn
 from tests import grid
-from tests.cuda.device import adjoint, down, needs_device, run, tangent, up
+from tests.cuda.device import assert_three_passes, needs_device, up
 from tests.cuda.test_product import SIZES
 
 pytestmark = [
@@ -117,11 +117,7 @@ def test_products(size, dtype, cublas):
 def test_three_passes(name, spec, cublas, monkeypatch):
     monkeypatch.setitem(grid.SPECS, spec, grid.Spec(3, 4, 2, 3, ragged="ragged" in spec))
     case = grid.Case(name, spec, "float64")
-    y, state, tape = run(case)
-    case.assert_close(down((y, state)), case.reference_forward)
-    case.assert_close(tangent(case, tape), case.reference_tangent)
-    cell_bar, x_bar, state_bar = adjoint(case, tape)
-    case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
+    assert_three_passes(case)
     assert (cublas.n_products > 0) == (spec == "tiny")
 
 

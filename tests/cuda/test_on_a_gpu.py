@@ -9,7 +9,7 @@ import pytest
 
 import numbarnn
 from tests import grid
-from tests.cuda.device import adjoint, down, each, needs_device, run, tangent
+from tests.cuda.device import assert_three_passes, down, each, needs_device
 from tests.grid import assert_same_bits
 
 pytestmark = [
@@ -80,8 +80,4 @@ def test_cublas(case, monkeypatch):
     from numbarnn.kernels.cuda import library
 
     monkeypatch.setattr(library, "CHOICE", "cublas")
-    y, state, tape = run(case)
-    case.assert_close(down((y, state)), case.reference_forward)
-    case.assert_close(tangent(case, tape), case.reference_tangent)
-    cell_bar, x_bar, state_bar = adjoint(case, tape)
-    case.assert_close((*cell_bar, x_bar, state_bar), case.reference_adjoint)
+    assert_three_passes(case)

@@ -46,11 +46,13 @@ def columns(x, first, stop):
 
 
 def total(arrays):
-    """Return the sum of arrays of one shape; the first array is overwritten."""
-    for array in arrays[1:]:
-        if array.size:
-            _add[over(array.size)](arrays[0].reshape(array.size), array.reshape(array.size))
-    return arrays[0]
+    """Return the sum of arrays of one shape."""
+    added, *others = arrays
+    for other in others:
+        terms, added = added, empty(other.shape, other.dtype)
+        if other.size:
+            _add[over(other.size)](*(array.reshape(other.size) for array in (terms, other, added)))
+    return added
 
 
 def sum_over_sequences(part):
@@ -90,9 +92,9 @@ def _times(x, mask, product):
 
 
 @kernel
-def _add(x, other):
+def _add(x, other, added):
     for k in range(cuda.grid(1), x.size, cuda.gridsize(1)):
-        x[k] += other[k]
+        added[k] = x[k] + other[k]
 
 
 @kernel
