@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import numbarnn
+
 
 class Machine(NamedTuple):
     """The device on which both libraries compute."""
@@ -51,5 +53,5 @@ def description() -> str:
     import torch  # noqa: PLC0415
 
     libraries = {"PyTorch": torch.__version__, "cuDNN": torch.backends.cudnn.version()}
-    libraries |= {name: version(name) for name in ("numba-cuda", "numbarnn")}
+    libraries |= {"numba-cuda": version("numba-cuda"), "numbarnn": numbarnn.__version__}
     return ", ".join([torch.cuda.get_device_name(), *(f"{name} {number}" for name, number in libraries.items())])
