@@ -142,9 +142,9 @@ def _control_charts() -> Split:
 def _artificial(draw: Callable[[int], NDArray[Any]], n_classes: int, n_train: int, n_test: int) -> Split:
     """Return drawn series, each with mean 0 and standard deviation 1 as in the archive, the classes in turn."""
     y = np.arange(n_train + n_test) % n_classes
-    X = np.array([draw(kind) for kind in y])
-    X = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
-    X = _univariate(X.astype("float32"))
+    series = np.array([draw(kind) for kind in y.tolist()])
+    series = (series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)
+    X = _univariate(series.astype("float32"))
     return Split(X[:n_train], y[:n_train], X[n_train:], y[n_train:])
 
 
