@@ -1,0 +1,1 @@
+"""How accurate the classifier is without tuning, beside Rocket and the nearest neighbour under time warping."""
