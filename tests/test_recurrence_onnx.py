@@ -85,9 +85,9 @@ def test_forward_parity(case, directions):
 @pytest.mark.slow
 @grid.over(OPERATORS, specs=["small", "several_tiles"], dtypes=["float32"])
 @pytest.mark.parametrize("preactivation_clip", [0.5, 1.5, 100.0])
-def test_clip_parity(case, clip):
+def test_clip_parity(case, preactivation_clip):
     """It bounds what the gates' activations are taken of, the sums within them too, but not the cell."""
-    assert_parity(case, 1, preactivation_clip=clip)
+    assert_parity(case, 1, preactivation_clip=preactivation_clip)
 
 
 def assert_parity(case, directions, **options):

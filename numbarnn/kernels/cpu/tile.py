@@ -96,7 +96,9 @@ def tile_over_panels(tile, at, rows, vectors, a, a_at, weights, w_at, depth, las
 
 
 def _window(array, at, rows, columns):
-    first = np.ravel_multi_index(at[:-1], array.shape[:-1]) if array.ndim > 1 else 0
+    first = 0  # numpy.ravel_multi_index refuses empty arrays
+    for i, size in zip(at[:-1], array.shape[:-1], strict=True):
+        first = first * size + i
     rows_of_all = array.reshape(prod(array.shape[:-1]), array.shape[-1])
     return rows_of_all[first : first + rows, at[-1] : at[-1] + max(0, columns)]
 
