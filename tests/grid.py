@@ -52,6 +52,9 @@ SPECS = {
 }
 LARGE = {"several_tiles", "wide"}
 OF_EACH_FORM = {"elman", "lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"}
+QUICK = ("elman", "lstm", "gru_reset_before")
+"""Cells of the default run; each one takes some twenty seconds to compile in all three passes."""
+
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 

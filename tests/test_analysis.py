@@ -23,7 +23,15 @@ def draw(kind=numbarnn.LSTM, n_inputs=2, n_units=5, seed=0, shape=(6, 3), dtype=
     return cell, x, state
 
 
-@pytest.mark.parametrize("kind", [numbarnn.Elman, numbarnn.LSTM, numbarnn.PeepholeLSTM, numbarnn.GRU])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        numbarnn.Elman,
+        numbarnn.LSTM,
+        pytest.param(numbarnn.PeepholeLSTM, marks=pytest.mark.slow),
+        pytest.param(numbarnn.GRU, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["equal", "ragged"])
 def test_gradient_flow_is_that_of_the_steps_that_follow(kind, lengths):
     cell, x, state = draw(kind)

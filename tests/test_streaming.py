@@ -33,7 +33,7 @@ def whole(case):
 
 SPECS = ["one_of_everything", "small", "no_sequences", "several_tiles", "wide"]
 STEPPED = [
-    pytest.param(case, id=case.id, marks=() if case.name in grid.OF_EACH_FORM else pytest.mark.slow)
+    pytest.param(case, id=case.id, marks=() if case.name in grid.QUICK else pytest.mark.slow)
     for case in (grid.case(name, spec, "float64") for name in grid.CELLS for spec in SPECS)
 ]
 
