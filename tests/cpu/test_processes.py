@@ -28,7 +28,7 @@ def start(code, **environment):
     )
 
 
-def output(process, timeout=60):
+def output(process, timeout=240):
     """Return the words that the process prints, once it has ended well and in time."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -147,7 +147,7 @@ def test_ctrl_c_that_nobody_catches_ends_the_process():
     process = start("digest()\nprint('ready', flush=True)\nwhile True: digest()")
     assert_ready(process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == -signal.SIGINT
     assert err.strip().endswith("KeyboardInterrupt")
 
