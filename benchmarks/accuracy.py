@@ -56,7 +56,9 @@ class Vowels:
 
 
 def _score(cell, X_train, X_test, y_train, y_test):
-    network = RNNClassifier((64,), cell=cell, batch_size=32, max_iter=30, max_grad_norm=1.0, random_state=0)
+    one_way = {"bidirectional": False, "pooling": "last", "patch": 1}
+    options = {"batch_size": 32, "max_iter": 30, "learning_rate_init": 0.001, "max_grad_norm": 1.0}
+    network = RNNClassifier((64,), cell=cell, **one_way, **options, random_state=0)
     model = make_pipeline(SequenceScaler(), network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

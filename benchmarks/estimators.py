@@ -102,13 +102,17 @@ def _vowel_like(cell):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n_steps, 12)).astype("float32") for n_steps in rng.integers(7, 30, size=270)]
     y = rng.integers(9, size=270)
-    return _Task(RNNClassifier((64,), cell=cell, batch_size=32, max_iter=EPOCHS, random_state=0), X, y)
+    one_way = {"bidirectional": False, "pooling": "last", "patch": 1}
+    options = {"batch_size": 32, "max_iter": EPOCHS, "max_grad_norm": None}
+    return _Task(RNNClassifier((64,), cell=cell, **one_way, **options, random_state=0), X, y)
 
 
 @lru_cache(maxsize=1)
 def _long_series(cell, truncation):
     series = np.random.default_rng(0).normal(size=(1, 5001, 1)).astype("float32")
-    options = {} if truncation == "exact" else {"tbptt": tuple(map(int, truncation.split("-")))}
+    options = {"max_grad_norm": None}
+    if truncation != "exact":
+        options["tbptt"] = tuple(map(int, truncation.split("-")))
     model = RNNRegressor((32,), cell=cell, return_sequences=True, max_iter=1, random_state=0, **options)
     return _Task(model, series[:, :-1], series[:, 1:, 0])
 
@@ -116,4 +120,6 @@ def _long_series(cell, truncation):
 @lru_cache(maxsize=1)
 def _windows(cell):
     X, y = SlidingWindow(length=50).make_xy(np.random.default_rng(0).normal(size=1000))
-    return _Task(RNNRegressor((32,), cell=cell, batch_size=100, max_iter=EPOCHS, random_state=0), X, y)
+    return _Task(
+        RNNRegressor((32,), cell=cell, batch_size=100, max_iter=EPOCHS, max_grad_norm=None, random_state=0), X, y
+    )

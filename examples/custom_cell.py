@@ -113,7 +113,7 @@ for kind in (Oscillator, numbarnn.Elman, numbarnn.LSTM):
     check_cell(kind)
     cell = kind.init(3, 16, "float64", random_state=0)
     error, rate = (check(cell, x, lengths=lengths, random_state=0) for check in (dot_test, taylor_test))
-    settings = {"learning_rate_init": 0.01, "batch_size": 30, "alpha": 0, "max_iter": 40, "tol": 0, "random_state": 0}
-    reg = numbarnn.RNNRegressor(24, cell=kind, **settings).fit(X, y)
+    settings = {"learning_rate_init": 0.01, "max_grad_norm": None, "batch_size": 30, "alpha": 0, "tol": 0}
+    reg = numbarnn.RNNRegressor(24, cell=kind, max_iter=40, n_iter_no_change=10, random_state=0, **settings).fit(X, y)
     mse = np.mean((reg.predict(X_test) - y_test) ** 2)
     print(f"{kind.__name__:12s}{error:12.1e}{rate:13.2f}{reg.theta_.size:12d}{mse:20.3f}")

@@ -38,7 +38,14 @@ rng = np.random.default_rng(0)
 X, y, _ = adding_problem(1500, rng)
 X_test, y_test, marked = adding_problem(300, rng)
 reg = numbarnn.RNNRegressor(
-    N_UNITS, learning_rate_init=0.01, batch_size=30, tol=1e-3, n_iter_no_change=8, random_state=0
+    N_UNITS,
+    learning_rate_init=0.01,
+    max_grad_norm=None,
+    batch_size=30,
+    tol=1e-3,
+    max_iter=200,
+    n_iter_no_change=8,
+    random_state=0,
 )
 reg.fit(X, y)
 print(f"R2 on new sequences: {reg.score(X_test, y_test):.3f}, after {reg.n_iter_} epochs")

@@ -23,8 +23,12 @@ print(f"{len(X_train)} + {len(X_test)} utterances of {min(lengths)} to {max(leng
 
 rnn = RNNClassifier(
     hidden_layer_sizes=(100,),
+    pooling="last",
     batch_size=32,
     learning_rate_init=0.001,
+    max_iter=200,
+    n_iter_no_change=10,
+    max_grad_norm=None,
     tol=1e-3,
     dtype="float32",
     random_state=0,

@@ -134,7 +134,7 @@ FITS: dict[str, dict[str, Any]] = {
     "float64": {"dtype": "float64"},
     "one_thread": {"hidden_layer_sizes": 64, "n_jobs": 1},
     "two_threads": {"hidden_layer_sizes": 64, "n_jobs": 2},
-    "usual": {"solver": "adam", "alpha": 1e-4, "shuffle": True, "batch_size": "auto", "tol": 1e-4, **NESTEROV},
+    "usual": {"solver": "adam", "alpha": 1e-4, "shuffle": True, "tol": 1e-4, **NESTEROV},
 }
 EXAMPLES: dict[str, dict[str, Any]] = {
     **{fit: {"n_steps": 40} for fit in ("truncation_and_tape", "tape", "tape_and_masks")},

@@ -17,7 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
-from numbarnn.data.patches import resolve_patch, stack_patches, unstack_rows
+from numbarnn.data.patches import stack_patches, unstack_rows
 from numbarnn.data.validation import relative_weights, validate_sequences
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
@@ -59,10 +59,10 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         *,
         cell: str | type = "lstm",
         projection_size: int | None = None,
-        bidirectional: bool = False,
+        bidirectional: bool | Literal["auto"] = "auto",
         return_sequences: bool = False,
-        pooling: Literal["last", "mean", "max", "attention"] = "last",
-        patch: int | Literal["auto"] = 1,
+        pooling: Literal["auto", "last", "mean", "max", "attention"] = "auto",
+        patch: int | Literal["auto"] = "auto",
         learn_initial_state: bool = False,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
@@ -74,10 +74,10 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate_init: float = 0.003,
         power_t: float = 0.5,
         warmup_fraction: float = 0.05,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         max_fun: int = 15000,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
@@ -91,8 +91,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: int = 10,
-        max_grad_norm: float | None = None,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
         tbptt: tuple[int, int] | None = None,
         checkpoint_memory_mb: float | None = None,
         n_estimators: int = 1,
@@ -266,19 +266,18 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         given = GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
         dtype = sequences.values.dtype
         head = self._resumed_head(given.rows) if resume else self._new_head(given.rows, classes)
-        patch = self.patch_ if resume and self.patch == "auto" else resolve_patch(self.patch, given.sequences.lengths)
-        plan = architecture(self, patch)
+        plan = architecture(self, given.sequences.lengths, self._architecture if resume else None)
         if resume:
             self._check_resumable(plan, head)
         encoded = self._weighted(given._replace(rows=head.encode(given.rows, dtype)), head).with_weight()
         if self.tbptt is not None:
             plan.check_truncation(encoded.sequences.lengths, "tbptt")
-        examples = encoded.patched(patch)
+        examples = encoded.patched(plan.patch)
         model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
         rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
         theta = self.theta_ if resume else self._drawn(model, dtype, rng)
         state = self._trained(model, head, examples, theta, rng, resume=resume, partial=partial)
-        self._architecture, self.patch_, self._random_state = plan, patch, rng
+        self._architecture, self.patch_, self._random_state = plan, plan.patch, rng
         self.network_ = model
         self._set_head(head)
         self._set_state(state)
@@ -326,12 +325,14 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         if self.early_stopping:
             examples, held_out = split(examples, self.validation_fraction, rng)
             validation = Validation(held_out.sequences, self._scorer(held_out, head))
-        size, max_iter = parameters.batch_size(self, len(examples.sequences)), 1 if partial else self.max_iter
-        n_updates = max_iter * parameters.updates_per_epoch(self, examples.sequences.lengths, size)
-        solver = parameters.solver(self, theta.size, theta.dtype, n_updates)
-        state = TrainingState(theta, solver, parameters.plateau(self))
+        size = parameters.batch_size(self, len(examples.sequences))
+        n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
+        max_iter = 1 if partial else parameters.max_iter(self, n_updates)
+        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates)
+        plateau = Plateau(self.tol, parameters.n_iter_no_change(self, n_updates))
+        state = TrainingState(theta, solver, plateau)
         if resume:
-            state = self._resumed_state(theta, solver, state.plateau, partial=partial)
+            state = self._resumed_state(theta, solver, plateau, partial=partial)
         state = train(
             model,
             head.loss,
@@ -352,7 +353,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:
             warnings.warn(
-                f"Maximum iterations ({self.max_iter}) reached and the training has not converged yet.",
+                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.",
                 ConvergenceWarning,
                 stacklevel=6,
             )

@@ -247,7 +247,7 @@ class DerivativesMixin:
         >>> import numpy as np
         >>> from numbarnn import RNNRegressor
         >>> X = np.random.default_rng(0).normal(size=(200, 15))
-        >>> reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).partial_fit(X, X[:, 5])
+        >>> reg = RNNRegressor(8, batch_size=200, learning_rate_init=0.02, random_state=0).partial_fit(X, X[:, 5])
         >>> errors = reg.truncation_error(X, X[:, 5], [(5, 5), (5, 10), (5, 15)])
         >>> errors.relative_error["layer0"].round(1)
         array([0.7, 0.2, 0. ])

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
 
 from numbarnn.cells import cell_class
+from numbarnn.data.patches import resolve_patch
 from numbarnn.layers import Bidirectional, Dense, Dropout, Layer, Model, Pooling, Recurrent, Stack, Unstack
+
+_ONE_WAY = "fit with bidirectional=False, pooling='last', and patch=1 or lengths that are multiples of it."
 
 
 class Architecture(NamedTuple):
@@ -57,9 +62,9 @@ class Architecture(NamedTuple):
         ValueError
         """
         if self.bidirectional:
-            raise ValueError("A network with bidirectional=True has no state to go on from.")
+            raise ValueError(f"A network with bidirectional=True has no state to go on from; {_ONE_WAY}")
         if self.pooling != "last":
-            raise ValueError(f"A network with pooling={self.pooling!r} has no state to go on from.")
+            raise ValueError(f"A network with pooling={self.pooling!r} has no state to go on from; {_ONE_WAY}")
         self.check_lengths(lengths, "a state")
 
     def check_truncation(self, lengths: np.ndarray, name: str) -> None:
@@ -70,9 +75,9 @@ class Architecture(NamedTuple):
         ValueError
         """
         if self.bidirectional:
-            raise ValueError(f"{name} needs a network that reads in one direction, not bidirectional=True.")
+            raise ValueError(f"{name} needs a network that reads in one direction, not bidirectional=True; {_ONE_WAY}")
         if self.pooling != "last":
-            raise ValueError(f"{name} needs pooling='last', got {self.pooling!r}, which reads all steps at once.")
+            raise ValueError(f"{name} needs pooling='last', got {self.pooling!r}, which reads all steps; {_ONE_WAY}")
         self.check_lengths(lengths, name)
 
     def check_lengths(self, lengths: np.ndarray, name: str) -> None:
@@ -86,28 +91,59 @@ class Architecture(NamedTuple):
         if rest.any():
             raise ValueError(
                 f"The lengths of the sequences must be multiples of patch={self.patch} with {name}, "
-                f"got {lengths[rest][0]}."
+                f"got {lengths[rest][0]}; or fit with patch=1."
             )
 
 
-def architecture(estimator: Any, patch: int) -> Architecture:
-    """Return the architecture that an estimator's parameters describe, with patches of so many steps.
+def architecture(estimator: Any, lengths: NDArray[np.intp], fitted: Architecture | None = None) -> Architecture:
+    """Return the architecture that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    estimator : RNNClassifier or RNNRegressor
+    lengths : ndarray of shape (n,)
+        Lengths of the training sequences.
+    fitted : Architecture or None, default=None
+        The one that training goes on with, which keeps its value of a parameter that is "auto".
+
+    Returns
+    -------
+    Architecture
 
     Raises
     ------
     TypeError, ValueError
         If the cell is unknown or faulty, or the sizes of the layers are not positive integers.
     """
+    automatic = fitted or _automatic(estimator, lengths)
+    chosen = {
+        name: getattr(automatic if getattr(estimator, name) == "auto" else estimator, name)
+        for name in ("bidirectional", "pooling", "patch")
+    }
     return Architecture(
         hidden_layer_sizes=layer_sizes(estimator.hidden_layer_sizes),
         cell=cell_class(estimator.cell),
         projection_size=estimator.projection_size,
-        bidirectional=bool(estimator.bidirectional),
+        bidirectional=bool(chosen["bidirectional"]),
         return_sequences=bool(estimator.return_sequences),
-        pooling=estimator.pooling,
-        patch=patch,
+        pooling=chosen["pooling"],
+        patch=int(chosen["patch"]),
         learn_initial_state=bool(estimator.learn_initial_state),
     )
+
+
+class _Automatic(NamedTuple):
+    """The values of parameters that are "auto"."""
+
+    bidirectional: bool
+    pooling: str
+    patch: int
+
+
+def _automatic(estimator: Any, lengths: NDArray[np.intp]) -> _Automatic:
+    if is_classifier(estimator) and not estimator.return_sequences and estimator.tbptt is None:
+        return _Automatic(bidirectional=True, pooling="max", patch=resolve_patch("auto", lengths))
+    return _Automatic(bidirectional=False, pooling="last", patch=1)
 
 
 def network(estimator: Any, plan: Architecture, n_inputs: int, n_outputs: int) -> Model:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, InverseScaling, Plateau
+from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, InverseScaling
 from numbarnn.optim.tbptt import checked_tbptt
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _AT_LEAST_ONE],
     "cell": [str, type],
     "projection_size": [None, _AT_LEAST_ONE],
-    "bidirectional": ["boolean"],
+    "bidirectional": ["boolean", StrOptions({"auto"})],
     "return_sequences": ["boolean"],
-    "pooling": [StrOptions({"last", "mean", "max", "attention"})],
+    "pooling": [StrOptions({"auto", "last", "mean", "max", "attention"})],
     "patch": [StrOptions({"auto"}), _AT_LEAST_ONE],
     "learn_initial_state": ["boolean"],
     "dropout": [_FRACTION],
@@ -43,7 +43,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "learning_rate_init": [_POSITIVE],
     "power_t": [Interval(Real, 0, None, closed="left")],
     "warmup_fraction": [_FRACTION],
-    "max_iter": [_AT_LEAST_ONE],
+    "max_iter": [None, _AT_LEAST_ONE],
     "max_fun": [_AT_LEAST_ONE],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
@@ -57,7 +57,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "beta_1": [_FRACTION],
     "beta_2": [_FRACTION],
     "epsilon": [_POSITIVE],
-    "n_iter_no_change": [_AT_LEAST_ONE],
+    "n_iter_no_change": [None, _AT_LEAST_ONE],
     "max_grad_norm": [None, _POSITIVE],
     "tbptt": [None, "array-like"],
     "checkpoint_memory_mb": [None, _POSITIVE],
@@ -92,7 +92,7 @@ def check_combinations(estimator: Any, *, partial: bool) -> None:
             "partial_fit does not support learning_rate='cosine', which needs the number of epochs; use 'constant'."
         )
     checked_tbptt(estimator.tbptt)
-    if estimator.return_sequences and estimator.pooling != "last":
+    if estimator.return_sequences and estimator.pooling not in ("auto", "last"):
         raise ValueError(
             f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
             f"{estimator.pooling!r}."
@@ -136,9 +136,22 @@ def _schedule(estimator: Any, n_updates: int) -> Schedule:
     return (Adaptive if adaptive else Constant)(estimator.learning_rate_init)
 
 
-def plateau(estimator: Any) -> Plateau:
-    """Return the stopping criterion at its start."""
-    return Plateau(estimator.tol, estimator.n_iter_no_change)
+def max_iter(estimator: Any, n_updates: int) -> int:
+    """Return the maximum number of epochs of so many updates, or of iterations of L-BFGS."""
+    if estimator.max_iter is not None:
+        return estimator.max_iter
+    return 200 if estimator.solver == "lbfgs" else max(200, _epochs(2000, n_updates))
+
+
+def n_iter_no_change(estimator: Any, n_updates: int) -> int:
+    """Return how many epochs of so many updates, or iterations of L-BFGS, may pass without an improvement."""
+    if estimator.n_iter_no_change is not None:
+        return estimator.n_iter_no_change
+    return 10 if estimator.solver == "lbfgs" else max(10, _epochs(500, n_updates))
+
+
+def _epochs(total: int, n_updates: int) -> int:
+    return -(-total // n_updates)
 
 
 def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> int:
@@ -149,8 +162,10 @@ def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> i
 
 def batch_size(estimator: Any, n_sequences: int) -> int:
     """Return the number of sequences per update."""
-    if estimator.batch_size == "auto" or estimator.solver == "lbfgs":
+    if estimator.solver == "lbfgs":
         return min(200, n_sequences)
+    if estimator.batch_size == "auto":
+        return min(n_sequences, max(8, min(64, n_sequences // 8)))
     if estimator.batch_size > n_sequences:
         warnings.warn(
             f"batch_size={estimator.batch_size} is larger than the number of sequences, {n_sequences}. "

@@ -70,18 +70,19 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     projection_size : int or None, default=None
         Outputs of each layer of a cell with a projection, such as 'projected_lstm'; None is as many as units. It must
         be None for other cells.
-    bidirectional : bool, default=False
-        Whether each layer also reads the sequences from the last step to the first.
+    bidirectional : bool or 'auto', default='auto'
+        Whether each layer also reads the sequences from the last step to the first. 'auto' is False.
     return_sequences : bool, default=False
         Whether there is one output per step rather than one per sequence.
-    pooling : {'last', 'mean', 'max', 'attention'}, default='last'
+    pooling : {'auto', 'last', 'mean', 'max', 'attention'}, default='auto'
         How one output per sequence is made of the steps of the last layer: from the last step, or from the mean, the
-        maximum or an average with learned weights [10]_ over all steps. It must be 'last' with `return_sequences`.
-    patch : int or 'auto', default=1
+        maximum or an average with learned weights [10]_ over all steps. It must be 'last' or 'auto' with
+        `return_sequences`. 'auto' is 'last'.
+    patch : int or 'auto', default='auto'
         Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
         learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
-        step, and the padding does not count. 'auto' leaves a sequence of median length about 50 patches; `patch_` is
-        the number. With `tbptt`, and to go on from a state, the lengths of the sequences must be multiples of it.
+        step, and the padding does not count. 'auto' is 1. `patch_` is the number. With `tbptt`, and to go
+        on from a state, the lengths of the sequences must be multiples of it.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
@@ -111,7 +112,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
-        Sequences per update. 'auto' is ``min(200, n)``.
+        Sequences per update. 'auto' is an eighth of the n training sequences, at least 8 and at most 64:
+        ``min(n, max(8, min(64, n // 8)))``.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -120,14 +122,15 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         - 'adaptive': divided by five whenever training would stop, until it is below 1e-6;
         - 'cosine': rises linearly over the first updates, then falls along half a cosine to zero at the last of
           `max_iter` epochs [13]_. It starts again with each `fit`, and is not for `partial_fit`.
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         The initial learning rate; the largest one for 'cosine'.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     warmup_fraction : float, default=0.05
         Share of the updates in which the learning rate of the 'cosine' schedule rises.
-    max_iter : int, default=200
-        Maximum number of epochs; of iterations for 'lbfgs'.
+    max_iter : int or None, default=None
+        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
+        200; 200 iterations for 'lbfgs'.
     max_fun : int, default=15000
         Maximum number of evaluations of loss and gradient for 'lbfgs'.
     shuffle : bool, default=True
@@ -158,9 +161,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Decay rate of the mean of the squared gradient in 'adam', in [0, 1).
     epsilon : float, default=1e-8
         Number that 'adam' adds to its denominator.
-    n_iter_no_change : int, default=10
-        Training stops after more than this number of epochs in a row without an improvement by `tol`.
-    max_grad_norm : float or None, default=None
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
+        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+    max_grad_norm : float or None, default=1.0
         Longer gradients of 'adam' and 'sgd' are scaled to this norm [14]_. None clips nothing.
     tbptt : tuple of two ints or None, default=None
         Truncated backpropagation through time [15]_: `(k1, k2)`, counted in patches. The parameters are updated after
@@ -318,10 +322,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         huber_delta: float = 1.0,
         cell: str | type = "lstm",
         projection_size: int | None = None,
-        bidirectional: bool = False,
+        bidirectional: bool | Literal["auto"] = "auto",
         return_sequences: bool = False,
-        pooling: Literal["last", "mean", "max", "attention"] = "last",
-        patch: int | Literal["auto"] = 1,
+        pooling: Literal["auto", "last", "mean", "max", "attention"] = "auto",
+        patch: int | Literal["auto"] = "auto",
         learn_initial_state: bool = False,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
@@ -333,10 +337,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate_init: float = 0.003,
         power_t: float = 0.5,
         warmup_fraction: float = 0.05,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         max_fun: int = 15000,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
@@ -350,8 +354,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: int = 10,
-        max_grad_norm: float | None = None,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
         tbptt: tuple[int, int] | None = None,
         checkpoint_memory_mb: float | None = None,
         n_estimators: int = 1,

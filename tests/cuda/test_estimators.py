@@ -12,7 +12,7 @@ from sklearn.base import clone
 from numbarnn import RNNClassifier, RNNRegressor
 from tests.cuda.device import needs_device
 from tests.cuda.strict import _strict  # noqa: F401
-from tests.estimators.problems import labels, numbers, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 pytestmark = [*needs_device, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
@@ -77,7 +77,7 @@ def test_the_same_fit(fit):
 
 
 def test_probabilities_and_a_state_to_go_on_from():
-    here = RNNClassifier(**QUICK).fit(X, labels(X))
+    here = RNNClassifier(**QUICK, **ONE_WAY).fit(X, labels(X))
     there = clone(here).set_params(device="cuda").fit(X, labels(X))
     expected, state = here.predict_proba([x[:2] for x in X], return_state=True)
     ours, our_state = there.predict_proba([x[:2] for x in X], return_state=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+ONE_WAY = {"bidirectional": False, "pooling": "last", "patch": 1}
+"""Parameters of a network that reads from the first step to the last, so that it has a state to go on from."""
+
 
 def ragged(n, n_inputs=2, seed=0):
     """Sequences of 2 to 6 steps."""

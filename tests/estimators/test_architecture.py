@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from numbarnn import LSTM, RNNClassifier, RNNRegressor
-from tests.estimators.problems import labels, numbers, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,7 +19,7 @@ QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
 
 
 def test_names_of_the_parameters():
-    one = RNNClassifier(**QUICK).fit(X, Y)
+    one = RNNClassifier(**QUICK, **ONE_WAY).fit(X, Y)
     assert list(one.network_.views(one.theta_)) == ["layer0.W", "layer0.R", "layer0.b", "readout.W", "readout.b"]
     two = RNNClassifier(**QUICK, bidirectional=True, pooling="attention").fit(X, Y)
     names = [f"layer0.{direction}.{field}" for direction in ("forward", "backward") for field in "WRb"]
@@ -28,7 +28,8 @@ def test_names_of_the_parameters():
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
 def test_pooling(pooling):
-    clf = RNNClassifier(**QUICK | {"max_iter": 30, "learning_rate_init": 0.05}, pooling=pooling).fit(X, Y)
+    options = {"max_iter": 30, "learning_rate_init": 0.05, "bidirectional": False}
+    clf = RNNClassifier(**QUICK | options, pooling=pooling).fit(X, Y)
     assert clf.loss_ < 0.6 * clf.loss_curve_[0]
     assert clf.input_gradient(X)[0].shape == X[0].shape
     assert list(clf.gradient_flow(X, Y)) == ["layer0"]
@@ -57,7 +58,8 @@ def test_patches_of_one_output_per_step():
     reg.fit(X, y)
     predicted = reg.predict(X)
     assert [p.shape for p in predicted] == [x.shape for x in X]
-    start = RNNRegressor(**QUICK | {"max_iter": 1, "alpha": 0}, patch=4, return_sequences=True).fit(X, y)
+    one_update = {"max_iter": 1, "alpha": 0, "batch_size": len(X)}
+    start = RNNRegressor(**QUICK | one_update, patch=4, return_sequences=True).fit(X, y)
     start.theta_ = start.network_.init("float64", np.random.RandomState(0))
     errors = np.concatenate(start.predict(X)) - np.concatenate(y)
     assert_allclose(start.loss_, 0.5 * np.mean(errors**2), rtol=1e-12, atol=0)  # padding does not count
@@ -85,13 +87,17 @@ def test_states_and_truncation_need_full_patches():
 
 def test_automatic_patches_are_those_of_the_fit():
     long = np.random.RandomState(0).standard_normal((4, 160))
-    reg = RNNRegressor(**QUICK, patch="auto").fit(long, long[:, -1])
-    assert reg.patch_ == 3
-    assert reg.partial_fit(long, long[:, -1]).patch_ == 3
-    series = RNNRegressor(**QUICK, patch="auto").fit(long[:, :, np.newaxis], long[:, -1])
-    assert series.partial_fit(long[:, :40, np.newaxis], long[:, -1]).patch_ == 3
+    y = long[:, -1] > 0
+    clf = RNNClassifier(**QUICK).fit(long, y)
+    assert clf.patch_ == 3
+    assert clf.partial_fit(long, y).patch_ == 3
+    series = RNNClassifier(**QUICK).fit(long[:, :, np.newaxis], y)
+    assert series.partial_fit(long[:, :40, np.newaxis], y).patch_ == 3
     with pytest.raises(ValueError, match="Training cannot go on with patch=2"):
-        series.set_params(patch=2).partial_fit(long[:, :, np.newaxis], long[:, -1])
+        series.set_params(patch=2).partial_fit(long[:, :, np.newaxis], y)
+    series.set_params(patch="auto", tbptt=(1, 2))
+    with pytest.raises(ValueError, match=r"tbptt needs .* fit with bidirectional=False, pooling='last', and patch=1"):
+        series.partial_fit(long[:, :, np.newaxis], y)
 
 
 def test_a_cell_may_be_a_class():

@@ -101,8 +101,8 @@ def test_weight_k_is_k_copies(return_sequences):
     weights = np.arange(40) % 4
     copies = np.repeat(np.arange(40), weights)
     reg = RNNRegressor(**QUICK, return_sequences=return_sequences, shuffle=False)
-    weighted = reg.fit(X, y, sample_weight=weights).theta_
-    repeated = reg.fit([X[i] for i in copies], [y[i] for i in copies]).theta_
+    weighted = reg.set_params(batch_size=np.count_nonzero(weights)).fit(X, y, sample_weight=weights).theta_
+    repeated = reg.set_params(batch_size=len(copies)).fit([X[i] for i in copies], [y[i] for i in copies]).theta_
     assert_allclose(weighted, repeated, rtol=1e-11, atol=1e-14)
 
 

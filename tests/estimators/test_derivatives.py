@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.data import Sequences
 from numbarnn.optim import BatchProblem, Examples, Objective
-from tests.estimators.problems import labels, numbers, objects, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, objects, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -23,7 +23,7 @@ STEP = 1e-6
 
 @pytest.fixture(scope="module")
 def classifier():
-    return RNNClassifier(**QUICK).fit(X, NAMES)
+    return RNNClassifier(**QUICK, **ONE_WAY).fit(X, NAMES)
 
 
 @pytest.fixture(scope="module")

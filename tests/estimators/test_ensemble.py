@@ -8,13 +8,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from numbarnn import RNNClassifier, RNNRegressor
-from tests.estimators.problems import labels, numbers, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X = ragged(24)
 Y = labels(X)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
+QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0, **ONE_WAY}
 SEVERAL = QUICK | {"n_estimators": 3}
 
 

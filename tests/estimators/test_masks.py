@@ -117,6 +117,7 @@ def test_weights_are_relative_to_the_mean_weight_of_all_data():
     """With one sequence per batch a weight scales the step of its update; plain SGD shows by how much."""
     weights = np.array([1.0, 3.0])
     settings = {"solver": "sgd", "momentum": 0, "batch_size": 1, "alpha": 0, "shuffle": False, "max_iter": 1}
+    settings["max_grad_norm"] = None
     reg = RNNRegressor(3, **settings, learning_rate_init=0.1, random_state=0)
     start = reg.set_params(learning_rate_init=1e-300).fit(X[:2], numbers(X[:2])).theta_
     reg.set_params(learning_rate_init=0.1).fit(X[:2], numbers(X[:2]), weights)

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor
-from tests.estimators.problems import labels, numbers, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -26,7 +26,7 @@ ALL = {
 
 
 def test_parameters_reach_the_network():
-    (_, recurrent), (_, dropout), _ = RNNClassifier(**QUICK, **ALL).fit(X, Y).network_.layer.steps
+    (_, recurrent), (_, dropout), _ = RNNClassifier(**QUICK, **ALL, **ONE_WAY).fit(X, Y).network_.layer.steps
     assert dropout.rate == 0.2
     for name, value in ALL.items():
         assert name == "dropout" or getattr(recurrent, name) == value
@@ -53,7 +53,7 @@ def test_what_is_dropped_may_change_in_a_warm_start():
     clf = RNNClassifier(**QUICK, **ALL, warm_start=True).fit(X, Y)
     clf.set_params(dropout=0.0).fit(X, Y)
     assert len(clf.loss_curve_) == 8
-    assert [name for name, _ in clf.network_.layer.steps] == ["layer0", "readout"]
+    assert [name for name, _ in clf.network_.layer.steps] == ["layer0", "pooling", "readout"]
 
 
 def test_what_is_fitted_drops_nothing():

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.cells import CELLS
+from tests.estimators.problems import ONE_WAY
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((9, 12, 2))
@@ -51,7 +52,10 @@ def test_ragged_sequences_go_on_each_from_its_own_end():
 
 
 def test_classifier():
-    model = RNNClassifier(**SMALL).fit(X, np.arange(len(X)) % 3)
+    y = np.arange(len(X)) % 3
+    with pytest.raises(ValueError, match="no state to go on from; fit with bidirectional=False, pooling='last', and"):
+        RNNClassifier(**SMALL).fit(X, y).predict(X, return_state=True)
+    model = RNNClassifier(**SMALL, **ONE_WAY).fit(X, y)
     _, state = model.predict(X[:, :5], return_state=True)
     assert_array_equal(model.predict(X[:, 5:], state), model.predict(X))
     probabilities, _ = model.predict_proba(X[:, 5:], state, return_state=True)

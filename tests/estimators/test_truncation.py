@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.data import Sequences
 from numbarnn.optim import BatchProblem, Examples, Objective, window_problems
-from tests.estimators.problems import labels, numbers, ragged
+from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -22,7 +22,7 @@ PAIRS = [(1, 1), (2, 4), (3, 6), (6, 6)]
 
 
 def test_windows_of_all_steps_are_no_truncation():
-    exact, whole, cut = (RNNClassifier(**QUICK, tbptt=pair).fit(X, Y) for pair in (None, (6, 9), (1, 2)))
+    exact, whole, cut = (RNNClassifier(**QUICK, **ONE_WAY, tbptt=pair).fit(X, Y) for pair in (None, (6, 9), (1, 2)))
     assert_array_equal(whole.theta_, exact.theta_)
     assert whole.loss_curve_ == exact.loss_curve_
     assert (cut.theta_ != exact.theta_).mean() > 0.9
@@ -113,7 +113,7 @@ def test_errors():
     both.set_params(tbptt=None).fit(X, Y)
     with pytest.raises(ValueError, match="needs a network that reads in one direction"):
         both.truncation_error(X, Y, [(2, 2)])
-    clf = RNNClassifier(**QUICK).fit(X, Y)
+    clf = RNNClassifier(**QUICK, **ONE_WAY).fit(X, Y)
     with pytest.raises(ValueError, match=r"1 <= k1 <= k2, got \(2, 1\)"):
         clf.truncation_error(X, Y, [(2, 2), (2, 1)])
     with pytest.raises(ValueError, match=r"tbptt must be two numbers of steps, \(k1, k2\), got 2"):
