@@ -16,11 +16,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-import numba
 import numpy as np
 from sklearn.utils import check_random_state
 
 from numbarnn.cells import check_cell
+from numbarnn.cells.trial import jit_is_off
 from numbarnn.kernels.cpu import threads
 from numbarnn.layers import Model, Padded, PassSettings, check_layer
 from numbarnn.layers.parameters import leaves, rebuild
@@ -353,7 +353,7 @@ def certify(
         rates["taylor"] = _check_rate("The tangent is not the derivative of the forward pass", passes, random)
     run = _Run.of(passes, random)
     checks = [_check_missing, _check_ends, _check_arguments]
-    if not numba.config.DISABLE_JIT:  # NumPy's products, which replace those of the kernels then, promise no bits
+    if not jit_is_off():  # NumPy's products, which replace those of the kernels then, promise no bits
         checks += [_check_companions, _check_threads]
     for check in checks:
         check(passes, run)

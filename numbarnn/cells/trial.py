@@ -20,6 +20,11 @@ _HINT = (
 )
 
 
+def jit_is_off() -> bool:
+    """Return whether `NUMBA_DISABLE_JIT` is set, so that kernels and equations run as plain Python."""
+    return bool(vars(config)["DISABLE_JIT"])  # Numba sets it from the environment, unseen by type checkers
+
+
 class Number:
     """A number without a value.
 
@@ -136,7 +141,7 @@ def _check_names(where: str, function: FunctionType, seen: set[FunctionType]) ->
 
 
 def _is_known_to_numba(function: FunctionType) -> bool:
-    if config.DISABLE_JIT:  # no function is compiled
+    if jit_is_off():  # no function is compiled
         return True
     cpu_target.typing_context.refresh()
     try:
