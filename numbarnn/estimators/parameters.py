@@ -165,7 +165,7 @@ def batch_size(estimator: Any, n_sequences: int) -> int:
     if estimator.solver == "lbfgs":
         return min(200, n_sequences)
     if estimator.batch_size == "auto":
-        return min(n_sequences, max(8, min(64, n_sequences // 8)))
+        return n_sequences if n_sequences <= 32 else max(8, min(64, n_sequences // 8))
     if estimator.batch_size > n_sequences:
         warnings.warn(
             f"batch_size={estimator.batch_size} is larger than the number of sequences, {n_sequences}. "

@@ -112,8 +112,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
-        Sequences per update. 'auto' is an eighth of the n training sequences, at least 8 and at most 64:
-        ``min(n, max(8, min(64, n // 8)))``.
+        Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
+        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 

@@ -15,7 +15,7 @@ ONE_WAY = (False, "last", 1)
 
 
 @pytest.mark.parametrize(
-    ("n", "size", "epochs", "patience"), [(27, 8, 500, 125), (270, 33, 223, 56), (2000, 64, 200, 16)]
+    ("n", "size", "epochs", "patience"), [(27, 27, 2000, 500), (270, 33, 223, 56), (2000, 64, 200, 16)]
 )
 def test_batches_epochs_and_patience(n, size, epochs, patience):
     reg = RNNRegressor()
