@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import numbarnn
 from tests import grid, reference
 
+pytestmark = pytest.mark.slow  # kernels of their own for these tests alone
 T, B, I, H = 4, 3, 2, 5
 
 
