@@ -90,19 +90,21 @@ def test_clip_parity(case, preactivation_clip):
     assert_parity(case, 1, preactivation_clip=preactivation_clip)
 
 
-def assert_parity(case, directions, **options):
+def assert_parity(case, directions, preactivation_clip=None):
     lengths = np.maximum(case.all_lengths, 1)  # to ONNX Runtime an empty sequence has no initial state
     cells = [case.cell, type(case.cell)(*(array[..., ::-1].copy() for array in case.cell))][:directions]
     states = [case.state, tuple(-part for part in case.state)][:directions]
 
+    clip = {} if preactivation_clip is None else {"clip": preactivation_clip}
     feeds = {"x": case.x, "lengths": lengths.astype(np.int32)}
     feeds |= {part: np.stack(both) for part, both in zip("hc", zip(*states, strict=True), strict=False)}
-    their_y, *their_state = one_node_model(case.name, cells, **options).run(None, feeds)
+    their_y, *their_state = one_node_model(case.name, cells, **clip).run(None, feeds)
 
     orders = [np.arange(case.spec.T)[:, None], reversed_steps(case.spec.T, lengths)]
     for k, order in enumerate(orders[:directions]):
         x = reverse(case.x, order)
-        y, state, _ = numbarnn.forward(cells[k], x, states[k], lengths, keep_tape=False, **options)
+        options = {"keep_tape": False, "preactivation_clip": preactivation_clip}
+        y, state, _ = numbarnn.forward(cells[k], x, states[k], lengths, **options)
         assert_allclose(reverse(y, order), their_y[:, k], rtol=1e-5, atol=1e-5)
         for our, their in zip(state, their_state, strict=True):
             assert_allclose(our, their[k], rtol=1e-5, atol=1e-5)
