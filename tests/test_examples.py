@@ -52,6 +52,7 @@ def test_vanishing_gradient(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_inside_a_network(tmp_path):
     pytest.importorskip("matplotlib")
     score, marked, before, after = run("inside_a_network", tmp_path).splitlines()
@@ -65,6 +66,7 @@ def test_inside_a_network(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_custom_cell(tmp_path):
     table = map(str.split, run("custom_cell", tmp_path).splitlines()[1:])
     rows = {name: np.array(numbers, float) for name, *numbers in table}
@@ -86,6 +88,7 @@ def test_forecast_sunspots(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_spoken_vowels(tmp_path):
     pytest.importorskip("sktime")
     table = run("spoken_vowels", tmp_path).splitlines()
@@ -94,6 +97,7 @@ def test_spoken_vowels(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_long_series(tmp_path):
     printed = run("long_series", tmp_path)
     assert "the same bits as one call: True" in printed
