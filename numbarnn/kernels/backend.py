@@ -206,6 +206,11 @@ def backend_of(array: Any) -> Any:
     return _backend("cpu" if isinstance(array, np.ndarray) or not on_cuda(array) else "cuda")
 
 
+def zeros_like(array: Any) -> Any:
+    """Return zeros in the shape and the dtype of an array, where that is."""
+    return backend_of(array).zeros(array.shape, array.dtype)
+
+
 @cache
 def _backend(place: str) -> Any:
     return import_module(f"numbarnn.kernels.{place}.backend")

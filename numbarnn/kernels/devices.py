@@ -63,6 +63,11 @@ def to_device(tree: Any) -> Any:
     return _each(lambda array: _shim().to_device(array), tree)
 
 
+def place_like(array: Any, tree: Any) -> Any:
+    """Return a tree of NumPy arrays where an array is: copied to the CUDA device, or the tree itself."""
+    return to_device(tree) if on_cuda(array) else tree
+
+
 def to_host(tree: Any) -> Any:
     """Return a tree of tuples or lists with NumPy copies of its device arrays; all else stays as it is."""
     return _each(lambda array: array.copy_to_host() if on_cuda(array) else array, tree)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numbarnn.cells.initial import glorot_uniform
-from numbarnn.kernels.backend import backend_of
+from numbarnn.kernels.backend import backend_of, zeros_like
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Parameter, PassSettings, Tangent
 from numbarnn.layers.checks import check_sizes
+from numbarnn.layers.stateless import Stateless
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
-
-    from numbarnn.layers.masks import MaskGenerator
 
     Array = NDArray[Any]
 
@@ -35,7 +34,7 @@ class DenseTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Stateless):
     r"""A linear function of each vector or step, :math:`y = x W + b`.
 
     Past the end of a sequence the output is zero. A row of the output depends on no other row, to the bit.
@@ -80,25 +79,10 @@ class Dense:
             Parameter((self.n_inputs, self.n_outputs), decays=True), Parameter((self.n_outputs,), decays=False)
         )
 
-    @property
-    def state_widths(self) -> tuple[()]:
-        """An empty tuple: there is no state."""
-        return ()
-
     def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> DenseParameters:
         """Draw Glorot-uniform weights; the bias is zero."""
         W = glorot_uniform(self.n_inputs, self.n_outputs, random_state).astype(dtype)
         return DenseParameters(W, np.zeros(self.n_outputs, dtype))
-
-    def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the leading axes as they are."""
-        return rows
-
-    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> None:
-        """Return None: nothing is dropped."""
-
-    def slice_masks(self, masks: None, steps: slice) -> None:
-        """Return None."""
 
     def forward(
         self,
@@ -130,7 +114,7 @@ class Dense:
         """Return `x' W + x W' + b'`."""
         features, valid = tape
         if x_dot is None:
-            x_dot = backend_of(features).zeros(features.shape, features.dtype)
+            x_dot = zeros_like(features)
         return Tangent(backend_of(features).dense_tangent(parameters, features, parameters_dot, x_dot, valid), ())
 
     def adjoint(

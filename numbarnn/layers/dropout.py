@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbarnn.kernels.backend import backend_of
-from numbarnn.kernels.devices import on_cuda, to_device
+from numbarnn.kernels.backend import zeros_like
+from numbarnn.kernels.devices import place_like
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, PassSettings, Tangent
 from numbarnn.layers.checks import check_probability, check_sizes
+from numbarnn.layers.masks import apply_mask
+from numbarnn.layers.stateless import Stateless
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
     from numbarnn.layers.masks import MaskGenerator
 
@@ -27,7 +28,7 @@ class DropoutTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Stateless):
     """Drops features at random while a network is trained, at each step anew.
 
     What is kept is divided by one minus the probability, so that nothing has to be done in predictions [1]_. In
@@ -78,24 +79,6 @@ class Dropout:
         """Features per row."""
         return self.n_features
 
-    @property
-    def parameters(self) -> tuple[()]:
-        """An empty tuple: there is nothing to learn."""
-        return ()
-
-    @property
-    def state_widths(self) -> tuple[()]:
-        """An empty tuple: there is no state."""
-        return ()
-
-    def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> tuple[()]:
-        """Return an empty tuple."""
-        return ()
-
-    def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the leading axes as they are."""
-        return rows
-
     def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> Array | None:
         """Draw a factor for each number of a batch."""
         return generator.dropout(self.rate, *rows, self.n_features)
@@ -114,9 +97,9 @@ class Dropout:
         settings: PassSettings = DEFAULTS,
     ) -> Forward:
         """Return `x * masks`; x itself if masks is None."""
-        masks = to_device(masks) if masks is not None and on_cuda(x.values) else masks
+        masks = place_like(x.values, masks)
         tape = DropoutTape(masks, x.values) if settings.keep_tape else None
-        return Forward(Padded(_times(x.values, masks), x.lengths), (), tape)
+        return Forward(Padded(apply_mask(x.values, masks), x.lengths), (), tape)
 
     def tangent(
         self,
@@ -148,9 +131,5 @@ class Dropout:
     def _scaled(self, array: Array | None, tape: DropoutTape) -> Array:
         """Return the product with the mask; an array of None is zero."""
         if array is None:
-            return backend_of(tape.values).zeros(tape.values.shape, tape.values.dtype)
-        return _times(array, tape.masks)
-
-
-def _times(x: Array, mask: Array | None) -> Array:
-    return x if mask is None else backend_of(x).times(x, mask)
+            return zeros_like(tape.values)
+        return apply_mask(array, tape.masks)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.compile import kernel
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class MaskGenerator:
         _fill(np.uint64(self._bits), np.uint64(_threshold(p)), number(drawn), number(other), mask)
         self._bits = (self._bits + mask.size // 4 * _GAMMA) % 2**64
         return mask[:size].reshape(shape)
+
+
+def apply_mask(x: Array, mask: Array | None) -> Array:
+    """Return the product with a mask, which may lack leading axes of x; x itself if the mask is None."""
+    return x if mask is None else backend_of(x).times(x, mask)
 
 
 @kernel

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.kernels.devices import on_cuda, to_device, to_host
+from numbarnn.kernels.devices import on_cuda, place_like, to_host
 from numbarnn.layers.base import Layer, Padded, PassSettings, check_layer
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.parameters import Layout
@@ -391,7 +391,7 @@ class Model:
             part = _plain(part)
             if not backend_of(part).all_finite(part):
                 raise ValueError(f"{place} must be finite, got NaN or infinity")
-            return to_device(part) if on_cuda(theta) else part
+            return place_like(theta, part)
 
         return checked(name, state, self.layer.state_widths)
 

@@ -10,11 +10,10 @@ import numpy as np
 from numbarnn.kernels.devices import on_cuda, to_device, to_host
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Parameter, PassSettings, Tangent
 from numbarnn.layers.checks import check_sizes
+from numbarnn.layers.stateless import Stateless
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
-
-    from numbarnn.layers.masks import MaskGenerator
 
     Array = NDArray[Any]
 
@@ -34,7 +33,7 @@ class AttentionParameters(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pooling:
+class Pooling(Stateless):
     r"""One vector for each sequence, from all of its valid steps.
 
     - ``"mean"``: :math:`y = \frac{1}{T_b} \sum_t x_t`
@@ -95,11 +94,6 @@ class Pooling:
         """The shape of the query; an empty tuple for the modes that learn nothing."""
         return AttentionParameters(Parameter((self.n_features,), decays=True)) if self.mode == "attention" else ()
 
-    @property
-    def state_widths(self) -> tuple[()]:
-        """An empty tuple: there is no state."""
-        return ()
-
     def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> AttentionParameters | tuple[()]:
         """Return a query of zeros, which weighs all steps alike."""
         return AttentionParameters(np.zeros(self.n_features, dtype)) if self.mode == "attention" else ()
@@ -107,12 +101,6 @@ class Pooling:
     def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
         """Return `(B,)`."""
         return rows[1:]
-
-    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> None:
-        """Return None: nothing is dropped."""
-
-    def slice_masks(self, masks: None, steps: slice) -> None:
-        """Return None."""
 
     def forward(
         self,

@@ -11,13 +11,14 @@ import numpy as np
 from numbarnn.analysis import gradient_flow
 from numbarnn.cells import check_cell, decays
 from numbarnn.cells.form import form_of
-from numbarnn.kernels.backend import backend_of
+from numbarnn.kernels.backend import backend_of, zeros_like
 from numbarnn.kernels.cpu.masks import of_steps
-from numbarnn.kernels.devices import on_cuda, to_device
+from numbarnn.kernels.devices import place_like
 from numbarnn.kernels.masks import RecurrentMasks
 from numbarnn.kernels.tape import Settings
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Parameter, PassSettings, Tangent
 from numbarnn.layers.checks import check_number, check_probability, check_sizes
+from numbarnn.layers.masks import apply_mask
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -213,7 +214,7 @@ class Recurrent:
         """Run the cell over the sequences, from the initial state if `state` is None."""
         backend = backend_of(x.values)
         masks = self._placed(masks, x.values)
-        cell, values = _dropped(parameters.cell, masks.weights), _times(x.values, masks.inputs)
+        cell, values = _dropped(parameters.cell, masks.weights), apply_mask(x.values, masks.inputs)
         initial = backend.for_each(parameters.state if state is None else state, values.shape[1])
         y, final, tape = backend.forward(
             cell,
@@ -251,7 +252,7 @@ class Recurrent:
             _dropped(parameters.cell, masks.weights),
             recurrence,
             None if parameters_dot is None else _dropped(parameters_dot.cell, masks.weights),
-            None if x_dot is None else _times(x_dot, masks.inputs),
+            None if x_dot is None else apply_mask(x_dot, masks.inputs),
             state_dot,
             n_threads,
         )
@@ -277,14 +278,14 @@ class Recurrent:
         # dropped.R = cell.R * masks.weights
         cell_bar = _dropped(cell_bar, masks.weights)
         # values = x.values * masks.inputs
-        x_bar = None if x_bar is None else _times(x_bar, masks.inputs)
+        x_bar = None if x_bar is None else apply_mask(x_bar, masks.inputs)
         # initial = for_each(parameters.state)
         if from_initial:
             learned_bar = tuple(
                 backend.sum_over_sequences(part_bar) for part_bar, _ in zip(first_bar, parameters.state, strict=False)
             )
         else:
-            learned_bar = tuple(backend.zeros(part.shape, part.dtype) for part in parameters.state)
+            learned_bar = tuple(map(zeros_like, parameters.state))
         return Adjoint(RecurrentParameters(cell_bar, learned_bar), x_bar, first_bar)
 
     def gradient_flow(
@@ -349,7 +350,7 @@ class Recurrent:
                 pairs = zip(self._zoneouts, self.state_widths, strict=True)
                 zoneout = tuple(np.full((1, 1, width), p, values.dtype) for p, width in pairs)
                 masks = CellMasks(recurrence=RecurrentMasks(None, zoneout))
-        return to_device(masks) if on_cuda(values) else masks
+        return place_like(values, masks)
 
 
 def _recurrent_masks(recurrent: Array | None, zoneout: tuple[Array, ...] | None) -> RecurrentMasks | None:
@@ -359,8 +360,4 @@ def _recurrent_masks(recurrent: Array | None, zoneout: tuple[Array, ...] | None)
 
 def _dropped(cell: Any, mask: Array | None) -> Any:
     """Return a cell, or its tangent or adjoint, with R multiplied by the mask."""
-    return cell if mask is None else cell._replace(R=_times(cell.R, mask))
-
-
-def _times(x: Array, mask: Array | None) -> Array:
-    return x if mask is None else backend_of(x).times(x, mask)
+    return cell if mask is None else cell._replace(R=apply_mask(cell.R, mask))

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.kernels.backend import backend_of
-from numbarnn.kernels.devices import on_cuda, to_device, to_host
+from numbarnn.kernels.backend import zeros_like
+from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, PassSettings, Tangent
 from numbarnn.layers.checks import check_sizes
+from numbarnn.layers.stateless import Stateless
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
-
-    from numbarnn.layers.masks import MaskGenerator
+    from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
@@ -27,7 +26,7 @@ class UnstackTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Unstack:
+class Unstack(Stateless):
     """Turns each step with k times F features into k steps with F features.
 
     So a model that reads patches of k steps has an output for each step. The order of the features is that of
@@ -70,29 +69,9 @@ class Unstack:
         """Features per step."""
         return self.n_features
 
-    @property
-    def parameters(self) -> tuple[()]:
-        """An empty tuple: there is nothing to learn."""
-        return ()
-
-    @property
-    def state_widths(self) -> tuple[()]:
-        """An empty tuple: there is no state."""
-        return ()
-
-    def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> tuple[()]:
-        """Return an empty tuple."""
-        return ()
-
     def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
         """Return `(k * T, B)`."""
         return (self.k * rows[0], *rows[1:])
-
-    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> None:
-        """Return None: nothing is dropped."""
-
-    def slice_masks(self, masks: None, steps: slice) -> None:
-        """Return None."""
 
     def forward(
         self,
@@ -120,7 +99,7 @@ class Unstack:
     ) -> Tangent:
         """Return the tangents of the steps."""
         if x_dot is None:
-            x_dot = _zeros_like(tape.values)
+            x_dot = zeros_like(tape.values)
         return Tangent(self._unstacked(x_dot), ())
 
     def adjoint(
@@ -137,21 +116,17 @@ class Unstack:
         if not inputs:
             return Adjoint((), None, ())
         if y_bar is None:
-            return Adjoint((), _zeros_like(tape.values), ())
+            return Adjoint((), zeros_like(tape.values), ())
         host = to_host(y_bar)
         n_steps, n_sequences, _ = host.shape
         # y[k * t + i] = x[t, :, i * F : (i + 1) * F]
         x_bar = host.reshape(n_steps // self.k, self.k, n_sequences, self.n_features).swapaxes(1, 2)
         x_bar = np.ascontiguousarray(x_bar).reshape(n_steps // self.k, n_sequences, self.n_inputs)
-        return Adjoint((), to_device(x_bar) if on_cuda(y_bar) else x_bar, ())
+        return Adjoint((), place_like(y_bar, x_bar), ())
 
     def _unstacked(self, values: Array) -> Array:
         host = to_host(values)
         n_steps, n_sequences, _ = host.shape
         steps = host.reshape(n_steps, n_sequences, self.k, self.n_features).swapaxes(1, 2)
         steps = np.ascontiguousarray(steps).reshape(n_steps * self.k, n_sequences, self.n_features)
-        return to_device(steps) if on_cuda(values) else steps
-
-
-def _zeros_like(values: Array) -> Array:
-    return backend_of(values).zeros(values.shape, values.dtype)
+        return place_like(values, steps)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from numbarnn.kernels.backend import backend_of
-from numbarnn.kernels.devices import on_cuda, to_device, to_host
+from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.base import Padded
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class RowLoss(ABC):
         """
         rows, rows_dot = to_host(_rows(z)), to_host(_rows(Padded(z_dot, z.lengths)))
         product = self.row_hessian_product(rows, rows_dot, to_host(targets), to_host(weights))
-        return _like(z, to_device(product) if on_cuda(z.values) else product)
+        return _like(z, place_like(z.values, product))
 
     def check_targets(self, targets: Array) -> None:  # noqa: B027  (most losses take any number)
         """Accept all numbers."""
@@ -197,7 +197,7 @@ class NumpyRowLoss(RowLoss):
             losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))
             value = float(np.sum(losses * host_weights, dtype=np.float64))
             z_bar = (slopes * host_weights[:, np.newaxis]).astype(losses.dtype, copy=False)
-        return value, to_device(z_bar) if on_cuda(z) else z_bar
+        return value, place_like(z, z_bar)
 
     @abstractmethod
     def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
