@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from numbarnn.protocols import check_protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,17 +205,4 @@ def check_layer(layer: Any) -> None:
         ...
     TypeError: 'dense' is no layer: n_inputs is missing; n_outputs is missing; parameters is missing; ...
     """
-    faults = [
-        f"{name} is missing"
-        for name in ("n_inputs", "n_outputs", "parameters", "state_widths")
-        if not hasattr(layer, name)
-    ]
-    for name in ("init", "output_rows", "draw_masks", "slice_masks", "forward", "tangent", "adjoint"):
-        method = getattr(layer, name, None)
-        wanted = list(inspect.signature(getattr(Layer, name)).parameters)[1:]
-        if method is None:
-            faults.append(f"{name}({', '.join(wanted)}) is missing")
-        elif list(inspect.signature(method).parameters) != wanted:
-            faults.append(f"{name} must take ({', '.join(wanted)})")
-    if faults:
-        raise TypeError(f"{layer!r} is no layer: {'; '.join(faults)}")
+    check_protocol(layer, Layer, "layer")

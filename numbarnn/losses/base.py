@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -11,6 +10,7 @@ import numpy as np
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.base import Padded
+from numbarnn.protocols import check_protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,17 +61,6 @@ class Loss(Protocol):
         ...
 
 
-_METHODS = (
-    "n_outputs",
-    "value_and_gradient",
-    "hessian_product",
-    "check_targets",
-    "output",
-    "point",
-    "output_adjoint",
-)
-
-
 def check_loss(loss: Any) -> None:
     """Check that an object offers what the `Loss` protocol asks for.
 
@@ -90,15 +79,7 @@ def check_loss(loss: Any) -> None:
     >>> check_loss(SquaredError())
     """
     faults = [] if isinstance(getattr(loss, "out_activation", None), str) else ["out_activation is missing"]
-    for name in _METHODS:
-        method = getattr(loss, name, None)
-        wanted = list(inspect.signature(getattr(Loss, name)).parameters)[1:]
-        if method is None:
-            faults.append(f"{name}({', '.join(wanted)}) is missing")
-        elif list(inspect.signature(method).parameters) != wanted:
-            faults.append(f"{name} must take ({', '.join(wanted)})")
-    if faults:
-        raise TypeError(f"{loss!r} is no loss: {'; '.join(faults)}")
+    check_protocol(loss, Loss, "loss", faults)
 
 
 class RowLoss(ABC):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from numbarnn.kernels.backend import backend_of
+from numbarnn.protocols import check_protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,16 +149,7 @@ def check_solver(solver: Any) -> None:
     >>> from numbarnn.optim import LBFGS, check_solver
     >>> check_solver(LBFGS())
     """
-    faults = []
-    for name in ("minimize", "end_epoch", "answer_plateau", "resume"):
-        method = getattr(solver, name, None)
-        wanted = list(inspect.signature(getattr(Solver, name)).parameters)[1:]
-        if method is None:
-            faults.append(f"{name}({', '.join(wanted)}) is missing")
-        elif list(inspect.signature(method).parameters) != wanted:
-            faults.append(f"{name} must take ({', '.join(wanted)})")
-    if faults:
-        raise TypeError(f"{solver!r} is no solver: {'; '.join(faults)}")
+    check_protocol(solver, Solver, "solver")
 
 
 def check_sizes(moment: Array, theta: Array, gradient: Array) -> None:
