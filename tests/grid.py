@@ -103,10 +103,11 @@ class Case:
         return (scale * self._rng.standard_normal(shape)).astype("float32").astype(self.dtype)
 
     def _condition(self):
-        """Keep normalised rows away from where rounding errors grow without bound, whoever computes.
+        """Keep normalised rows away from values at which no implementation can limit rounding errors.
 
-        Of a single number only the sign is left, and the derivative by it is EPSILON's; so products of one number stay
-        as small as EPSILON's root. Two or three numbers may be nearly equal by chance; so the units' c stand apart.
+        Normalising a single number leaves only its sign, and a derivative that depends on EPSILON alone; so products of
+        one number are kept as small as the square root of EPSILON. Two or three numbers may be nearly equal by chance;
+        so the c of the units are kept apart.
         """
         if self.spec.I == self.spec.H == 1:
             W, R = (array * array.dtype.type(2**-8) for array in (self.cell.W, self.cell.R))

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor have in common: sequences in, one training, rows out."""
+"""The base class of the classifier and the regressor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the derivatives of an estimator take: sequences and targets, the choice of an output, directions, cotangents."""
+"""Arguments of the derivatives of an estimator: sequences, targets, outputs, directions and cotangents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from numbarnn.optim import Examples
 
 
 class Fitted(Protocol):
-    """What the derivatives need of an estimator."""
+    """The attributes of a fitted estimator that its derivatives read."""
 
     network_: Model
     theta_: NDArray

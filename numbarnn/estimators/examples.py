@@ -1,4 +1,4 @@
-"""What `fit` learns from: sequences, targets and weights that belong together."""
+"""Training examples: sequences with their targets and weights."""
 
 from __future__ import annotations
 

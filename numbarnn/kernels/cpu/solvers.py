@@ -1,6 +1,6 @@
 """Updates of the flat parameter vector, in place.
 
-Each is one compiled call, counter included, so Ctrl-C comes before it or after it, never in its midst.
+Each is one compiled call that also counts the update. Ctrl-C therefore cannot interrupt an update halfway.
 """
 
 from __future__ import annotations
