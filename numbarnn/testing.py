@@ -404,6 +404,10 @@ class _Passes(ABC):
     @abstractmethod
     def adjoint(self, tape: Any, bar: _Outputs, n_threads: int = 1) -> _Inputs: ...
 
+    def magnitude(self, outputs: _Outputs) -> float:
+        """Return the size of the numbers that rounding errors of the outputs are relative to."""
+        return _norm(outputs)
+
     def output_lengths(self, n_steps: int) -> Array | None:
         """Return the lengths of outputs with so many steps."""
         if self.lengths is None or not len(self.inputs.x):
@@ -497,10 +501,14 @@ class _LossGradient(_Passes):
     def output(self, random: np.random.RandomState) -> _Scalar:
         """Return the outputs in a random direction, with `output_adjoint` as its derivative."""
         z = self.inputs.x
-        bar = random.standard_normal(self.model.output(z).shape).astype(z.dtype)
-        gradient = self.model.output_adjoint(z, bar)
+        output = self.model.output(z)
+        bar = random.standard_normal(output.shape).astype(z.dtype)
         return _Scalar(
-            self.model, self.inputs, function=lambda z: float(np.vdot(bar, self.model.output(z))), gradient=gradient
+            self.model,
+            self.inputs,
+            function=lambda z: float(np.vdot(bar, self.model.output(z))),
+            gradient=self.model.output_adjoint(z, bar),
+            terms=float(np.vdot(abs(bar), abs(output))),
         )
 
 
@@ -510,6 +518,11 @@ class _Scalar(_Passes):
 
     function: Callable[[Array], Any] = float
     gradient: Any = None
+    terms: float = 0.0
+    """Sum of the absolute values of what is added up; terms may cancel, their rounding errors do not."""
+
+    def magnitude(self, outputs: _Outputs) -> float:
+        return max(self.terms, super().magnitude(outputs))
 
     def forward(self, inputs: _Inputs, n_threads: int = 1) -> tuple[_Outputs, Any]:
         return _Outputs(np.array(self.function(inputs.x), self.dtype)), None
@@ -597,7 +610,7 @@ def _taylor_rate(passes: _Passes, random: np.random.RandomState, step: float | N
     for s in steps:
         there, _ = passes.forward(_map(lambda p, p_dot, s=s: p + p.dtype.type(s) * p_dot, passes.inputs, v))
         remainder = _norm(_map(lambda a, b, dot, s=s: a - b - s * dot, there, base, moved))
-        remainders.append(remainder if not remainder <= 10 * eps * _norm(base) else 0.0)
+        remainders.append(remainder if not remainder <= 10 * eps * passes.magnitude(base) else 0.0)
     rate = min(_rate(coarse, fine) for coarse, fine in pairwise(remainders))
     return rate, ", ".join(f"{r:.1e} at {s:.1e}" for r, s in zip(remainders, steps, strict=True))
 

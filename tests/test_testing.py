@@ -202,6 +202,14 @@ def test_losses():
         certify(SquaredError(), X[0], reference=1.0, **given)
 
 
+@pytest.mark.parametrize("seed", [6, 7, 25, 43])
+def test_outputs_of_a_loss_may_cancel(seed):
+    # There a random combination of the outputs is much smaller than its terms, and so than their rounding errors.
+    rng = np.random.RandomState(seed)
+    z, targets = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
+    certify(SquaredError(), z, targets=targets, random_state=seed)
+
+
 def test_a_cell_without_a_state_in_float32():
     cell = numbarnn.LSTM.init(2, 5, "float32", random_state=0)
     x = X.astype("float32")
