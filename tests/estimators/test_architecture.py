@@ -111,7 +111,7 @@ def test_a_cell_may_be_a_class():
 
 @pytest.mark.slow
 def test_a_projection_size():
-    clf = RNNClassifier(**QUICK, cell="projected_lstm", projection_size=2).fit(X, Y)
+    clf = RNNClassifier(**QUICK, cell="projected_lstm", projection_size=2, **ONE_WAY).fit(X, Y)
     views = clf.network_.views(clf.theta_)
     assert views["layer0.P"].shape == (4, 2)
     assert views["readout.W"].shape == (2, 2)

@@ -65,7 +65,7 @@ def forward(cell, x, state, lengths, settings):
     step_weights, arrays = Weights(pack(weights), unit_parameters(cell)), TapeArrays(ends, h, record)
     _run("forward", cell.R.shape[0], cell, step_weights, arrays, modifiers_of(masks, preactivation_clip), a)
     tape = Tape(x, ends, h, record, type(cell), masks, preactivation_clip) if keep_tape else None
-    return h[1:], take_state(cell, h, record, ends), tape
+    return _outputs(h), take_state(cell, h, record, ends), tape
 
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
@@ -168,7 +168,7 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
         m, at, shape = matrix(record, record.shape[2] * size), (n_sequences, 0), (valid.size, h.shape[2], size)
         add_product(matrix(h_dot, h.shape[2]), at, m, at, cell_dot.P, (0, 0), shape, valid)
     _run("tangent", h.shape[2], cell, Weights(pack(weights), unit_parameters(cell)), arrays, modifiers, dots)
-    return h_dot[1:], take_state(cell, h_dot, memory_dot, lengths)
+    return _outputs(h_dot), take_state(cell, h_dot, memory_dot, lengths)
 
 
 def _start(cell, state, h, record):
@@ -177,7 +177,12 @@ def _start(cell, state, h, record):
     fill(record[0], 0)
     put_state(cell, state, h[0], record[0])
     if "b_P" in cell._fields:
-        fill_rows(matrix(h[1:], h.shape[2]), cell.b_P)
+        fill_rows(matrix(_outputs(h), h.shape[2]), cell.b_P)
+
+
+def _outputs(h):
+    """Return the view `h[1:]`; numba-cuda slices an array without elements to length 1."""
+    return h[1:] if h.size else empty((h.shape[0] - 1, *h.shape[1:]), h.dtype)
 
 
 def _set_inputs_part(cell, weights, a, x, valid):
