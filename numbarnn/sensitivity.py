@@ -220,7 +220,7 @@ def layer_gradient_flow(
         n_weighted = np.bincount(sequence, batch.weights > 0, minlength=len(indices))
         weights = batch.weights / np.maximum(n_weighted, 1)[sequence]
         _, z_bar = loss.value_and_gradient(z, batch.targets, weights.astype(theta.dtype))
-        parameters = model.layout.views(theta)
+        parameters = model.parameters(theta)
         flow = layer.gradient_flow(parameters, tape, z_bar, n_threads=resolve_threads(n_jobs))
         for name, norms in flow.items():
             flows.setdefault(name, np.empty(len(examples.sequences.values)))[rows] = _valid_rows(

@@ -21,7 +21,7 @@ class Padded(NamedTuple):
     Attributes
     ----------
     values : ndarray of shape (T, B, F) or (B, F)
-        Steps of sequences, time first, or vectors. C-contiguous; a NumPy array or a CUDA array.
+        Steps of sequences, time first, or vectors. C-contiguous and writable; a NumPy array or a CUDA array.
     lengths : ndarray of shape (B,), dtype intp, or None
         Valid steps of each sequence; None if all have T, and for vectors. A NumPy array in either case.
     """

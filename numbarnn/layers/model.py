@@ -137,7 +137,8 @@ class Model:
         Parameters
         ----------
         theta : ndarray of shape (P,)
-            Parameters, or anything of their shape, such as a gradient.
+            Parameters, or anything of their shape, such as a gradient. If it is read-only, the arrays view a copy,
+            since kernels are compiled for writable arrays.
 
         Returns
         -------
@@ -149,7 +150,7 @@ class Model:
             If theta is not a contiguous float vector of P numbers.
         """
         self._check_theta("theta", theta)
-        return self.layout.views(theta)
+        return self.layout.views(_plain(theta))
 
     def views(self, theta: Array) -> dict[str, Array]:
         """Return the arrays that view a parameter vector by their dotted names, such as ``"layer0.R"``.
@@ -242,7 +243,7 @@ class Model:
             n_threads=resolve_threads(n_jobs),
             tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
         )
-        return ModelForward(*self.layer.forward(self.layout.views(theta), batch, state, masks=masks, settings=settings))
+        return ModelForward(*self.layer.forward(self.parameters(theta), batch, state, masks=masks, settings=settings))
 
     def tangent(
         self,
@@ -275,13 +276,12 @@ class Model:
         z_dot : ndarray of the shape of z
         state_dot : nested tuple of ndarray
         """
-        self._check_theta("theta", theta)
         parameters_dot = None
         if theta_dot is not None:
             self._check_theta("theta_dot", theta_dot)
-            parameters_dot = self.layout.views(theta_dot)
+            parameters_dot = self.parameters(theta_dot)
         n_threads = resolve_threads(n_jobs)
-        parameters = self.layout.views(theta)
+        parameters = self.parameters(theta)
         return ModelTangent(
             *self.layer.tangent(parameters, tape, parameters_dot, _plain(x_dot), state_dot, n_threads=n_threads)
         )
@@ -325,11 +325,10 @@ class Model:
         TypeError, ValueError
             If theta or z_bar is not as described.
         """
-        self._check_theta("theta", theta)
+        parameters = self.parameters(theta)
         if z_bar is not None and z_bar.dtype != theta.dtype:
             raise TypeError(f"z_bar must be {theta.dtype} as theta, got {z_bar.dtype}")
         n_threads = resolve_threads(n_jobs)
-        parameters = self.layout.views(theta)
         parameters_bar, x_bar, first_bar = self.layer.adjoint(
             parameters, tape, _plain(z_bar), state_bar, inputs=inputs, n_threads=n_threads
         )

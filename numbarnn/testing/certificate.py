@@ -269,7 +269,7 @@ def certify(
     - the bits of a sequence depend neither on the other sequences nor on the padding, and no bit on the number of
       threads;
     - no pass changes its arguments, and arrays may be strided or read-only (not those of a layer, which are always
-      contiguous).
+      contiguous and writable).
 
     Of a loss it checks that the gradient is the derivative of the value, that the Hessian product is symmetric and
     positive semi-definite, that `output_adjoint` is the adjoint of `output`, that rows of weight zero and steps past
