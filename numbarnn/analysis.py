@@ -93,8 +93,8 @@ def gradient_flow(
     Examples
     --------
     >>> import numpy as np, numbarnn
-    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, random_state=0)
-    >>> y, _, tape = numbarnn.forward(cell, np.ones((50, 2, 3), dtype=np.float32))
+    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, dtype="float64", random_state=0)
+    >>> y, _, tape = numbarnn.forward(cell, np.ones((50, 2, 3)))
     >>> (h_norms,) = numbarnn.gradient_flow(cell, tape, state_bar=(np.ones_like(y[-1]),))
     >>> h_norms.shape, bool(h_norms[0, 0] < 1e-3 * h_norms[50, 0])
     ((51, 2), True)
@@ -116,7 +116,8 @@ def gradient_flow(
             bars[0] = seen if bars[0] is None else bars[0] + seen
         norms[:, t + 1] = [_norms(bar) * step.lengths for bar in bars]
         bars = list(adjoint(cell, step, None, bars, inputs=False, n_jobs=n_jobs).state)
-    norms[:, 0] = [_norms(bar) for bar in bars]
+    for of_part, bar in zip(norms, bars, strict=True):
+        of_part[0] = _norms(bar)  # without steps, still what was given, of which a part may be missing
     return tuple(norms)
 
 

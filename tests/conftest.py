@@ -6,6 +6,12 @@ import signal
 
 import pytest
 
+SLOW_EXAMPLES = {"numbarnn.cells.jordan.Jordan.teacher_forced", "numbarnn.kernels.masks.RecurrentMasks"}
+"""Examples in docstrings that compile the kernels of a cell for themselves alone."""
+
+OF_AN_LSTM = "/tests/test_recurrence", "/tests/test_streaming", "/numbarnn/recurrence/"
+OF_BOTH = "/tests/optim/", "/tests/layers/", "/tests/cpu/test_processes", "/tests/test_sensitivity"
+
 
 def pytest_configure():
     """Let Ctrl-C interrupt, here and in processes started here.
@@ -27,6 +33,8 @@ def _threads_whatever_the_work(monkeypatch):
 def pytest_collection_modifyitems(items):
     """Give tests that need the same compiled kernels to the same process, where there are several."""
     for item in items:
+        if item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group(_kernels_of(item)))
 
 
@@ -36,10 +44,8 @@ def _kernels_of(item):
     if hasattr(parameters.get("case"), "spec_name"):
         return parameters["case"].name
     path = item.path.as_posix()
-    if "/tests/optim/" in path or path.endswith("tests/test_sensitivity.py"):
-        return "elman"
-    if "/tests/layers/" in path:
+    if any(part in path for part in OF_BOTH):
         return "lstm" if "lstm" in item.name else "elman"
-    if "/tests/test_recurrence" in path or "/tests/test_streaming" in path:
+    if any(part in path for part in OF_AN_LSTM):
         return "lstm"
     return path

@@ -52,7 +52,7 @@ SPECS = {
 }
 LARGE = {"several_tiles", "wide"}
 OF_EACH_FORM = {"elman", "lstm", "gru_reset_before", "projected_lstm", "layer_norm_lstm"}
-QUICK = ("elman", "lstm", "gru_reset_before")
+QUICK = ("elman", "lstm")
 """Cells of the default run; each one takes some twenty seconds to compile in all three passes."""
 
 DTYPES = ["float32", "float64"]
@@ -172,7 +172,7 @@ def case(name, spec_name, dtype):
     return Case(name, spec_name, dtype)
 
 
-def over(cells=CELLS, specs=SPECS, dtypes=DTYPES, quick=("elman", "lstm")):
+def over(cells=CELLS, specs=SPECS, dtypes=DTYPES, quick=QUICK):
     """Parametrize a test's `case` over the grid, or over the given part of it.
 
     Most cells and dtypes are slow, since each compiles all kernels once more, and the kernels know no cell by name: the
@@ -185,6 +185,4 @@ def over(cells=CELLS, specs=SPECS, dtypes=DTYPES, quick=("elman", "lstm")):
 def marks(case, quick):
     """Mark a case as slow unless it belongs to the default run."""
     quick = ("lstm",) if case.dtype == "float32" else quick
-    if case.spec_name not in ("small", "equal_lengths", "several_tiles"):
-        quick = set(quick) & {"elman", "lstm"}
     return () if case.name in quick else pytest.mark.slow

@@ -11,7 +11,7 @@ def test_the_grid_holds_every_cell():
     assert set(grid.CELLS) == set(numbarnn.cells.CELLS)
 
 
-@grid.over(quick=grid.QUICK)
+@grid.over()
 def test_certificate(case):
     certificate = certify(
         case.cell,

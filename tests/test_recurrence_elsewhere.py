@@ -25,6 +25,7 @@ def check_certificates(cases, **environment):
     assert " passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_without_the_jit():
     check_certificates("small or one_of_everything or no_", NUMBA_DISABLE_JIT="1")
 

@@ -33,8 +33,8 @@ def whole(case):
 
 SPECS = ["one_of_everything", "small", "no_sequences", "several_tiles", "wide"]
 STEPPED = [
-    pytest.param(case, id=case.id, marks=() if case.name in grid.QUICK else pytest.mark.slow)
-    for case in (grid.case(name, spec, "float64") for name in grid.CELLS for spec in SPECS)
+    pytest.param(case, id=case.id, marks=grid.marks(case, quick=[]))
+    for case in (grid.case(name, spec, dtype) for name in grid.CELLS for spec in SPECS for dtype in grid.DTYPES)
 ]
 
 
@@ -45,14 +45,14 @@ def test_steps_are_one_pass(case):
     assert_same_bits((np.array(y), stream.state), whole(case)[:2])
 
 
-@grid.over(["elman", "lstm"], specs=["small"], dtypes=["float64"])
+@grid.over(["elman", "lstm"], specs=["small"], quick=[])
 def test_in_compiled_code(case):
     stream, y = numbarnn.stream(case.cell, case.spec.B, case.state), np.empty_like(case.y_bar)
     run_compiled(stream, case.x, y)
     assert_same_bits((y, stream.state), whole(case)[:2])
 
 
-@grid.over(specs=["small"], dtypes=["float64"])
+@grid.over(specs=["small"], quick=[])
 def test_a_stream_continues_another_call(case):
     first = numbarnn.forward(case.cell, case.x[:2], case.state)
     stream = numbarnn.stream(case.cell, case.spec.B, first.state)
@@ -60,10 +60,9 @@ def test_a_stream_continues_another_call(case):
     assert_same_bits((np.array(y), stream.state), (whole(case).y[2:], whole(case).state))
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [("lstm", "float64"), *(pytest.param(name, "float32", marks=pytest.mark.slow) for name in grid.CELLS)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", grid.DTYPES)
+@pytest.mark.parametrize("name", grid.CELLS)
 def test_masks_and_clip(name, dtype):
     case = grid.case(name, "small", dtype)
     recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype(dtype).reshape(case.y_bar[0].shape)

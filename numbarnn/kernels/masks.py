@@ -46,7 +46,8 @@ class RecurrentMasks(NamedTuple):
     >>> kept = (rng.random((7, 2, 5)) < 0.1).astype("float32")
     >>> masks = numbarnn.RecurrentMasks(recurrent=(1 - dropped) / np.float32(0.7), zoneout=(kept, None))
     >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), "float32"), masks=masks)
-    >>> cell_bar, x_bar, state_bar = numbarnn.adjoint(cell, tape, y_bar=y)
+    >>> y.shape
+    (7, 2, 5)
     """
 
     recurrent: np.ndarray | None = None

@@ -54,9 +54,9 @@ class Bidirectional:
     Examples
     --------
     >>> import numpy as np
-    >>> from numbarnn import GRU
+    >>> from numbarnn import LSTM
     >>> from numbarnn.layers import Bidirectional, Padded, Recurrent
-    >>> layer = Bidirectional(Recurrent(GRU, n_inputs=3, n_units=5))
+    >>> layer = Bidirectional(Recurrent(LSTM, n_inputs=3, n_units=5))
     >>> parameters = layer.init("float64", np.random.RandomState(0))
     >>> layer.forward(parameters, Padded(np.ones((7, 2, 3)))).y.values.shape
     (7, 2, 10)

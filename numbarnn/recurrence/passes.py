@@ -200,11 +200,11 @@ def adjoint(
     Examples
     --------
     >>> import numpy as np, numbarnn
-    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, random_state=0)
+    >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
     >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), dtype=np.float32))
     >>> cell_bar, x_bar, state_bar = numbarnn.adjoint(cell, tape, y_bar=np.ones_like(y))
     >>> cell_bar.R.shape, x_bar.shape
-    ((5, 5), (7, 2, 3))
+    ((5, 20), (7, 2, 3))
     """
     cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
     tape = checked_tape(tape, cell)
@@ -260,7 +260,7 @@ def tangent(
     Examples
     --------
     >>> import numpy as np, numbarnn
-    >>> cell = numbarnn.Elman.init(n_inputs=3, n_units=5, random_state=0)
+    >>> cell = numbarnn.LSTM.init(n_inputs=3, n_units=5, random_state=0)
     >>> y, state, tape = numbarnn.forward(cell, np.ones((7, 2, 3), dtype=np.float32))
     >>> y_dot, state_dot = numbarnn.tangent(cell, tape, cell_dot=cell)
     >>> y_dot.shape

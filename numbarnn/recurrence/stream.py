@@ -233,7 +233,7 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numba, numpy as np, numbarnn
-    >>> stream = numbarnn.stream(numbarnn.Elman.init(n_inputs=1, n_units=4, random_state=0))
+    >>> stream = numbarnn.stream(numbarnn.LSTM.init(n_inputs=1, n_units=4, random_state=0))
     >>> @numba.njit
     ... def settle(stream, n_steps):
     ...     x_t = np.ones((1, 1), np.float32)

@@ -22,7 +22,7 @@ CELLS = {
     ),
     "nine, projected, some of both": cell_class(9, projection=("P",), **SOME_OF_BOTH),
 }
-QUICK = ["five, some of both products"]
+QUICK = ["five, inner ones apart"]
 GRID = [pytest.param(kind, marks=() if name in QUICK else pytest.mark.slow, id=name) for name, kind in CELLS.items()]
 
 

@@ -159,7 +159,7 @@ from sklearn.base import clone
 from numbarnn import RNNRegressor
 
 if __name__ == "__main__":
-    X = np.random.default_rng(0).standard_normal((16, 6, 3), dtype=np.float32)
+    X = np.random.default_rng(0).standard_normal((16, 6, 3))
     y = X[:, -1, 0]
     model = RNNRegressor((5,), cell="elman", tol=1e9, n_iter_no_change=3, random_state=0, n_jobs=2)
     fitted = Parallel(n_jobs=2, backend={backend!r})(delayed(clone(model).fit)(X, y) for _ in range(4))
@@ -169,6 +169,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_fits_under_joblib(backend):
     assert_all_right(output(start(NESTED.format(backend=backend))), 1)

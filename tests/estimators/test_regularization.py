@@ -56,6 +56,7 @@ def test_what_is_dropped_may_change_in_a_warm_start():
     assert [name for name, _ in clf.network_.layer.steps] == ["layer0", "pooling", "readout"]
 
 
+@pytest.mark.slow
 def test_what_is_fitted_drops_nothing():
     """Predictions, states and derivatives are those of the same parameters with the mean of zoneout and the clip."""
     y = numbers(X)

@@ -108,6 +108,9 @@ def test_a_warm_start_with_early_stopping_keeps_the_best_of_its_own_fit():
     assert (reg.theta_ != before).any()
 
 
+WITHIN_THE_RECURRENCE = {"recurrent_dropout": 0.2, "zoneout": 0.1, "preactivation_clip": 2.0}
+"""What compiles kernels of its own, all of it at once."""
+
 CHANGES = {
     "solver": ("sgd", {}),
     "learning_rate_init": (0.5, {}),
@@ -124,8 +127,8 @@ CHANGES = {
     "power_t": (2.0, {"solver": "sgd", "learning_rate": "invscaling"}),
     "dropout": (0.5, {}),
     "input_dropout": (0.5, {}),
-    "zoneout": (0.5, {}),
-    "preactivation_clip": (0.01, {}),
+    "zoneout": (0.5, WITHIN_THE_RECURRENCE),
+    "preactivation_clip": (0.01, WITHIN_THE_RECURRENCE),
     "tbptt": ((1, 2), ONE_WAY),
     "class_weight": ({0: 9.0}, {}),
 }

@@ -89,8 +89,9 @@ def test_one_window_has_the_bits_of_the_whole(name):
 
 @pytest.mark.parametrize("tbptt", [(3, 7), (7, 7)], ids=str)
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
-def test_masks_are_those_of_the_steps(sequences, tbptt):
-    model = model_of((3, 2), sequences=sequences, dropout=0.4, input_dropout=0.3, zoneout=0.3)
+def test_masks_are_those_of_the_steps_of_an_lstm(sequences, tbptt):
+    within = {"input_dropout": 0.3, "recurrent_dropout": 0.2, "zoneout": 0.3, "preactivation_clip": 1.0}
+    model = model_of((3, 2), cell=LSTM, sequences=sequences, dropout=0.4, **within)
     theta, batch = draw(model)
     batch = batch._replace(masks=model.draw_masks(7, 4, "float64", 0))
     objective = Objective(model, LOSS, alpha=0.3)
