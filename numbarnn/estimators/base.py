@@ -325,6 +325,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         if self.early_stopping:
             examples, held_out = split(examples, self.validation_fraction, rng)
             validation = Validation(held_out.sequences, self._scorer(held_out, head))
+        if self.batch_size == "auto":
+            examples = examples.merged(parameters.ONE_BATCH)
         size = parameters.batch_size(self, len(examples.sequences))
         n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
         max_iter = 1 if partial else parameters.max_iter(self, n_updates)

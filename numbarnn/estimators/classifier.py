@@ -97,7 +97,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
-        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``.
+        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. Equal sequences with equal targets are
+        merged into one of their total weight before, if at most 32 are left.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 

@@ -21,6 +21,9 @@ _FRACTION = Interval(Real, 0, 1, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
+ONE_BATCH = 32
+"""Up to so many different sequences are one batch by default."""
+
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _AT_LEAST_ONE],
     "cell": [str, type],
@@ -165,7 +168,7 @@ def batch_size(estimator: Any, n_sequences: int) -> int:
     if estimator.solver == "lbfgs":
         return min(200, n_sequences)
     if estimator.batch_size == "auto":
-        return n_sequences if n_sequences <= 32 else max(8, min(64, n_sequences // 8))
+        return n_sequences if n_sequences <= ONE_BATCH else max(8, min(64, n_sequences // 8))
     if estimator.batch_size > n_sequences:
         warnings.warn(
             f"batch_size={estimator.batch_size} is larger than the number of sequences, {n_sequences}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -75,6 +76,24 @@ class Examples(NamedTuple):
         if isinstance(self.weights, Sequences):
             return self._replace(weights=Sequences(relative, self.weights.lengths)), mean_weight
         return self._replace(weights=relative), mean_weight
+
+    def merged(self, at_most: int) -> Examples:
+        """Return the examples with equal ones merged into one of their total weight, if at most so many are different.
+
+        They are sorted by what they hold. So a batch of all examples gives the same bits for any order of them, and
+        for a weight of k as for k repetitions. Examples with one target per step are returned as they are.
+        """
+        if isinstance(self.targets, Sequences):
+            return self
+        values, weights, indices = self.sequences.values, self.row_weights, dict[bytes, list[int]]()
+        for i, (start, length) in enumerate(zip(self.sequences.starts, self.sequences.lengths, strict=True)):
+            content = values[start : start + length].tobytes() + self.targets[i].tobytes()
+            indices.setdefault(content, []).append(i)
+            if len(indices) > at_most:
+                return self
+        equal = [indices[content] for content in sorted(indices)]
+        totals = np.array([math.fsum(weights[of_one]) for of_one in equal])
+        return self.take(np.array([of_one[0] for of_one in equal]))._replace(weights=totals)
 
     def take(self, indices: NDArray[np.intp]) -> Examples:
         """Return the examples at `indices`."""

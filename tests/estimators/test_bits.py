@@ -106,6 +106,17 @@ def test_weight_k_is_k_copies(return_sequences):
     assert_allclose(weighted, repeated, rtol=1e-11, atol=1e-14)
 
 
+def test_one_batch_has_the_same_bits_in_any_order_and_for_copies_as_for_weights():
+    y, weights = numbers(X[:20]), 1 + np.arange(20) % 3
+    order = np.random.RandomState(0).permutation(20)
+    expected = RNNRegressor(**QUICK).fit(X[:20], y, sample_weight=weights).theta_
+    for indices, of_indices in ((order, weights[order]), (order.repeat(weights[order]), None)):
+        reg = RNNRegressor(**QUICK).fit([X[i] for i in indices], y[indices], sample_weight=of_indices)
+        assert_array_equal(reg.theta_, expected)
+    with_another_target = RNNRegressor(**QUICK).fit([*X[:20], X[0]], [*y, y[0] + 1])
+    assert (with_another_target.theta_ != RNNRegressor(**QUICK).fit(X[:20], y).theta_).any()
+
+
 def test_equal_weights_are_no_weights():
     reg = RNNRegressor(**QUICK)
     assert_array_equal(reg.fit(X, numbers(X), sample_weight=np.ones(40)).theta_, reg.fit(X, numbers(X)).theta_)
