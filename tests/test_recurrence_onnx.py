@@ -12,6 +12,7 @@ from tests import grid
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.slow
 
 OPERATORS = {  # the operator, its attributes, the cell's gates in our order
     "elman": ("RNN", {}, "n"),
@@ -82,7 +83,6 @@ def test_forward_parity(case, directions):
     assert_parity(case, directions)
 
 
-@pytest.mark.slow
 @grid.over(OPERATORS, specs=["small", "several_tiles"], dtypes=["float32"])
 @pytest.mark.parametrize("preactivation_clip", [0.5, 1.5, 100.0])
 def test_clip_parity(case, preactivation_clip):

@@ -34,7 +34,10 @@ def whole(case):
 SPECS = ["one_of_everything", "small", "no_sequences", "several_tiles", "wide"]
 STEPPED = [
     pytest.param(case, id=case.id, marks=grid.marks(case, quick=[]))
-    for case in (grid.case(name, spec, dtype) for name in grid.CELLS for spec in SPECS for dtype in grid.DTYPES)
+    for case in (
+        *(grid.case(name, spec, "float64") for name in grid.CELLS for spec in SPECS),
+        *(grid.case("lstm", spec, "float32") for spec in SPECS),
+    )
 ]
 
 
@@ -61,12 +64,11 @@ def test_a_stream_continues_another_call(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", grid.DTYPES)
 @pytest.mark.parametrize("name", grid.CELLS)
-def test_masks_and_clip(name, dtype):
-    case = grid.case(name, "small", dtype)
-    recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype(dtype).reshape(case.y_bar[0].shape)
-    zoneout = np.full((1, 1, 1), 0.2, dtype), *[None] * (len(case.state) - 1)
+def test_masks_and_clip(name):
+    case = grid.case(name, "small", "float32")
+    recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype("float32").reshape(case.y_bar[0].shape)
+    zoneout = np.full((1, 1, 1), 0.2, "float32"), *[None] * (len(case.state) - 1)
     given = {
         "masks": numbarnn.RecurrentMasks(recurrent, None if name == "layer_norm_lstm" else zoneout),
         "preactivation_clip": 0.8,
