@@ -11,7 +11,7 @@ import numpy as np
 from numbarnn import RNNClassifier
 X = np.random.default_rng(0).normal(size=(64, 20, 3))
 one_way = {"bidirectional": False, "pooling": "last", "patch": 1}
-RNNClassifier((16,), **one_way, max_iter=2, batch_size=32, tol=0).fit(X, X[:, -1, 0] > 0)
+RNNClassifier((16,), cell="lstm", **one_way, max_iter=2, batch_size=32, tol=0).fit(X, X[:, -1, 0] > 0)
 """
 COLD = """
 import os, tempfile

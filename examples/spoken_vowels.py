@@ -23,6 +23,7 @@ print(f"{len(X_train)} + {len(X_test)} utterances of {min(lengths)} to {max(leng
 
 rnn = RNNClassifier(
     hidden_layer_sizes=(100,),
+    cell="lstm",
     pooling="last",
     batch_size=32,
     learning_rate_init=0.001,

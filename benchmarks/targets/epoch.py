@@ -41,7 +41,7 @@ def findings() -> Iterator[Finding]:
 def _fit(vowels: Vowels, epochs: int = EPOCHS) -> float:
     one_way = {"bidirectional": False, "pooling": "last", "patch": 1}
     options = {"batch_size": BATCH, "max_iter": epochs, "learning_rate_init": 0.001, "max_grad_norm": 1.0}
-    model = RNNClassifier((UNITS,), **one_way, **options, random_state=0)
+    model = RNNClassifier((UNITS,), cell="lstm", **one_way, **options, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(vowels.X_train, vowels.y_train).loss_

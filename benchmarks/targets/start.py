@@ -19,7 +19,8 @@ import numpy as np
 from numbarnn import RNNClassifier
 X = np.random.default_rng(0).normal(size=(64, 20, 3))
 RNNClassifier(
-    (16,), bidirectional=False, pooling="last", patch=1, max_iter=2, batch_size=32, tol=0, n_iter_no_change=2
+    (16,), cell="lstm", bidirectional=False, pooling="last", patch=1,
+    max_iter=2, batch_size=32, tol=0, n_iter_no_change=2,
 ).fit(X, X[:, -1, 0] > 0)
 """
 

@@ -35,7 +35,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Hidden units of each recurrent layer, in each direction.
-    cell : str or type, default='lstm'
+    cell : str or type, default='gru'
         The recurrent cell: a name, or a class such as `numbarnn.LSTM` or one of your own.
 
         - 'elman': tanh of a sum of the inputs and the previous state [1]_;
@@ -303,7 +303,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         self,
         hidden_layer_sizes: int | ArrayLike = (64,),
         *,
-        cell: str | type = "lstm",
+        cell: str | type = "gru",
         projection_size: int | None = None,
         bidirectional: bool | Literal["auto"] = "auto",
         return_sequences: bool = False,

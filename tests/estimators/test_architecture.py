@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X = ragged(24)
 Y = labels(X)
 STEPS = [x[:, 0] for x in X]
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
 
 
 def test_names_of_the_parameters():
@@ -101,7 +101,7 @@ def test_automatic_patches_are_those_of_the_fit():
 
 
 def test_a_cell_may_be_a_class():
-    by_class, by_name = (RNNClassifier(**QUICK, cell=cell).fit(X, Y) for cell in (LSTM, "lstm"))
+    by_class, by_name = (RNNClassifier(**QUICK | {"cell": cell}).fit(X, Y) for cell in (LSTM, "lstm"))
     assert_array_equal(by_class.theta_, by_name.theta_)
     with pytest.raises(ValueError, match=r"or one of 'elman', .* got 'ltsm'"):
         RNNClassifier(cell="ltsm").fit(X, Y)
@@ -111,7 +111,7 @@ def test_a_cell_may_be_a_class():
 
 @pytest.mark.slow
 def test_a_projection_size():
-    clf = RNNClassifier(**QUICK, cell="projected_lstm", projection_size=2, **ONE_WAY).fit(X, Y)
+    clf = RNNClassifier(**QUICK | {"cell": "projected_lstm"}, projection_size=2, **ONE_WAY).fit(X, Y)
     views = clf.network_.views(clf.theta_)
     assert views["layer0.P"].shape == (4, 2)
     assert views["readout.W"].shape == (2, 2)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X = ragged(40)
 Y = labels(X)
-QUICK = {"hidden_layer_sizes": 5, "max_iter": 4, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 5, "max_iter": 4, "random_state": 0}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

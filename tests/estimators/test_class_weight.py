@@ -13,7 +13,7 @@ X = ragged(24)
 Y = labels(X)
 NAMES = np.array(["down", "up"])[Y]
 BOTH = np.column_stack([Y, np.arange(24) % 3 == 0]).astype(int)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
 
 
 def balanced(y):

@@ -69,7 +69,7 @@ def test_automatic_architectures(estimator, expected):
 
 def test_a_fit_takes_them():
     X = np.random.RandomState(0).standard_normal((4, 100))
-    clf = RNNClassifier(2, tol=0, max_iter=1, random_state=0)
+    clf = RNNClassifier(2, cell="lstm", tol=0, max_iter=1, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(1\)"):
         clf.fit(X, X[:, 0] > 0)
     assert clf.patch_ == 2

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X = ragged(24)
 Y = labels(X)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0, **ONE_WAY}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0, **ONE_WAY}
 SEVERAL = QUICK | {"n_estimators": 3}
 
 

@@ -14,7 +14,7 @@ from tests.estimators.problems import labels, numbers, ragged
 X = ragged(12)
 Y = labels(X)
 CUBE = np.random.RandomState(0).standard_normal((12, 4, 2))
-QUICK = {"hidden_layer_sizes": 3, "max_iter": 1, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 3, "max_iter": 1, "random_state": 0}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,14 @@ Y = [x[:, 0] for x in X]
 OBSERVED = [np.random.RandomState(i).uniform(size=len(x)) > 0.4 for i, x in enumerate(X)]
 OBSERVED[3][:] = False
 WEIGHTS = [np.where(seen, 1.0 + np.arange(len(seen)), 0.0) for seen in OBSERVED]
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 7, "random_state": 0, "return_sequences": True}
+QUICK = {
+    "cell": "lstm",
+    "hidden_layer_sizes": 4,
+    "max_iter": 3,
+    "batch_size": 7,
+    "random_state": 0,
+    "return_sequences": True,
+}
 
 
 def masked(junk):
@@ -148,7 +155,7 @@ def test_the_scale_of_weights_does_not_matter_without_a_penalty(scale):
 def test_weights_that_underflow_in_float32():
     weights = np.exp(-np.arange(24.0)[::-1] * 10)
     low, high = (
-        RNNClassifier(4, max_iter=3, random_state=0, dtype=dtype).fit(X, labels(X), weights).loss_
+        RNNClassifier(4, cell="lstm", max_iter=3, random_state=0, dtype=dtype).fit(X, labels(X), weights).loss_
         for dtype in ("float32", "float64")
     )
     assert_allclose(low, high, rtol=1e-4, atol=0)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X = ragged(40)
 Y = labels(X)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 4, "batch_size": 7, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 4, "batch_size": 7, "random_state": 0}
 ALL = {
     "dropout": 0.2,
     "input_dropout": 0.2,

@@ -25,7 +25,7 @@ from tests.estimators.problems import labels, numbers, ragged
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X = ragged(24)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0}
 VARIANT = {"n_estimators": 2, "pooling": "max", "patch": 2, "max_iter": 15, "learning_rate_init": 0.03}
 
 
@@ -36,7 +36,7 @@ def _checks(*settings):
     )
 
 
-@_checks({"max_iter": 15, "learning_rate_init": 0.03})
+@_checks({"cell": "lstm", "max_iter": 15, "learning_rate_init": 0.03})
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 

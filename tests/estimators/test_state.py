@@ -14,7 +14,13 @@ from tests.estimators.problems import ONE_WAY
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((9, 12, 2))
-SMALL = {"hidden_layer_sizes": (5, 3), "tol": 1e9, "n_iter_no_change": 1, "random_state": 0}  # one epoch and done
+SMALL = {
+    "cell": "lstm",
+    "hidden_layer_sizes": (5, 3),
+    "tol": 1e9,
+    "n_iter_no_change": 1,
+    "random_state": 0,
+}  # one epoch and done
 
 
 def regressor(**options):

@@ -13,7 +13,7 @@ from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 
 X = ragged(40)
 Y = labels(X)
-QUICK = {"hidden_layer_sizes": 4, "max_iter": 4, "random_state": 0}
+QUICK = {"cell": "lstm", "hidden_layer_sizes": 4, "max_iter": 4, "random_state": 0}
 
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -21,7 +21,7 @@ ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.Conv
 @ignore_convergence
 @pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
 def test_fitted_attributes(estimator):
-    est = estimator((4, 3), bidirectional=False, max_iter=4, random_state=0).fit(X, Y)
+    est = estimator((4, 3), cell="lstm", bidirectional=False, max_iter=4, random_state=0).fit(X, Y)
     assert est.n_iter_ == len(est.loss_curve_) == 4
     assert est.t_ == 4 * 40
     assert est.loss_ == est.loss_curve_[-1]

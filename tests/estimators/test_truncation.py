@@ -17,7 +17,14 @@ X = ragged(30)
 LENGTHS = np.array([len(x) for x in X])
 Y = labels(X)
 STEPS = [x.cumsum(axis=0) for x in X]
-QUICK = {"hidden_layer_sizes": (4, 3), "learning_rate_init": 0.02, "max_iter": 4, "batch_size": 7, "random_state": 0}
+QUICK = {
+    "cell": "lstm",
+    "hidden_layer_sizes": (4, 3),
+    "learning_rate_init": 0.02,
+    "max_iter": 4,
+    "batch_size": 7,
+    "random_state": 0,
+}
 PAIRS = [(1, 1), (2, 4), (3, 6), (6, 6)]
 
 
