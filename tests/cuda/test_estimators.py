@@ -17,11 +17,11 @@ from tests.estimators.problems import ONE_WAY, labels, numbers, ragged
 pytestmark = [*needs_device, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
 X = ragged(8)
-QUICK = {"cell": "lstm", "hidden_layer_sizes": (3,), "batch_size": 4, "max_iter": 2, "random_state": 0}
+QUICK = {"hidden_layer_sizes": (3,), "batch_size": 4, "max_iter": 2, "random_state": 0}
 FITS = {
     "classes": (RNNClassifier(**QUICK, early_stopping=True, validation_fraction=0.25), X, labels(X)),
     "labels": (
-        RNNClassifier(**QUICK | {"cell": "elman"}, pooling="attention"),
+        RNNClassifier(**QUICK, cell="elman", pooling="attention"),
         X,
         np.column_stack([labels(X), 1 - labels(X)]),
     ),
