@@ -65,7 +65,7 @@ def predict(
     Returns
     -------
     Prediction
-        ``(z, state)``, in the processor's memory. A row does not depend on the others, to the bit.
+        ``(z, state)``, in the processor's memory. A row does not depend on the others, bit for bit.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 Rows are as `numbarnn.prediction.predict` returns them: outputs `z (n, K)`, or `(sum of lengths, K)` for a model with
 one output per step, and inputs `(sum of lengths, I)`, both in the order of the sequences. No row depends on the other
-sequences, to the bit.
+sequences, bit for bit.
 """
 
 from __future__ import annotations

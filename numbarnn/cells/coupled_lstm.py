@@ -32,7 +32,7 @@ class CoupledLSTM(NamedTuple):
         a_i_bar = i_bar i (1 - i)   and so on for g, o
         h_(t-1)_bar = a_bar R^T     W_bar += x_t^T a_bar     R_bar += h_(t-1)^T a_bar     b_bar += a_bar
 
-    The last line is the same for every cell and belongs to the loops over time.
+    The last line is the same for every cell; the library computes it, not the methods of this class.
 
     Parameters
     ----------

@@ -58,7 +58,10 @@ class Elman(NamedTuple):
 
     @classmethod
     def init(cls, n_inputs: int, n_units: int, dtype: Any = "float32", random_state: Any = None) -> Elman:
-        """Draw Glorot-uniform input and orthogonal recurrent weights and a zero bias; as `LSTM.init`."""
+        """Draw Glorot-uniform input and orthogonal recurrent weights and a zero bias.
+
+        The parameters are those of `LSTM.init`.
+        """
         return draw_weights(cls, n_inputs, n_units, dtype, random_state)
 
     @staticmethod

@@ -24,7 +24,7 @@ class LSTM(NamedTuple):
         c_t' = f' c_(t-1) + f c_(t-1)' + i' g + i g'
         h_t' = o' tanh(c_t) + o (1 - tanh(c_t)^2) c_t'
 
-    Adjoint (BPTT), the lines in reverse order, a bar marking the derivative of the loss by the value below it::
+    Adjoint (BPTT), the lines in reverse order; `v_bar` is the derivative of the loss with respect to v::
 
         o_bar  = h_bar tanh(c_t)
         c_bar += h_bar o (1 - tanh(c_t)^2)
@@ -32,7 +32,7 @@ class LSTM(NamedTuple):
         a_i_bar = i_bar i (1 - i)   and so on for f, g, o
         h_(t-1)_bar = a_bar R^T     W_bar += x_t^T a_bar     R_bar += h_(t-1)^T a_bar     b_bar += a_bar
 
-    The last line is the same for every cell and belongs to the loops over time.
+    The last line is the same for every cell; the library computes it, not the methods of this class.
 
     Parameters
     ----------

@@ -124,7 +124,7 @@ def _check_fields(cell_class: Any) -> None:
     name = cell_class.__name__
     if not (issubclass(cell_class, tuple) and hasattr(cell_class, "_fields") and hasattr(cell_class, "_make")):
         raise TypeError(
-            f"{name} is no cell: its class must be a typing.NamedTuple of its weights, such as numbarnn.LSTM"
+            f"{name} is not a cell: its class must be a typing.NamedTuple of its weights, such as numbarnn.LSTM"
         )
     fields = cell_class._fields
     if fields[:3] != ("W", "R", "b"):

@@ -49,7 +49,8 @@ def cell_class(cell: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is no cell of that name, or the class declares other numbers than its methods return.
+        If there is no cell of that name, or the class's attributes, such as `n_saved`, do not match what its methods
+        return.
     TypeError
         If the class is no class of cells.
 

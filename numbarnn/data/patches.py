@@ -199,7 +199,7 @@ class SequencePatches(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
     n_features_in_ : int
         T if X was (n, T), otherwise I.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X was a frame, or a list of frames, with names that are all strings.
+        Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
 
     Examples
     --------

@@ -160,8 +160,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             The targets; with `return_sequences` one per step, (n, T) or (n, T, K) if X is an array.
         sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
                 default=None
-            Weight of each sequence or, with `return_sequences`, of each step. What has weight zero takes no part at
-            all.
+            Weight of each sequence or, with `return_sequences`, of each step. Sequences of weight zero are left out; a
+            step of weight zero is still read by the network, but its target does not count.
 
         Returns
         -------

@@ -36,7 +36,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Hidden units of each recurrent layer, in each direction.
     cell : str or type, default='gru'
-        The recurrent cell: a name, or a class such as `numbarnn.LSTM` or one of your own.
+        The recurrent cell: a name, or a class such as `numbarnn.LSTM` or your own (see `numbarnn.cells.Cell`).
 
         - 'elman': tanh of a sum of the inputs and the previous state [1]_;
         - 'elman_relu': the same with max(0, a) in place of tanh;
@@ -64,19 +64,19 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     patch : int or 'auto', default='auto'
         Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
         learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
-        step, and the padding does not count. 'auto' is 1 with `return_sequences` or `tbptt`; otherwise it leaves a
-        sequence of median length about 50 patches, and short sequences as they are. `patch_` is the number. With
-        `tbptt`, and to go on from a state, the lengths of the sequences must be multiples of it.
+        step, and the padding does not count. 'auto' is 1 with `return_sequences` or `tbptt`. Otherwise it gives a
+        sequence of median length about 50 patches, and is 1 for short sequences. `patch_` is the value used. With
+        `tbptt`, or to continue from a state, the lengths of the sequences must be multiples of it.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
-        Probability that an output of a layer is dropped, drawn at each step; the outputs of the last layer, which the
-        readout reads, included. The Notes compare the kinds of dropout.
+        Probability that an output of a recurrent layer is dropped, drawn anew at each step. This includes the last
+        recurrent layer, before pooling and the readout (the final linear layer). The Notes compare all kinds.
     input_dropout : float, default=0.0
         Probability that an input of a layer is dropped, at all steps of a sequence alike.
     recurrent_dropout : float, default=0.0
-        Probability that the recurrent weights do not see the previous output of a unit, at all steps of a sequence
-        alike.
+        Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights. The
+        same units are dropped at all steps of a sequence.
     weight_dropout : float, default=0.0
         Probability that an entry of the recurrent weights is dropped, for a whole batch.
     zoneout : float or tuple of two floats, default=0.0
@@ -97,8 +97,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
-        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. Equal sequences with equal targets are
-        merged into one of their total weight before, if at most 32 are left.
+        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. With 'auto' and one target
+        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -122,7 +122,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Whether to draw the batches of each epoch at random. It has no effect if one batch holds all sequences.
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
-        to the bit.
+        bit for bit.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
         stops where no entry of the gradient is larger.
@@ -141,9 +141,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ``n / (n_classes * np.bincount(y))``; with `return_sequences` masked steps are not counted. `partial_fit` does
         not support 'balanced'.
     early_stopping : bool, default=False
-        Whether to set aside a part of the sequences (with every class in proportion, if each
-        sequence has one), to stop when the score of this part
-        no longer improves, and to keep the parameters with the best score.
+        Whether to set aside part of the sequences for validation (stratified, if there is one class per sequence), to
+        stop when its score no longer improves, and to keep the parameters with the best score.
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside.
     beta_1 : float, default=0.9
@@ -169,14 +168,14 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Number of networks that differ in their random numbers only. Above one, the estimator is an ensemble: its
         members, trained in parallel, are in `estimators_`, and their probabilities are averaged.
     dtype : {'float32', 'float64'} or None, default=None
-        Precision of all computations. None keeps float32 of X, and is float64 otherwise.
+        Precision of all computations. None is float32 if X is float32, and float64 otherwise.
     device : {'cpu', 'cuda'}, default='cpu'
         Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
         and dropped numbers, so that their fits agree to rounding, and training can change from one to the other. 'cuda'
         needs an NVIDIA GPU and the extra ``numbarnn[cuda]``, and supports neither `tbptt` nor `checkpoint_memory_mb`.
     n_jobs : int or None, default=None
-        Number of threads; of members that are trained at a time in an ensemble. None is 1 unless in a joblib context,
-        -1 is one per core. The results are the same to the bit.
+        Number of threads; for an ensemble, the number of members trained at a time. None means 1 unless in a
+        `joblib.parallel_config` context, -1 means all processors. The results do not depend on it.
 
     Attributes
     ----------
@@ -195,7 +194,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     n_features_in_ : int
         Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X was a frame, or a list of frames, with names that are all strings.
+        Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
     n_iter_ : int
         Epochs of the last `fit` or `partial_fit`; the maximum over the members of an ensemble.
     t_ : int
@@ -241,9 +240,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     probability, so that nothing has to be done in predictions; `loss_curve_` is the loss under dropout. Predictions and
     derivatives use the mean of zoneout, ``z * old + (1 - z) * new``, and the clip.
 
-    After a fit, predictions and derivatives depend on what was fitted, not on parameters that have been changed since,
-    apart from `n_jobs`, `device` and `checkpoint_memory_mb`. `partial_fit` and, with `warm_start`, `fit` apply changed
-    parameters, unless these would change the meaning of `theta_`, which is a ValueError.
+    Changing a parameter after a fit has no effect on predictions and derivatives, except for `n_jobs`, `device` and
+    `checkpoint_memory_mb`. It takes effect in the next call of `partial_fit`, or of `fit` with `warm_start`. A change
+    that does not fit `theta_`, such as another cell, raises a ValueError there.
 
     References
     ----------
@@ -440,9 +439,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             The sequences.
         state : tuple of tuples of ndarrays of shape (n, H), default=None
             The network's state before the first steps of X, as an earlier call returned it: of each layer `(h,)` or
-            `(h, c)`, with one row per sequence. None is zero. A network that reads in both directions, one that pools
-            over all steps, and an ensemble have none: fit with ``bidirectional=False``, ``pooling='last'`` and
-            ``patch=1`` (or lengths that are multiples of it) to go on from a state.
+            `(h, c)`, with one row per sequence. None is the initial state: zero, or the learned one with
+            `learn_initial_state`. To continue from a state, fit one network (not an ensemble) with
+            ``bidirectional=False``, ``pooling='last'`` and ``patch=1`` (or use lengths that are multiples of it).
         return_state : bool, default=False
             Whether to return the state after the last steps as well.
 
@@ -451,8 +450,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         y : ndarray of shape (n,), or (n, K) with several labels per row
             With `return_sequences` one per step, in the form of X: (n, T), or a list of n arrays (T_i,).
         state : tuple of tuples of ndarrays of shape (n, H)
-            Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
-            over the whole sequences gives.
+            Only if `return_state`. Long sequences can be predicted in parts: if each call gets the state of the call
+            before, the results are the same, bit for bit, as those of one call.
         """
         outputs = self._outputs(X, state, return_state=return_state)
         return outputs.result(self._decoded(outputs), return_state=return_state)
@@ -513,7 +512,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             The true labels, as in `fit`.
         sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
                 default=None
-            Weight of each sequence, and of each of its steps, or of each step. Steps of weight zero do not count.
+            Weight of each sequence or, with `return_sequences`, of each step; a weight of a sequence applies to each of
+            its steps. Rows of weight zero are ignored.
 
         Returns
         -------

@@ -86,7 +86,7 @@ class DerivativesMixin:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X is not as described, there is no such output or step, or `output` has to be chosen.
+            If X is not as described, there is no such output or step, `output` must be given, or this is an ensemble.
 
         References
         ----------
@@ -204,8 +204,8 @@ class DerivativesMixin:
     def truncation_error(self: Fitted, X: Any, y: Any, truncations: Sequence[tuple[int, int]]) -> TruncationError:
         r"""Compare the gradients that truncated BPTT takes with the exact gradient, at the fitted parameters.
 
-        The loss is that of `fit` over all sequences, without the penalty. A gradient through the last k2 steps only is
-        biased towards dependencies that are not longer.
+        The loss is that of `fit` over all sequences, without the penalty. The truncated
+        gradient ignores dependencies over more than k2 steps, and is biased by that.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class DerivativesMixin:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If k1 or k2 is no integer.
+            If k1 or k2 is not an integer.
         ValueError
             If X or y are not as in `fit`, a pair is not 1 <= k1 <= k2, the network reads in both directions or pools
             over steps, or a length is not a multiple of the patch.
@@ -321,7 +321,7 @@ class DerivativesMixin:
         return form.restore(outputs_dot, lengths) if self.network_.returns_sequences else outputs_dot
 
     def vector_jacobian_product(self: Fitted, X: Any, outputs_bar: Any) -> PulledBack:
-        """Return the derivatives of ``sum(outputs_bar * outputs)`` by inputs and parameters (reverse mode).
+        """Return the derivatives of ``sum(outputs_bar * outputs)`` with respect to X and `theta_` (reverse mode).
 
         Parameters
         ----------

@@ -32,7 +32,7 @@ _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
 class RNNRegressor(RegressorMixin, BaseRNN):
     """Predict numbers from sequences, or from each of their steps, with a recurrent network.
 
-    With `return_sequences`, targets that are NaN mask their steps.
+    With `return_sequences`, a step whose target is NaN is still read, but does not count in the loss and in the score.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     huber_delta : float, default=1.0
         Error, in units of y, from which on ``loss='huber'`` is linear.
     cell : str or type, default='lstm'
-        The recurrent cell: a name, or a class such as `numbarnn.LSTM` or one of your own.
+        The recurrent cell: a name, or a class such as `numbarnn.LSTM` or your own (see `numbarnn.cells.Cell`).
 
         - 'elman': tanh of a sum of the inputs and the previous state [1]_;
         - 'elman_relu': the same with max(0, a) in place of tanh;
@@ -86,13 +86,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
-        Probability that an output of a layer is dropped, drawn at each step; the outputs of the last layer, which the
-        readout reads, included. The Notes compare the kinds of dropout.
+        Probability that an output of a recurrent layer is dropped, drawn anew at each step. This includes the last
+        recurrent layer, before pooling and the readout (the final linear layer). The Notes compare all kinds.
     input_dropout : float, default=0.0
         Probability that an input of a layer is dropped, at all steps of a sequence alike.
     recurrent_dropout : float, default=0.0
-        Probability that the recurrent weights do not see the previous output of a unit, at all steps of a sequence
-        alike.
+        Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights. The
+        same units are dropped at all steps of a sequence.
     weight_dropout : float, default=0.0
         Probability that an entry of the recurrent weights is dropped, for a whole batch.
     zoneout : float or tuple of two floats, default=0.0
@@ -113,8 +113,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
-        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. Equal sequences with equal targets are
-        merged into one of their total weight before, if at most 32 are left.
+        least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. With 'auto' and one target
+        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -138,7 +138,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Whether to draw the batches of each epoch at random. It has no effect if one batch holds all sequences.
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
-        to the bit.
+        bit for bit.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
         stops where no entry of the gradient is larger.
@@ -179,14 +179,14 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Number of networks that differ in their random numbers only. Above one, the estimator is an ensemble: its
         members, trained in parallel, are in `estimators_`, and their predictions are averaged.
     dtype : {'float32', 'float64'} or None, default=None
-        Precision of all computations. None keeps float32 of X, and is float64 otherwise.
+        Precision of all computations. None is float32 if X is float32, and float64 otherwise.
     device : {'cpu', 'cuda'}, default='cpu'
         Where to fit and to predict; derivatives are computed on the CPU. Both draw the same initial weights, batches
         and dropped numbers, so that their fits agree to rounding, and training can change from one to the other. 'cuda'
         needs an NVIDIA GPU and the extra ``numbarnn[cuda]``, and supports neither `tbptt` nor `checkpoint_memory_mb`.
     n_jobs : int or None, default=None
-        Number of threads; of members that are trained at a time in an ensemble. None is 1 unless in a joblib context,
-        -1 is one per core. The results are the same to the bit.
+        Number of threads; for an ensemble, the number of members trained at a time. None means 1 unless in a
+        `joblib.parallel_config` context, -1 means all processors. The results do not depend on it.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     n_features_in_ : int
         Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X was a frame, or a list of frames, with names that are all strings.
+        Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
     n_iter_ : int
         Epochs of the last `fit` or `partial_fit`; the maximum over the members of an ensemble.
     t_ : int
@@ -250,9 +250,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     probability, so that nothing has to be done in predictions; `loss_curve_` is the loss under dropout. Predictions and
     derivatives use the mean of zoneout, ``z * old + (1 - z) * new``, and the clip.
 
-    After a fit, predictions and derivatives depend on what was fitted, not on parameters that have been changed since,
-    apart from `n_jobs`, `device` and `checkpoint_memory_mb`. `partial_fit` and, with `warm_start`, `fit` apply changed
-    parameters, unless these would change the meaning of `theta_`, which is a ValueError.
+    Changing a parameter after a fit has no effect on predictions and derivatives, except for `n_jobs`, `device` and
+    `checkpoint_memory_mb`. It takes effect in the next call of `partial_fit`, or of `fit` with `warm_start`. A change
+    that does not fit `theta_`, such as another cell, raises a ValueError there.
 
     References
     ----------
@@ -445,8 +445,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     ) -> Any:
         """Predict numbers.
 
-        They are means for the losses 'squared_error', 'poisson' and 'gaussian', and medians for 'absolute_error' and
-        'quantile'.
+        They are means for the losses 'squared_error', 'poisson' and 'gaussian', medians for 'absolute_error' and
+        'quantile', and in between for 'huber'.
 
         Parameters
         ----------
@@ -471,8 +471,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         std : ndarray or list of ndarrays
             Only if `return_std`; in the form of y.
         state : tuple of tuples of ndarrays of shape (n, H)
-            Only if `return_state`. Calls over parts of long sequences that pass it on give to the bit what one call
-            over the whole sequences gives.
+            Only if `return_state`. Long sequences can be predicted in parts: if each call gets the state of the call
+            before, the results are the same, bit for bit, as those of one call.
 
         Raises
         ------
@@ -486,7 +486,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         if not isinstance(self._head.loss, Gaussian):
             raise ValueError(f"return_std=True needs loss='gaussian', but the fit had loss={self._fitted_loss!r}.")
         if return_state or state is not None:
-            raise ValueError("return_std=True does not go with a state; predict the mean and the state, then the rest.")
+            raise ValueError("return_std=True cannot be combined with state or return_state=True.")
         outputs = self._outputs(X)
         mean, std = _mixture([self._head.loss.output(z) for z in outputs.z])
         return outputs.restore(self._head.decode(mean)), outputs.restore(self._head.decode(std))
@@ -536,7 +536,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             The true targets, as in `fit`. Steps whose target is NaN do not count.
         sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
                 default=None
-            Weight of each sequence, and of each of its steps, or of each step. Steps of weight zero do not count.
+            Weight of each sequence or, with `return_sequences`, of each step; a weight of a sequence applies to each of
+            its steps. Rows of weight zero are ignored.
 
         Returns
         -------

@@ -27,9 +27,9 @@ class RecurrentMasks(NamedTuple):
             state_t = zoneout_t state_(t-1) + (1 - zoneout_t) candidate_t
 
         where the candidate is what the cell makes of `state_(t-1)`; an LSTM's h is made of the candidate c, as in that
-        paper. Where an axis has one element, all steps, sequences or units have it in common: the probability itself,
-        of shape (1, 1, 1), is the expected zoneout that the paper predicts with. A part that is None does not stay.
-        A `LayerNormLSTM` takes none: its h is made of what is normalised after the step.
+        paper. An axis of length 1 is broadcast. For predictions the paper uses the probability itself, an array of
+        shape (1, 1, 1). None for a part means no zoneout for it. `LayerNormLSTM` does not support zoneout, because its
+        h is computed from c after normalisation.
 
     References
     ----------

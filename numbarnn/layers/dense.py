@@ -37,7 +37,7 @@ class DenseTape(NamedTuple):
 class Dense(Stateless):
     r"""A linear function of each vector or step, :math:`y = x W + b`.
 
-    Past the end of a sequence the output is zero. A row of the output depends on no other row, to the bit.
+    Past the end of a sequence the output is zero. A row of the output depends on no other row, bit for bit.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class MaskGenerator:
     Parameters
     ----------
     random_state : RandomState
-        Eight of its bytes start the stream when the first mask is drawn; where nothing is, it stays as it is.
+        Seeds the stream: 8 bytes are drawn with the first mask. If no mask is drawn, it is left unchanged.
     dtype : {"float32", "float64"} or dtype
 
     References

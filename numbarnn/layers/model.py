@@ -114,7 +114,7 @@ class Model:
 
     @property
     def outputs_per_step(self) -> int:
-        """How many outputs there are for each step of the inputs, if there is one per step."""
+        """Number of output steps per input step; 1 unless the model reads patches (see `Unstack`)."""
         return self.layer.output_rows((1, 1))[0]
 
     def init(self, dtype: DTypeLike = "float32", random_state: int | np.random.RandomState | None = None) -> Array:
@@ -296,7 +296,7 @@ class Model:
         inputs: bool = False,
         n_jobs: int | None = None,
     ) -> ModelAdjoint:
-        """Return the derivatives of ``sum(z_bar * z)``, and of the same for the final state: `forward` reversed.
+        """Return the vector-Jacobian product: the gradient of ``sum(z_bar * z)`` plus the same sum for the final state.
 
         Parameters
         ----------

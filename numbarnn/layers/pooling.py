@@ -43,7 +43,7 @@ class Pooling(Stateless):
       representation).
 
     A sequence without steps gives zeros. The vector of a sequence depends neither on the other sequences nor on the
-    padding, to the bit. It is computed by NumPy; values on a CUDA device are copied to the processor and back.
+    padding, bit for bit. It is computed by NumPy; values on a CUDA device are copied to the processor and back.
 
     Parameters
     ----------

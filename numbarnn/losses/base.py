@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Loss(Protocol):
     """A number that training makes small, as a function of the outputs z of a model.
 
-    The outputs come with their lengths, so that the targets may be sequences of lengths of their own. What the targets
-    are is the loss's own concern: most losses take one row for each output, sequence after sequence.
+    The outputs come with their lengths. Each loss defines the form of its targets: most take one row for each output,
+    sequence after sequence, but a target may also be a sequence of another length.
 
     Attributes
     ----------

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Quantile(NumpyRowLoss):
     r"""The quantile (pinball) loss of Q quantiles, mean over targets and quantiles.
 
-    Of the quantile q at the level :math:`\tau` and :math:`e = t - q` it is :math:`\max(\tau e, (\tau - 1) e)` (Koenker
-    and Bassett 1978 [1]_, eq. 1.2). The quantiles of a target never cross, since they are made of the outputs z by
-    steps that cannot be negative: the median is z itself, and each one further out is
+    For a predicted quantile q at the level :math:`\tau` and :math:`e = t - q` the loss is
+    :math:`\max(\tau e, (\tau - 1) e)` (Koenker and Bassett 1978 [1]_, eq. 1.2). The quantiles of a target never cross:
+    the median is z itself, and each one further out is found by adding or subtracting a step that is not negative,
 
     .. math:: q_{j+1} = q_j + \mathrm{softplus}(z_{j+1}), \qquad q_{j-1} = q_j - \mathrm{softplus}(z_{j-1})
 

@@ -78,10 +78,10 @@ class Examples(NamedTuple):
         return self._replace(weights=relative), mean_weight
 
     def merged(self, at_most: int) -> Examples:
-        """Return the examples with equal ones merged into one of their total weight, if at most so many are different.
+        """Merge duplicates into one example of their total weight, if at most `at_most` distinct examples remain.
 
-        They are sorted by what they hold. So a batch of all examples gives the same bits for any order of them, and
-        for a weight of k as for k repetitions. Examples with one target per step are returned as they are.
+        The result is sorted by content, so it is the same for any order of the examples, and for an example of weight k
+        as for k copies of it. Otherwise, and with one target per step, the examples are returned unchanged.
         """
         if isinstance(self.targets, Sequences):
             return self

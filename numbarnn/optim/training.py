@@ -69,9 +69,9 @@ def train(
     verbose : bool, default=False
         Whether to show a progress bar with the current loss.
     tbptt : (int, int), default=None
-        Steps k1 and k2 of truncated BPTT: the parameters are updated after every k1 steps, by the gradient of these
-        steps' mean loss through the last k2, and the state is carried on as the parameters at the time have left it.
-        Where k1 steps of a batch hold no loss there is no update. None is exact BPTT, one update per batch.
+        Steps k1 and k2 of truncated BPTT: after every k1 steps the parameters are updated with the gradient of the mean
+        loss of these steps, backpropagated through the last k2 steps. The state is kept, not computed again with the
+        new parameters. Without a weighted target there is no update. None is exact BPTT, one update per batch.
     checkpoint_memory_mb : float, default=None
         MB that the tapes of all layers may take, as in `numbarnn.forward`; None is no limit.
     device : {'cpu', 'cuda'}, default='cpu'

@@ -27,7 +27,7 @@ def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
     Raises
     ------
     TypeError
-        If it is no cell, or its weights are no arrays of one float dtype.
+        If it is not a cell, or its weights are not arrays of one float dtype.
     ValueError
         If a shape does not fit, a weight is NaN or infinite, or the class declares other numbers than it computes.
     """

@@ -95,7 +95,7 @@ def forward(
     checkpoint_memory_mb : float, default=None
         Maximum memory of the tape in MB (10^6 bytes), including the temporary arrays of the derivatives, but not `x`,
         `y`, the masks and the derivatives themselves. If a whole tape would take more, only some states are kept, and
-        the other values are computed again when they are needed. The results are the same to the bit. None is no limit.
+        the other values are computed again when they are needed. The results have the same bits. None is no limit.
     n_jobs : int, default=None
         Number of threads, as in joblib: None is 1 unless in a `joblib.parallel_config` context, -1 is all processors.
         The bits of the results do not depend on it.
@@ -107,17 +107,18 @@ def forward(
     state : tuple of ndarrays of shape (B, H)
         The state after each sequence's last valid step.
     tape : Tape, Checkpoints or None
-        It holds `x` (copied only if it was not contiguous) and, except for Checkpoints, `y` themselves: do not change
-        them before the derivatives are computed.
+        The intermediate results that `adjoint` and `tangent` need; None without `keep_tape`, and Checkpoints if a whole
+        tape would take more than `checkpoint_memory_mb`. A tape refers to your `x` (or to a copy, if `x` is not
+        contiguous) and, unless it is a Checkpoints, to `y`: do not change them before the derivatives are computed.
 
     Raises
     ------
     TypeError
-        If `cell` is no cell, or an array is not of the weights' float dtype.
+        If `cell` is not a cell, or an array is not of the weights' float dtype.
     ValueError
         If a shape does not fit the weights, a length is out of range, a valid number is NaN or infinite, or
         `checkpoint_memory_mb` is too small for a state and the tape of one step, or given with CUDA arrays.
-        Also if a cell of your own declares other numbers than its methods return.
+        Also if the class attributes of your own cell, such as `n_saved`, do not match what its methods return.
     MemoryError
         If the arrays of the pass do not fit on the CUDA device.
     ImportError, RuntimeError
@@ -193,7 +194,7 @@ def adjoint(
     Raises
     ------
     TypeError
-        If `cell` is no cell, `tape` no tape, or an array is not of the weights' dtype.
+        If `cell` is not a cell, `tape` is not a tape, or an array is not of the weights' dtype.
     ValueError
         If a shape does not fit, or a valid number is NaN or infinite.
 
@@ -253,7 +254,7 @@ def tangent(
     Raises
     ------
     TypeError
-        If `cell` or `cell_dot` is no cell, `tape` no tape, or an array is not of the weights' dtype.
+        If `cell` or `cell_dot` is not a cell, `tape` is not a tape, or an array is not of the weights' dtype.
     ValueError
         If a shape does not fit, or a valid number is NaN or infinite.
 

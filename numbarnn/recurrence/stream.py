@@ -57,9 +57,9 @@ del _Fields._asdict
 class Stream(_Fields):
     """A cell that moves on through sequences step by step: packed weights and the state.
 
-    `stream` returns one and `step` moves it on. The state is in its arrays, so that a deep copy is independent of it,
-    and an unpickled one continues where it was. An unpickled stream has arrays of its own, even if the file was mapped
-    into memory: moving it on does not change the file.
+    `stream` returns a Stream, and each `step` advances it. A stream holds its own state: a deep copy is independent of
+    the original, and a pickled stream continues where it stopped. An unpickled stream never shares memory with a
+    memory-mapped file, so advancing it does not change the file.
 
     See Also
     --------
@@ -80,7 +80,7 @@ class Stream(_Fields):
         return take_state(self.cell, self.h[1].copy(), self.memory[0])
 
     def step(self, x_t: np.ndarray) -> np.ndarray:
-        """Move the stream on by one step; as `numbarnn.step`, in compiled code, too.
+        """Advance the stream by one step. Like `numbarnn.step`, it also works in compiled code.
 
         Parameters
         ----------
@@ -157,7 +157,8 @@ def stream(
     state : tuple of ndarrays of shape (B, H), default=None
         The state to continue from, as `forward` or another stream left it; None is zero.
     masks : RecurrentMasks, default=None
-        As in `forward`, the same at every step; zoneout therefore has one step, which is the expected one.
+        As in `forward`, but the same at every step: the first axis of the `zoneout` arrays must be 1. Usually they hold
+        the probabilities of zoneout, which gives the expected state.
     preactivation_clip : float, default=None
         As in `forward`.
 
@@ -168,7 +169,7 @@ def stream(
     Raises
     ------
     TypeError
-        If `cell` is no cell, `n_sequences` no integer, or an array is not of the weights' dtype.
+        If `cell` is not a cell, `n_sequences` is not an integer, or an array is not of the weights' dtype.
     ValueError
         If `n_sequences` is negative, a shape does not fit, or a number is NaN, infinite, or out of its range.
 
@@ -226,7 +227,7 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     Raises
     ------
     TypeError
-        If `stream` is no stream or `x_t` not an array of the weights' dtype.
+        If `stream` is not a stream, or `x_t` is not an array of the weights' dtype.
     ValueError
         If the shape of `x_t` does not fit, or a number is NaN or infinite. The state then remains unchanged.
 

@@ -47,8 +47,8 @@ class Certificate(NamedTuple):
         For a loss, the Taylor rate of its gradient along its Hessian product: 2 or more (infinity where nothing is
         left but rounding) if the product is that of the exact Hessian. NaN for everything else, and in float32.
     n_slices : int
-        Slices of the batch, which threads share. With one slice the check of the threads says nothing; a batch of eight
-        sequences has two.
+        Number of parts into which the batch is divided among threads. With one part, threads are not tested: use at
+        least eight sequences, which make two.
     """
 
     dot_product_error: float
@@ -161,7 +161,7 @@ def taylor_test(
     r"""Test that the tangent is the derivative of the forward pass.
 
     If :math:`J` is the derivative of :math:`F` at :math:`p`, the remainder
-    :math:`\|F(p + s v) - F(p) - s J v\|` shrinks with :math:`s^2`, else with :math:`s`. The step :math:`s`
+    :math:`\|F(p + s v) - F(p) - s J v\|` shrinks like :math:`s^2`, otherwise only like :math:`s`. The step :math:`s`
     is halved three times, and the rate is the exponent seen between one step and the next. :math:`v` is
     drawn from the normal distribution, for all inputs at once. Of a loss, the gradient is tested.
 
@@ -266,8 +266,8 @@ def certify(
     - directions and cotangents of None are zero;
     - past the ends of the sequences outputs and derivatives are exactly zero, and what the inputs hold there changes no
       other bit;
-    - the bits of a sequence depend neither on the other sequences nor on the padding, and no bit on the number of
-      threads;
+    - the results for a sequence do not depend on the other sequences or on the padding, and no result depends on the
+      number of threads, bit for bit;
     - no pass changes its arguments, and arrays may be strided or read-only (not those of a layer, which are always
       contiguous and writable).
 
@@ -284,7 +284,7 @@ def certify(
     lengths : array-like of int of shape (B,), optional
     parameters : nested tuple of ndarray, or ndarray of shape (P,), optional
     masks : RecurrentMasks or nested tuple, optional
-        With masks, sequences are not run alone nor with more padding.
+        With masks, the checks with single sequences and with more padding are skipped.
     preactivation_clip : float, optional
     targets : ndarray of shape (N, ...), optional
     weights : ndarray of shape (N,), optional

@@ -69,7 +69,7 @@ class NoTuple:
 
 
 FIELDS = {
-    "no NamedTuple": (NoTuple, TypeError, "NoTuple is no cell.*typing.NamedTuple"),
+    "no NamedTuple": (NoTuple, TypeError, "NoTuple is not a cell.*typing.NamedTuple"),
     "a tuple without fields": (type("Plain", (tuple,), dict(vars(NoTuple))), TypeError, "typing.NamedTuple"),
     "another name": (fields("W", "R", "bias", "p_k"), ValueError, "must be W, R, b in this order, got W, R, bias, p_k"),
     "another order": (fields("R", "W", "b", "p_k"), ValueError, "must be W, R, b in this order"),

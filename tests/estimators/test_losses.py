@@ -148,7 +148,7 @@ def test_what_needs_another_loss(method, options):
 
 
 def test_a_standard_deviation_and_a_state_are_asked_for_one_at_a_time():
-    with pytest.raises(ValueError, match="return_std=True does not go with a state"):
+    with pytest.raises(ValueError, match="return_std=True cannot be combined with state or return_state=True"):
         fitted("gaussian").predict(X, return_std=True, return_state=True)
 
 
