@@ -204,8 +204,8 @@ class DerivativesMixin:
     def truncation_error(self: Fitted, X: Any, y: Any, truncations: Sequence[tuple[int, int]]) -> TruncationError:
         r"""Compare the gradients that truncated BPTT takes with the exact gradient, at the fitted parameters.
 
-        The loss is that of `fit` over all sequences, without the penalty. The truncated
-        gradient ignores dependencies over more than k2 steps, and is biased by that.
+        The loss is that of `fit` over all sequences, without the penalty. The truncated gradient ignores dependencies
+        over more than k2 steps, and is biased by that.
 
         Parameters
         ----------

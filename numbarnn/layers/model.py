@@ -276,12 +276,11 @@ class Model:
         z_dot : ndarray of the shape of z
         state_dot : nested tuple of ndarray
         """
-        parameters_dot = None
+        parameters, parameters_dot = self.parameters(theta), None
         if theta_dot is not None:
             self._check_theta("theta_dot", theta_dot)
-            parameters_dot = self.parameters(theta_dot)
+            parameters_dot = self.layout.views(_plain(theta_dot))
         n_threads = resolve_threads(n_jobs)
-        parameters = self.parameters(theta)
         return ModelTangent(
             *self.layer.tangent(parameters, tape, parameters_dot, _plain(x_dot), state_dot, n_threads=n_threads)
         )

@@ -162,9 +162,9 @@ def check_arguments(passes: Passes, run: Run) -> None:
     random = np.random.RandomState(0)
     # Numbers that no pass has seen, for one that always writes the same has written it into the others already.
     before = normal_like(passes.inputs, random), normal_like(passes.inputs, random), normal_like(run.outputs, random)
-    inputs, dot, bar = (map_arrays(_copy, tree) for tree in before)
-    _results(_of(passes, inputs), dot, bar)
-    _require_same_bits((inputs, dot, bar), before, "a pass, although it is an argument")
+    unseen = tuple(map_arrays(_copy, tree) for tree in before)
+    _results(_of(passes, unseen[0]), *unseen[1:])
+    _require_same_bits(unseen, before, "a pass, although it is an argument")
     for layout in (_read_only, _strided) if passes.takes_any_layout else ():
         inputs, dot, bar = (map_arrays(layout, tree) for tree in (passes.inputs, run.dot, run.bar))
         if isinstance(passes, ModelPasses) and layout is _strided:
@@ -174,6 +174,8 @@ def check_arguments(passes: Passes, run: Run) -> None:
             )
         given = _results(_of(passes, inputs), dot, bar)
         _require_same_bits(given, run.results, f"whether the arrays are {layout.__name__[1:]}")
+        given_before = passes.inputs, run.dot, run.bar
+        _require_same_bits((inputs, dot, bar), given_before, "a pass, although it is an argument")
 
 
 def _of(passes: Passes, inputs: Inputs) -> Passes:

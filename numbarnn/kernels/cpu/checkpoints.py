@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 class Checkpoints(NamedTuple):
-    """What the forward pass leaves where a whole tape would be too large."""
+    """The result of a forward pass whose whole tape would be too large."""
 
     x: np.ndarray  # (T, B, I)
     lengths: np.ndarray  # (B,)
