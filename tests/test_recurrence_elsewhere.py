@@ -33,6 +33,7 @@ def test_without_the_jit():
 # Numba takes the features of this machine unless they are given beside the processor's name.
 PROCESSORS = {
     "128 bits": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+    "256 bits": {"NUMBA_CPU_NAME": "sandybridge", "NUMBA_CPU_FEATURES": "+avx"},
     "256 bits, fused": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
 }
 

@@ -153,6 +153,14 @@ def test_a_part_without_zoneout():
     assert_same_bits(run_with_zoneout(CASE.zoneout[0], None), run_with_zoneout(CASE.zoneout[0], zero))
 
 
+@pytest.mark.slow
+def test_parts_without_zoneout_beside_a_recurrent_mask():
+    plain = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.RecurrentMasks(CASE.recurrent))
+    without = numbarnn.forward(CASE.cell, CASE.x, masks=numbarnn.RecurrentMasks(CASE.recurrent, (None, None)))
+    assert without.tape.masks.zoneout is None
+    assert_same_bits(without[:2], plain[:2])
+
+
 def test_what_stays_altogether():
     ones = np.ones((1, 1, 1))
     (y, state), _ = run_with_zoneout(ones, ones)

@@ -64,11 +64,11 @@ def test_a_stream_continues_another_call(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", grid.CELLS)
-def test_masks_and_clip(name):
-    case = grid.case(name, "small", "float32")
-    recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype("float32").reshape(case.y_bar[0].shape)
-    zoneout = np.full((1, 1, 1), 0.2, "float32"), *[None] * (len(case.state) - 1)
+@pytest.mark.parametrize(("name", "dtype"), [("lstm", "float64"), *((name, "float32") for name in grid.CELLS)])
+def test_masks_and_clip(name, dtype):
+    case = grid.case(name, "small", dtype)
+    recurrent = np.where(np.arange(case.y_bar[0].size) % 3 == 0, 0, 1.5).astype(dtype).reshape(case.y_bar[0].shape)
+    zoneout = np.full((1, 1, 1), 0.2, dtype), *[None] * (len(case.state) - 1)
     given = {
         "masks": numbarnn.RecurrentMasks(recurrent, None if name == "layer_norm_lstm" else zoneout),
         "preactivation_clip": 0.8,
