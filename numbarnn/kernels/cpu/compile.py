@@ -19,8 +19,9 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 
 from numbarnn.cells.registry import CELLS
+from numbarnn.kernels.cpu.inlining import INLINE
 
-inline = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inline = njit(**INLINE)
 
 
 class KernelCache(FunctionCache):

@@ -16,6 +16,7 @@ from numbarnn.cells.form import form_of
 from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.bounded import inputs, outputs, plain
 from numbarnn.kernels.cpu.compile import inline
+from numbarnn.kernels.cpu.inlining import INLINE
 from numbarnn.kernels.cpu.simd import address, emit_load, vector_of
 from numbarnn.kernels.cpu.state import load_state
 from numbarnn.kernels.cpu.units import load_recorded
@@ -201,7 +202,7 @@ def candidate_to_record(z, candidate):
     return candidate if z else ()
 
 
-@overload(load_candidate, strict=False)
+@overload(load_candidate, strict=False, jit_options=INLINE)
 def _load_candidate(cell, modifiers, h, record, at, count):
     if isinstance(modifiers.types[1], types.NoneType):
         return lambda cell, modifiers, h, record, at, count: load_after(cell, h, record, at, count)
@@ -211,7 +212,7 @@ def _load_candidate(cell, modifiers, h, record, at, count):
     )
 
 
-@overload(candidate_to_record)
+@overload(candidate_to_record, jit_options=INLINE)
 def _candidate_to_record(z, candidate):
     return (lambda z, candidate: candidate) if len(z) else (lambda z, candidate: ())
 

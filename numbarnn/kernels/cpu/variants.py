@@ -13,9 +13,8 @@ from numba.core import types
 from numba.extending import overload
 
 from numbarnn.cells.form import Form, form_of
+from numbarnn.kernels.cpu.inlining import INLINE
 from numbarnn.kernels.cpu.operands import Modifiers, Weights
-
-_OPTIONS = {"error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def by_form(choose: Callable[[Form], Any]) -> Callable[[Any], Any]:
@@ -27,7 +26,7 @@ def by_form(choose: Callable[[Form], Any]) -> Callable[[Any], Any]:
             cell = first.cell if isinstance(first, Weights) else first
             return choose(form_of(type(cell)))(first, *args)
 
-        @overload(function, strict=False, jit_options=_OPTIONS)
+        @overload(function, strict=False, jit_options=INLINE)
         def implement(first, *args):
             return _body(choose(form_of(cell_class_of(first))))
 
@@ -45,7 +44,7 @@ def by_modifiers(plain: Any, modified: Any) -> Callable[[Any], Any]:
             chosen = plain if modifiers.zoneout is None and modifiers.clip is None else modified
             return chosen(cell, modifiers, *args)
 
-        @overload(function, strict=False, jit_options=_OPTIONS)
+        @overload(function, strict=False, jit_options=INLINE)
         def implement(cell, modifiers, *args):
             _, zoneout, clip = modifiers.types
             is_plain = isinstance(zoneout, types.NoneType) and isinstance(clip, types.NoneType)
