@@ -46,9 +46,20 @@ class Backend(Protocol):
         ...
 
     def adjoint(
-        self, cell: Any, tape: Tape, y_bar: Array | None, state_bar: State | None, inputs: bool, n_threads: int
+        self,
+        cell: Any,
+        tape: Tape,
+        y_bar: Array | None,
+        state_bar: State | None,
+        inputs: bool,
+        n_threads: int,
+        check: bool = False,
     ) -> tuple[Any, Array | None, State]:
-        """Return the adjoints of the cell, of the inputs (None unless asked for) and of the initial state."""
+        """Return the adjoints of the cell, of the inputs (None unless asked for) and of the initial state.
+
+        With `check`, NotFiniteError is raised if a number of the weights or of the adjoints given, in its valid steps,
+        is NaN or infinite.
+        """
         ...
 
     def dense_forward(self, dense: Any, features: Array, valid: Any) -> Array:

@@ -46,6 +46,8 @@ class Settings(NamedTuple):
     masks : RecurrentMasks or None
     preactivation_clip : floating or None
         Bound of the pre-activations, in the dtype of the weights.
+    check : bool
+        Whether to raise NotFiniteError if a number of the weights, of the state or of a valid step is NaN or infinite.
     """
 
     keep_tape: bool = True
@@ -54,3 +56,4 @@ class Settings(NamedTuple):
     outputs: bool = True
     masks: RecurrentMasks | None = None
     preactivation_clip: np.floating | None = None
+    check: bool = False

@@ -21,8 +21,10 @@ from numbarnn.kernels.masks import RecurrentMasks, n_recorded
 from numbarnn.kernels.tape import Tape
 
 
-def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
+def checked_cell(name: str, cell: Any, *, cuda: bool = False, numbers: bool = True) -> Any:
     """Return the cell with contiguous weights of fitting shapes, all of them NumPy arrays or all of them CUDA arrays.
+
+    Without `numbers` they may be NaN or infinite.
 
     Raises
     ------
@@ -35,10 +37,10 @@ def checked_cell(name: str, cell: Any, *, cuda: bool = False) -> Any:
     if cuda and isinstance(cell, tuple) and hasattr(kind, "_make"):
         cell = kind._make(map(_as_device_array, cell))
     signatures = tuple(_signature(array, cuda) for array in cell) if isinstance(cell, tuple) else ()
-    if not _check_weights(name, kind, signatures, cuda):
+    if not check_weights(name, kind, signatures, cuda):
         cell = kind(*map(_plain, cell))
-    for field, array in zip(cell._fields, cell, strict=True):
-        check_finite(f"{name}.{field}", array)
+    if numbers:
+        check_numbers(name, cell)
     return cell
 
 
@@ -52,7 +54,7 @@ def _signature(array: Any, cuda: bool) -> tuple[Any, ...]:
 
 
 @lru_cache(1024)
-def _check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...], cuda: bool) -> bool:
+def check_weights(name: str, kind: Any, signatures: tuple[tuple[Any, ...], ...], cuda: bool) -> bool:
     """Check a cell's structure; return whether kernels can take its arrays as they are."""
     if not (issubclass(kind, tuple) and hasattr(kind, "n_gates") and hasattr(kind, "step")):
         raise TypeError(f"{name} must be a cell such as numbarnn.LSTM.init(3, 8), got {kind.__name__}")
@@ -140,21 +142,24 @@ def _plain(array):
     return array if array.flags.carray else np.array(array, order="C")
 
 
-def checked_state(name: str, state: Any, n_sequences: int, cell: Any, *, missing: bool = False) -> tuple[Any, ...]:
-    """Return the parts of a state, or of its tangent or adjoint, as the kernels take them; a missing part is None."""
+def checked_state(
+    name: str, state: Any, n_sequences: int, cell: Any, *, missing: bool = False, numbers: bool = True
+) -> tuple[Any, ...]:
+    """Return the parts of a state, or of its tangent or adjoint, as the kernels take them; a missing part is None.
+
+    Without `numbers` they may be NaN or infinite.
+    """
     if not isinstance(state, tuple | list) or len(state) != cell.state_size:
         got = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
         raise ValueError(f"{name} must be a tuple of {cell.state_size} arrays of shape (B, H), got {got}")
-    return tuple(
-        None if part is None and missing else _checked_part(f"{name}[{i}]", part, n_sequences, cell, is_h=i == 0)
-        for i, part in enumerate(state)
+    widths = cell.R.shape[0], *[n_units(cell)] * (cell.state_size - 1)
+    parts = tuple(
+        None if part is None and missing else checked_array(f"{name}[{i}]", part, (n_sequences, width), cell)
+        for i, (part, width) in enumerate(zip(state, widths, strict=True))
     )
-
-
-def _checked_part(name, part, n_sequences, cell, *, is_h):
-    part = checked_array(name, part, (n_sequences, cell.R.shape[0] if is_h else n_units(cell)), cell)
-    check_finite(name, part)
-    return part
+    if numbers:
+        check_numbers(name, parts)
+    return parts
 
 
 def checked_masks(name: str, masks: Any, shape: tuple[int, ...], cell: Any) -> RecurrentMasks | None:
@@ -319,6 +324,16 @@ def _check_tape(
         if (shape, kept) != form:
             raise ValueError(f"tape.{field} must be as forward left it, {form[0]}, got {kept} {shape}")
     return all(_is_own(array_type) and plain for array_type, _, _, plain in signatures)
+
+
+def check_numbers(name: str, arrays: Any) -> None:
+    """Refuse NaN and infinity in the fields of a cell, or in the parts of a state, some of which may be None."""
+    if arrays is None:
+        return
+    places = [f".{field}" for field in arrays._fields] if hasattr(arrays, "_fields") else range(len(arrays))
+    for place, array in zip(places, arrays, strict=True):
+        if array is not None:
+            check_finite(f"{name}{place}" if isinstance(place, str) else f"{name}[{place}]", array)
 
 
 def check_finite(name: str, array: np.ndarray, lengths: np.ndarray | None = None) -> None:

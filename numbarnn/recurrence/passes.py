@@ -15,10 +15,12 @@ from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda
+from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import RecurrentMasks
 from numbarnn.kernels.tape import Settings, Tape
 from numbarnn.recurrence.arguments import (
     check_finite,
+    check_numbers,
     checked_array,
     checked_cell,
     checked_direction,
@@ -29,6 +31,7 @@ from numbarnn.recurrence.arguments import (
     checked_tape,
     checked_tape_bytes,
 )
+from numbarnn.recurrence.plain import adjoint_takes, forward_takes
 
 State = Sequence[np.ndarray | None]
 
@@ -133,24 +136,27 @@ def forward(
     >>> y.shape, bool(np.all(y[4:, 1] == 0)), bool(np.all(state[0][1] == y[3, 1]))
     ((7, 2, 5), True, True)
     """
-    cell = checked_cell("cell", cell, cuda=on_cuda(x))
-    x = checked_array("x", x, (None, None, cell.W.shape[0]), cell)
-    n_steps, n_sequences, _ = x.shape
+    if not forward_takes(cell, x, state):
+        cell = checked_cell("cell", cell, cuda=on_cuda(x), numbers=False)
+        x = checked_array("x", x, (None, None, cell.W.shape[0]), cell)
+        state = None if state is None else checked_state("state", state, x.shape[1], cell, numbers=False)
     if lengths is not None:
-        lengths = checked_lengths(lengths, n_steps, n_sequences)
-    if state is not None:
-        state = checked_state("state", state, n_sequences, cell)
-    masks = checked_masks("masks", masks, x.shape, cell)
-    bound = checked_preactivation_clip(preactivation_clip, cell)
-    check_finite("x", x, lengths)
+        lengths = checked_lengths(lengths, *x.shape[:2])
     settings = Settings(
-        keep_tape=keep_tape,
-        n_threads=resolve_threads(n_jobs),
-        tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
-        masks=masks,
-        preactivation_clip=bound,
+        keep_tape,
+        resolve_threads(n_jobs),
+        checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
+        masks=checked_masks("masks", masks, x.shape, cell),
+        preactivation_clip=checked_preactivation_clip(preactivation_clip, cell),
+        check=True,
     )
-    return ForwardResult(*backend_of(x).forward(cell, x, state, lengths, settings))
+    try:
+        return ForwardResult(*backend_of(x).forward(cell, x, state, lengths, settings))
+    except NotFiniteError:
+        check_numbers("cell", cell)
+        check_finite("x", x, lengths)
+        check_numbers("state", state)
+        raise
 
 
 def adjoint(
@@ -207,15 +213,23 @@ def adjoint(
     >>> cell_bar.R.shape, x_bar.shape
     ((5, 20), (7, 2, 3))
     """
-    cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)))
-    tape = checked_tape(tape, cell)
-    n_steps, n_sequences, _ = tape.x.shape
-    if y_bar is not None:
-        y_bar = checked_array("y_bar", y_bar, (n_steps, n_sequences, cell.R.shape[0]), cell)
-        check_finite("y_bar", y_bar, tape.lengths)
-    if state_bar is not None:
-        state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True)
-    return AdjointResult(*backend_of(tape.x).adjoint(cell, tape, y_bar, state_bar, inputs, resolve_threads(n_jobs)))
+    if not adjoint_takes(cell, tape, y_bar, state_bar):
+        cell = checked_cell("cell", cell, cuda=on_cuda(getattr(tape, "x", None)), numbers=False)
+        tape = checked_tape(tape, cell)
+        n_steps, n_sequences, _ = tape.x.shape
+        if y_bar is not None:
+            y_bar = checked_array("y_bar", y_bar, (n_steps, n_sequences, cell.R.shape[0]), cell)
+        if state_bar is not None:
+            state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True, numbers=False)
+    backend, n_threads = backend_of(tape.x), resolve_threads(n_jobs)
+    try:
+        return AdjointResult(*backend.adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=True))
+    except NotFiniteError:
+        check_numbers("cell", cell)
+        if y_bar is not None:
+            check_finite("y_bar", y_bar, tape.lengths)
+        check_numbers("state_bar", state_bar)
+        raise
 
 
 def tangent(

@@ -14,14 +14,12 @@ from numba.extending import overload, overload_method, register_model, typeof_im
 
 from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
-from numbarnn.kernels.cpu import passes
+from numbarnn.kernels.cpu import loops, passes
 from numbarnn.kernels.cpu.compile import kernel, kernel_for_class
-from numbarnn.kernels.cpu.loops import loops_for
 from numbarnn.kernels.cpu.masks import modifiers_of
 from numbarnn.kernels.cpu.operands import Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.tile import prepare
-from numbarnn.kernels.cpu.variants import by_form
 from numbarnn.kernels.masks import RecurrentMasks
 from numbarnn.recurrence.arguments import (
     checked_cell,
@@ -29,11 +27,6 @@ from numbarnn.recurrence.arguments import (
     checked_preactivation_clip,
     checked_state,
 )
-
-
-@by_form(lambda form: loops_for(form).forward)
-def _forward(weights, steps, modifiers, first, last):
-    """Run the loop over time of the forward pass, as a part of the function that calls it."""
 
 
 class _Fields(NamedTuple):
@@ -202,7 +195,7 @@ def stream(
     modifiers = modifiers_of(
         checked_masks("masks", masks, x.shape, cell), checked_preactivation_clip(preactivation_clip, cell)
     )
-    cell, packed, units = passes.weights_of(cell)
+    cell, packed, units = passes.packed(cell)
     return Stream(cell, packed, units, x, np.ones(n_sequences, np.intp), h, memory, modifiers)
 
 
@@ -265,7 +258,7 @@ def _advance(stream):
     stream.h[0] = stream.h[1]
     cell, packed, units, x, lengths, h, memory, modifiers = stream
     n_sequences = np.intp(x.shape[1])
-    _forward(Weights(cell, packed, units), Steps(x, lengths, h, memory), modifiers, np.intp(0), n_sequences)
+    loops.forward(Weights(cell, packed, units), Steps(x, lengths, h, memory), modifiers, np.intp(0), n_sequences)
 
 
 @overload(step)

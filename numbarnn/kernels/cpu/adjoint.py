@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numbarnn.cells.equations import inner_saved
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.gradient import add_to_gradient, add_to_projection_bar
 from numbarnn.kernels.cpu.masks import masked
@@ -79,27 +79,9 @@ class Block(NamedTuple):
     tile: np.ndarray
 
 
-@kernel
+@inline
 def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
-    """Run slices of the batch backward through all their steps.
-
-    Parameters
-    ----------
-    cell : NamedTuple
-        The weights; its type names the equations.
-    units : ndarray of shape (n_unit_parameters, H)
-    steps : Steps
-        As the forward pass left them.
-    modifiers : Modifiers
-    bars : Bars
-        Those of the state and of the inputs are written.
-    gradients : Gradients
-        To these the slices' parts are added.
-    bounds : ndarray of shape (n_slices + 1,), intp
-        The slices' first sequences, and the last one's end.
-    block_rows : int
-        How many rows a block gathers; at least the sequences of the largest slice.
-    """
+    """Run slices of the batch backward through all their steps; see `loops.adjoint`."""
     x, _, h, record = steps
     n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
     width = VECTORS * lanes(x)

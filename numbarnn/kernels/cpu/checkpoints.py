@@ -25,12 +25,13 @@ from typing import NamedTuple
 import numpy as np
 
 from numbarnn.cells.form import n_memory, n_units
+from numbarnn.kernels.cpu.calls import run_forward
 from numbarnn.kernels.cpu.compile import kernel_for
-from numbarnn.kernels.cpu.loops import loops_of
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Steps
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.threads import for_slices, slice_bounds
+from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import RecurrentMasks, mask_bytes, n_recorded
 
 # If there is a choice, a segment's tape stays in the cache, but there are steps enough that the calls count for little.
@@ -174,7 +175,7 @@ def split(n: int, n_states: int) -> int:
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))
 
 
-def forward(weights, x, state, lengths, plan, settings, work):
+def forward(weights, x, state, lengths, plan, settings, ranges):
     """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted)."""
     cell, (n_steps, n_sequences, _), masks = weights.cell, x.shape, settings.masks
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
@@ -184,8 +185,10 @@ def forward(weights, x, state, lengths, plan, settings, work):
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
     kept_h, kept_memory = _states(cell, plan.n_states(n_steps) if settings.keep_tape else 0, n_sequences)
     tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, settings.preactivation_clip)
-    kernel = kernel_for(cell, loops_of(type(cell)).forward)
-    bounds = slice_bounds(n_sequences)
+    kernel, n_state, bounds = kernel_for(cell, run_forward), n_memory(type(cell)), slice_bounds(n_sequences)
+    modifiers = modifiers_of(masks, settings.preactivation_clip)
+    if not kernel(*weights, x, ends, h, memory, n_state, *modifiers, 0, 0, True, settings.check):
+        raise NotFiniteError
 
     def run(first, last):
         own = slice(bounds[first], bounds[last])
@@ -195,11 +198,12 @@ def forward(weights, x, state, lengths, plan, settings, work):
             if settings.keep_tape and k % plan.piece == 0:
                 tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
             modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
-            kernel(weights, Steps(part, part_ends, part_h, memory), modifiers, own.start, own.stop)
+            operands = *weights, part, part_ends, part_h, memory, n_state, *modifiers
+            kernel(*operands, own.start, own.stop, False, False)
             if not settings.outputs:
                 h[0, own] = _at(part_h, part_ends, own)
 
-    for_slices(run, bounds.size - 1, settings.n_threads, work)
+    for_slices(run, ranges)
     last_h = _at(h, ends, slice(0, n_sequences)) if settings.outputs else h[0].copy()
     final = take_state(cell, last_h, memory[0])
     return h[1:] if settings.outputs else None, final, tape if settings.keep_tape else None
@@ -261,6 +265,8 @@ def _replays(weights, tape):
     h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
     memory = np.empty((1, n_sequences, size, n_units(cell)), tape.x.dtype)
     record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
+    kernel, modifiers = kernel_for(cell, run_forward), modifiers_of(tape.masks, tape.preactivation_clip)
+    kernel(*weights, tape.x, tape.lengths, h, memory, size, *modifiers, 0, 0, True, False)  # packs the weights
     return lambda first, last: _Replay(weights, tape, h, memory, record, slice(first, last))
 
 
@@ -272,7 +278,7 @@ class _Replay:
     """
 
     def __init__(self, weights, tape, h, memory, record, own):
-        self.kernel = kernel_for(weights.cell, loops_of(type(weights.cell)).forward)
+        self.kernel = kernel_for(weights.cell, run_forward)
         self.weights, self.tape_left, self.own = weights, tape, own
         self.h, self.memory, self.record = h, memory, record
 
@@ -306,7 +312,8 @@ class _Replay:
         start, stop, x, ends = _cut(self.tape_left, k)
         modifiers = modifiers_of(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
         steps = Steps(x, ends, self.h[: len(x) + 1], record[: len(x) + 1])
-        self.kernel(self.weights, steps, modifiers, self.own.start, self.own.stop)
+        operands = *self.weights, *steps, self.memory.shape[2], *modifiers
+        self.kernel(*operands, self.own.start, self.own.stop, False, False)
         return start, stop, steps
 
 

@@ -121,6 +121,7 @@ def kernel_for_class(cell_class, cached):
     return cached if _ships(cell_class) else _kernel_of(cached, cell_class)
 
 
+@cache
 def _ships(cell_class: Any) -> bool:
     return cell_class.__module__.startswith("numbarnn.")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import lower_builtin, type_callable
 
-from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.compile import inline, kernel
-from numbarnn.kernels.cpu.simd import all_zero, lanes, load
+from numbarnn.kernels.cpu.simd import all_zero, emit_all_zero, emit_load, lanes, load, vector_of
 
 
 def all_finite(array: np.ndarray, lengths: np.ndarray | None = None) -> bool:
@@ -26,26 +28,53 @@ def all_fractions(array: np.ndarray) -> bool:
 
 @kernel
 def _all_finite(array):
-    return all_zero(_add_differences(array, 0, array.size, zero(load(array, (0,), array.size))))
+    return finite(array)
 
 
 @kernel
 def _all_valid_finite(array, lengths):
-    n_steps, n_sequences, size = array.shape
-    flat = array.reshape(-1)
-    total = zero(load(flat, (0,), flat.size))
-    for t in range(n_steps):
-        for b in range(n_sequences):
-            if t < lengths[b]:
-                first = (t * n_sequences + b) * size
-                total = _add_differences(flat, first, first + size, total)
-    return all_zero(total)
+    return valid_finite(array, lengths)
 
 
 @inline
-def _add_differences(array, first, last, total):
-    """Add each number less itself: zero, but NaN for NaN and for infinity."""
-    for i in range(first, last, lanes(array)):
-        values = load(array, (i,), last - i)
-        total = total + (values - values)
-    return total
+def valid_finite(array, lengths):
+    """Return whether the valid steps of `array (T, B, I)` are finite."""
+    n_steps, n_sequences, size = array.shape
+    n_full = np.intp(0)
+    for b in range(n_sequences):
+        n_full += lengths[b] >= n_steps
+    if n_full == n_sequences:
+        return finite(array)
+    for b in range(n_sequences):
+        for t in range(min(lengths[b], n_steps)):
+            for i in range(0, size, lanes(array)):
+                values = load(array, (t, b, i), size - i)
+                if not all_zero(values - values):
+                    return False
+    return True
+
+
+def finite(array) -> bool:
+    """Return whether a contiguous array has no NaN and no infinity."""
+    return bool(np.isfinite(array).all())
+
+
+@type_callable(finite)
+def _type_finite(context):
+    return lambda array: types.boolean
+
+
+@lower_builtin(finite, types.Array)
+def _lower_finite(context, builder, signature, args):
+    """Add up each number less itself: zero, but NaN for NaN and for infinity."""
+    array_type = signature.args[0]
+    array = context.make_array(array_type)(context, builder, args[0])
+    vector_type = context.get_value_type(vector_of(array_type.dtype))
+    zeros = ir.Constant(vector_type, None)
+    total = cgutils.alloca_once_value(builder, zeros)
+    width = ir.Constant(array.nitems.type, vector_type.count)
+    nothing = ir.Constant(array.nitems.type, 0)
+    with cgutils.for_range_slice(builder, nothing, array.nitems, width) as (i, _):
+        values = emit_load(builder, vector_type, builder.gep(array.data, [i]), builder.sub(array.nitems, i))
+        builder.store(builder.fadd(builder.load(total), builder.fsub(values, values)), total)
+    return emit_all_zero(builder, builder.load(total))

@@ -14,7 +14,7 @@ import numpy as np
 
 from numbarnn.cells.form import Form
 from numbarnn.cells.numbers import zero
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.masks import masked, see, seen_array
 from numbarnn.kernels.cpu.modified import inner, project, step
@@ -60,19 +60,9 @@ class Scratch(NamedTuple):
     tile: np.ndarray
 
 
-@kernel
+@inline
 def forward(weights, steps, modifiers, first, last):
-    """Run the sequences first .. last - 1 through all their steps.
-
-    Parameters
-    ----------
-    weights : Weights
-    steps : Steps
-        `h` and `record` begin with the initial state; what follows is written.
-    modifiers : Modifiers
-    first, last : int
-        The slice of the batch.
-    """
+    """Run some sequences through all their steps; see `loops.forward`."""
     x, lengths, h, _ = steps
     scratch = _scratch(weights, x, h, modifiers.mask, last - first)
     mode = flush_denormals()

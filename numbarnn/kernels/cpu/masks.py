@@ -7,7 +7,6 @@ import numpy as np
 from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.operands import Modifiers
 from numbarnn.kernels.cpu.simd import lanes, load, store
-from numbarnn.kernels.masks import RecurrentMasks
 
 
 def of_steps(masks, steps):
@@ -19,8 +18,7 @@ def of_steps(masks, steps):
 
 def modifiers_of(masks, clip):
     """Return what modifies the recurrence in the form in which the kernels take it."""
-    recurrent, zoneout = masks or RecurrentMasks()
-    return Modifiers(recurrent, zoneout, clip)
+    return Modifiers(None, None, clip) if masks is None else Modifiers(*masks, clip)
 
 
 @inline

@@ -15,7 +15,7 @@ from numbarnn.cells.equations import output_adjoint
 from numbarnn.cells.normalisation import slope
 from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.adjoint import add_to_h_bar, gather, store_x_bar
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.gradient import add_transposed_product
 from numbarnn.kernels.cpu.modified import adjoint as step_adjoint
@@ -67,12 +67,12 @@ class Block(NamedTuple):
     origins: np.ndarray
 
 
-@kernel
+@inline
 def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
-    """Run slices of the batch backward through all their steps.
+    """Run slices of the batch backward through all their steps; see `loops.adjoint`.
 
-    The arguments are those of the plain `adjoint`. What is added to the gradients of W and R is yet to be
-    centred; the rows of `gradients.units` are those of the normalisation's parameters.
+    What is added to the gradients of W and R is yet to be centred; the rows of `gradients.units` are those of the
+    normalisation's parameters.
     """
     (x, _, h, record), mask, units_bar = steps, modifiers.mask, gradients.units
     n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbarnn.cells.equations import output
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.forward import BLOCK_ROWS, clear_past_ends, still_running
 from numbarnn.kernels.cpu.masks import see, seen_array
@@ -22,13 +22,12 @@ from numbarnn.kernels.cpu.state import load_state, store_state
 from numbarnn.kernels.cpu.units import add_products, load_by_gate, load_gates, multiply, panel, store_gates
 
 
-@kernel
+@inline
 def forward(weights, steps, modifiers, first, last):
-    """Run the sequences first .. last - 1 through all their steps.
+    """Run some sequences through all their steps; see `loops.forward`.
 
-    The arguments are those of the plain `forward`; packed are the centred weights, and the parameters of the units are
-    those of the normalisation, each gate's gain in a row for itself. What a step saves are the gates and the centred
-    `h_(t-1) R`.
+    Packed are the centred weights, and the parameters of the units are those of the normalisation, each gate's gain in
+    a row for itself. What a step saves are the gates and the centred `h_(t-1) R`.
     """
     (cell, packed, _), (x, lengths, h, record), mask = weights, steps, modifiers.mask
     n_steps, n_sequences, n_inputs = x.shape

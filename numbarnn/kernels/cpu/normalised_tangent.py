@@ -7,7 +7,7 @@ import numpy as np
 from numbarnn.cells.equations import output_tangent
 from numbarnn.cells.normalisation import slope
 from numbarnn.cells.numbers import reciprocal_deviation, zero
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.masks import see, seen_array
 from numbarnn.kernels.cpu.modified import tangent as step_tangent
@@ -27,12 +27,11 @@ from numbarnn.kernels.cpu.units import (
 )
 
 
-@kernel
+@inline
 def tangent(weights, weights_dot, steps, modifiers, directions, first, last):
-    """Run the tangents of the sequences first .. last - 1 through all their steps.
+    """Run the tangents of some sequences through all their steps; see `loops.tangent`.
 
-    The arguments are those of the plain `tangent`; packed are the centred weights and their tangents, and
-    the parameters of the units are those of the normalisation.
+    Packed are the centred weights and their tangents, and the parameters of the units are those of the normalisation.
     """
     (cell, packed, _), packed_dot, (x, lengths, h, record) = weights, weights_dot.packed, steps
     x_dot, h_dot, _ = directions

@@ -11,16 +11,19 @@ A `panel` is a tuple: the gates of a block, the blocks of a panel, and its vecto
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
 import numpy as np
 
-from numbarnn.cells.form import form_of
-from numbarnn.cells.form import n_units as units_of
+from numbarnn.cells.form import form_of, n_memory
 from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.rows import centre, centred
 from numbarnn.kernels.cpu.simd import lanes, load, store, store_down
 from numbarnn.kernels.cpu.tile import VECTORS
-from numbarnn.kernels.cpu.units import bias_blocks, input_blocks, panel, recurrent_blocks
+from numbarnn.kernels.cpu.units import bias_blocks, input_blocks, panel, panel_of, recurrent_blocks
 from numbarnn.kernels.cpu.variants import by_form
 
 # Literals would have what they are passed to compiled once more.
@@ -30,18 +33,41 @@ ONE_BLOCK = (np.intp(0),)
 CACHE_LINE = 64  # bytes
 
 
-def packed_shape(cell):
-    """Return the shape of a cell's packed weights, or of their gradient."""
-    _, blocks, vectors = panel(cell)
-    n_rows = cell.W.shape[0] + cell.R.shape[0] + 1
-    return -(-units_of(cell) // (blocks * lanes(cell.R))), n_rows, vectors * lanes(cell.R)
+class Sizes(NamedTuple):
+    """What the arrays of a pass are as large as, apart from the steps and the sequences.
+
+    Attributes
+    ----------
+    n_units : int
+    n_memory : int
+        How many numbers of a unit are the state without h; see `n_memory`.
+    packed : tuple of int
+        Shape of the packed W, R and b, or of their gradient: `(P, I + N + 1, vectors * lanes)`.
+    projection : tuple of int
+        As `packed`, of P and its bias: `(Q, H + 1, VECTORS * lanes)`; empty without a projection.
+    buffer : int
+        How many numbers hold packed weights that are to be aligned, wherever their memory begins.
+    """
+
+    n_units: int
+    n_memory: int
+    packed: tuple[int, int, int]
+    projection: tuple[int, int, int]
+    buffer: int
 
 
-def projection_shape(cell):
-    """Return the shape of a cell's packed projection, or of its gradient."""
-    if not form_of(type(cell)).projection:
-        return 0, 0, VECTORS * lanes(cell.R)
-    return -(-cell.R.shape[0] // (VECTORS * lanes(cell.R))), units_of(cell) + 1, VECTORS * lanes(cell.R)
+def sizes_of(cell):
+    """Return the sizes for a cell."""
+    return _sizes(type(cell), cell.W.shape[0], cell.R.shape[0], cell.b.size // cell.n_gates, cell.R.dtype)
+
+
+@lru_cache(1024)
+def _sizes(cell_class, n_inputs, n_outputs, n_units, dtype):
+    _, blocks, vectors = panel_of(cell_class)
+    packed = -(-n_units // (blocks * lanes(dtype))), n_inputs + n_outputs + 1, vectors * lanes(dtype)
+    span = VECTORS * lanes(dtype)
+    projection = (-(-n_outputs // span), n_units + 1, span) if form_of(cell_class).projection else (0, 0, span)
+    return Sizes(n_units, n_memory(cell_class), packed, projection, prod(packed) + CACHE_LINE // dtype.itemsize)
 
 
 @inline
@@ -122,25 +148,38 @@ def unpack(panels, first, matrix, n_units, panel, blocks):
                 store(matrix, (k, block * n_units + unit), n_units - unit, total)
 
 
-@kernel
-def pack_cell(cell, buffer, shape):
-    """Write a cell's W, R and b for its steps as `(P, I + N + 1, vectors * lanes)`; return where in the buffer that is.
+@inline
+def aligned(cell, buffer):
+    """Return the part of a buffer that holds a cell's packed weights `(P, I + N + 1, vectors * lanes)`.
 
-    W and R are centred where their products are normalised. All begins on a cache line: a vector of 512 bits that
-    crosses from one line to the next is loaded twice, a third more time for single sequences, whose weights are loaded
-    for one row at a time.
+    It begins on a cache line: a vector of 512 bits that crosses from one line to the next is loaded twice, a third more
+    time for single sequences, whose weights are loaded for one row at a time.
     """
     first = -buffer.ctypes.data % CACHE_LINE // buffer.itemsize
-    packed = buffer[first : first + shape[0] * shape[1] * shape[2]].reshape(shape)
+    n_panels_of_cell = n_panels(buffer, cell.b.size // panel(cell)[0], panel(cell))
+    n_rows, span = cell.W.shape[0] + cell.R.shape[0] + 1, panel(cell)[2] * lanes(buffer)
+    return buffer[first : first + n_panels_of_cell * n_rows * span].reshape(n_panels_of_cell, n_rows, span)
+
+
+@inline
+def pack_weights(cell, packed):
+    """Pack a cell's W, R and b for its steps; W and R are centred where their products are normalised."""
     n_inputs, n_outputs, size = cell.W.shape[0], cell.R.shape[0], cell.b.size // panel(cell)[0]
     pack(_multiplied(cell, cell.W), size, panel(cell), input_blocks(cell), packed, np.intp(0))
     pack(_multiplied(cell, cell.R), size, panel(cell), recurrent_blocks(cell), packed, n_inputs)
     pack(cell.b.reshape(1, -1), size, panel(cell), bias_blocks(cell), packed, n_inputs + n_outputs)
-    return first
 
 
 @kernel
-def unpack_cell(gradients, projection_bar, cell_bar):
+def pack_cell(cell, buffer):
+    """Return a cell's packed weights, in a buffer of `sizes_of(cell).buffer` numbers."""
+    packed = aligned(cell, buffer)
+    pack_weights(cell, packed)
+    return packed
+
+
+@inline
+def unpack_weights(gradients, projection_bar, cell_bar):
     """Fill a cell's matrices and b from the slices' packed gradients `(S, P, I + N + 1, vectors * lanes)`."""
     n_inputs, n_outputs, size = cell_bar.W.shape[0], cell_bar.R.shape[0], cell_bar.b.size // panel(cell_bar)[0]
     unpack(gradients, np.intp(0), cell_bar.W, size, panel(cell_bar), input_blocks(cell_bar))

@@ -5,21 +5,22 @@ What comes in has been checked: contiguous, writable arrays of one float type, l
 
 from __future__ import annotations
 
-from math import prod
+from functools import lru_cache
 
 import numpy as np
 
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.kernels.cpu import checkpoints
+from numbarnn.kernels.cpu.calls import run_adjoint, run_forward, run_tangent
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from numbarnn.kernels.cpu.compile import kernel_for
-from numbarnn.kernels.cpu.loops import loops_of
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
-from numbarnn.kernels.cpu.operands import Bars, Directions, Gradients, Steps, Weights
-from numbarnn.kernels.cpu.packing import CACHE_LINE, pack_cell, packed_shape, projection_shape, unpack_cell
+from numbarnn.kernels.cpu.operands import Directions, Steps, Weights
+from numbarnn.kernels.cpu.packing import pack_cell, sizes_of
 from numbarnn.kernels.cpu.state import put_state, take_state
-from numbarnn.kernels.cpu.threads import for_slices, slice_bounds
+from numbarnn.kernels.cpu.threads import for_slices, ranges_of, slice_bounds
 from numbarnn.kernels.cpu.tile import prepare
+from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import n_recorded
 from numbarnn.kernels.tape import Tape
 
@@ -33,35 +34,36 @@ def forward(cell, x, state, lengths, settings):
     Where a whole tape takes more than `settings.tape_bytes`, checkpoints are left instead. Without `outputs`, None is
     returned for them, and they are held for all steps at once only if the tape is.
     """
-    keep_tape, n_threads, tape_bytes, outputs, masks, preactivation_clip = settings
     prepare(x.dtype)
+    keep_tape, masks, dtype = settings.keep_tape, settings.masks, x.dtype
     n_steps, n_sequences, _ = x.shape
-    plan = checkpoints.plan_for(cell, x, keep_tape, tape_bytes, outputs, masks)
+    sizes, weights = sizes_of(cell), unpacked(cell)
+    plan = checkpoints.plan_for(cell, x, keep_tape, settings.tape_bytes, settings.outputs, masks)
     if plan is not None:
-        return checkpoints.forward(weights_of(cell), x, state, lengths, plan, settings, _work(cell, x))
-    h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), x.dtype)
-    n_times, n_kept = (n_steps + 1, n_recorded(cell, masks)) if keep_tape else (1, n_memory(type(cell)))
-    record = np.empty((n_times, n_sequences, n_kept, n_units(cell)), x.dtype)
+        ranges = _ranges(slice_bounds(n_sequences), settings.n_threads, cell, x, 1)
+        return checkpoints.forward(weights, x, state, lengths, plan, settings, ranges)
+    n_state, size = sizes.n_memory, sizes.n_units
+    h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), dtype)
+    shape = (n_steps + 1, n_sequences, n_recorded(cell, masks), size) if keep_tape else (1, n_sequences, n_state, size)
+    record = np.empty(shape, dtype)
     put_state(cell, state, h[0], record[0])
-    kernel = kernel_for(cell, loops_of(type(cell)).forward)
     ends = all_ends(n_sequences, n_steps) if lengths is None else lengths
-    operands = weights_of(cell), Steps(x, ends, h, record), modifiers_of(masks, preactivation_clip)
+    kernel = kernel_for(cell, run_forward)
+    operands = *weights, x, ends, h, record, n_state, *modifiers_of(masks, settings.preactivation_clip)
     bounds = slice_bounds(n_sequences)
-
-    def run(first, last):
-        kernel(*operands, bounds[first], bounds[last])
-
-    for_slices(run, bounds.size - 1, n_threads, _work(cell, x))
-    memory = record[:, :, : n_memory(type(cell))]
+    ranges = _ranges(bounds, settings.n_threads, cell, x, 1)
+    alone = len(ranges) == 1
+    if not kernel(*operands, 0, n_sequences if alone else 0, True, settings.check):
+        raise NotFiniteError
+    if not alone:
+        for_slices(lambda first, last: kernel(*operands, bounds[first], bounds[last], False, False), ranges)
+    memory = record[:, :, :n_state]
     final = take_state(cell, _at_ends(h, lengths), _at_ends(memory, lengths if keep_tape else None))
-    return (
-        h[1:] if outputs else None,
-        final,
-        Tape(x, ends, h, record, type(cell), masks, preactivation_clip) if keep_tape else None,
-    )
+    tape = Tape(x, ends, h, record, type(cell), masks, settings.preactivation_clip) if keep_tape else None
+    return h[1:] if settings.outputs else None, final, tape
 
 
-def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
+def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     """Return the adjoints of the weights, as a cell, of the inputs (None unless asked for) and of the initial state."""
     dtype = tape.x.dtype
     prepare(dtype)
@@ -71,25 +73,34 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
     h_bar, memory_bar = _state_arrays(cell, n_sequences)
     put_state(cell, state_bar, h_bar, memory_bar)
     x_bar = np.zeros((n_steps if inputs else 0, n_sequences, n_inputs), dtype)
-    bounds = slice_bounds(n_sequences)
-    kernel = kernel_for(cell, loops_of(type(cell)).adjoint)
-    block_rows = max(BLOCK_ROWS, -(-n_sequences // (bounds.size - 1)))
+    bounds, sizes = slice_bounds(n_sequences), sizes_of(cell)
+    n_slices = bounds.size - 1
+    block_rows = max(BLOCK_ROWS, -(-n_sequences // n_slices))
     units = unit_parameters(cell)
-    gradients = np.zeros((bounds.size - 1, *packed_shape(cell)), dtype)
-    units_bar = np.zeros((bounds.size - 1, *units.shape), dtype)
-    projection_bar = np.zeros((bounds.size - 1, *projection_shape(cell)), dtype)
-    segments = _segments(cell, tape, checkpoints.backward_segments)
+    gradients = np.zeros((n_slices, *sizes.packed), dtype)
+    units_bar, projection_bar = _zeros((n_slices, *units.shape), dtype), _zeros((n_slices, *sizes.projection), dtype)
+    cell_bar = type(cell)._make([np.empty(field.shape, dtype) for field in cell])
+    kernel = kernel_for(cell, run_adjoint)
+    ranges = _ranges(bounds, n_threads, cell, tape.x, 2)
+    alone = len(ranges) == 1 and isinstance(tape, Tape)
+    modifiers = modifiers_of(tape.masks, tape.preactivation_clip)
+    sums = gradients, units_bar, projection_bar
+    whole = cell, units, *tape.arrays, *modifiers, y_bar, h_bar, memory_bar, x_bar, *sums, cell_bar
+    none = bounds[:1]
+    if (alone or check) and not kernel(*whole, bounds if alone else none, block_rows, check, alone):
+        raise NotFiniteError
+    if not alone:
+        segments = _segments(cell, tape, checkpoints.backward_segments)
 
-    def run(first, last):
-        weights_bar = Gradients(gradients[first:last], units_bar[first:last], projection_bar[first:last])
-        own = bounds[first : last + 1]
-        for start, stop, steps in segments(own[0], own[-1]):
-            bars = Bars(y_bar[start:stop], h_bar, memory_bar, x_bar[start:stop])
-            kernel(cell, units, steps, _modifiers(tape, start, stop), bars, weights_bar, own, block_rows)
+        def run(first, last):
+            own, of_own = bounds[first : last + 1], [array[first:last] for array in sums]
+            for start, stop, steps in segments(own[0], own[-1]):
+                bars = y_bar[start:stop], h_bar, memory_bar, x_bar[start:stop]
+                operands = cell, units, *steps, *_modifiers(tape, start, stop), *bars, *of_own, cell_bar
+                kernel(*operands, own, block_rows, False, False)
 
-    for_slices(run, bounds.size - 1, n_threads, 2 * _work(cell, tape.x))
-    cell_bar = type(cell)(*map(np.empty_like, cell))
-    kernel_for(cell, unpack_cell)(gradients, projection_bar, cell_bar)
+        for_slices(run, ranges)
+        kernel(*whole, none, block_rows, False, True)
     if units.size:
         rows = iter(sum(units_bar[1:], start=units_bar[0]))
         for name in form_of(type(cell)).by_unit:
@@ -107,8 +118,8 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     _, memory_dot = _state_arrays(cell, n_sequences)
     h_dot = np.zeros((n_steps + 1, n_sequences, cell.R.shape[0]), tape.x.dtype)
     put_state(cell, state_dot, h_dot[0], memory_dot)
-    weights = weights_of(cell), weights_of(cell_dot)
-    kernel = kernel_for(cell, loops_of(type(cell)).tangent)
+    weights = packed(cell), packed(cell_dot)
+    kernel = kernel_for(cell, run_tangent)
     bounds = slice_bounds(n_sequences)
     segments = _segments(cell, tape, checkpoints.forward_segments)
 
@@ -118,7 +129,7 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
             directions = Directions(x_dot[start:stop], h_dot[start : stop + 1], memory_dot)
             kernel(*weights, steps, _modifiers(tape, start, stop), directions, *own)
 
-    for_slices(run, bounds.size - 1, n_threads, 2 * _work(cell, tape.x))
+    for_slices(run, _ranges(bounds, n_threads, cell, tape.x, 2))
     last_h_dot = h_dot[tape.lengths, np.arange(n_sequences)]
     return h_dot[1:], take_state(cell, last_h_dot, memory_dot)
 
@@ -130,37 +141,48 @@ def all_ends(n_sequences, n_steps):
     return ends
 
 
-def _work(cell, x):
-    """Return about how many multiply-adds a forward pass takes; a gate's nonlinearity counts for some thirty."""
-    return x.shape[0] * x.shape[1] * cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
+def _ranges(bounds, n_threads, cell, x, n_products):
+    """Return the ranges of slices that the threads take, for so many products with each weight."""
+    if n_threads == 1:
+        return [(0, bounds.size - 1)]
+    # Multiply-adds; a gate's nonlinearity counts for some thirty.
+    work = n_products * x.shape[0] * x.shape[1] * cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
+    return ranges_of(bounds.size - 1, n_threads, work)
 
 
-def weights_of(cell):
-    """Return a cell's weights as the kernels take them."""
-    return Weights(cell, pack(cell), unit_parameters(cell))
+def unpacked(cell):
+    """Return a cell's weights with a buffer into which `run_forward` packs them."""
+    return Weights(cell, np.empty(sizes_of(cell).buffer, cell.R.dtype), unit_parameters(cell))
 
 
-def pack(cell):
-    """Return a cell's weights in the order in which the kernels read them."""
-    shape = packed_shape(cell)
-    size = prod(shape)
-    buffer = np.empty(size + CACHE_LINE // cell.R.itemsize, cell.R.dtype)
-    first = kernel_for(cell, pack_cell)(cell, buffer, shape)
-    return buffer[first : first + size].reshape(shape)
+def packed(cell):
+    """Return a cell's weights in the order in which the loops over time read them."""
+    cell, buffer, units = unpacked(cell)
+    return Weights(cell, kernel_for(cell, pack_cell)(cell, buffer), units)
 
 
 def unit_parameters(cell):
     """Return the parameters of the units as one array (n, H), one row for each gate of those that each gate has."""
     names = form_of(type(cell)).by_unit
     if not names:
-        return np.empty((0, n_units(cell)), cell.R.dtype)
+        return _zeros((0, n_units(cell)), cell.R.dtype)
     return np.concatenate([getattr(cell, name) for name in names]).reshape(-1, n_units(cell))
+
+
+def _zeros(shape, dtype):
+    """Return an array of zeros, always the same one where it is empty."""
+    return np.zeros(shape, dtype) if 0 not in shape else _empty(shape, dtype)
+
+
+@lru_cache(256)
+def _empty(shape, dtype):
+    return np.empty(shape, dtype)
 
 
 def _segments(cell, tape, of_checkpoints):
     """Return a function of a range of sequences that yields the first step, the end and the Steps of each segment."""
     if isinstance(tape, Checkpoints):
-        return of_checkpoints(weights_of(cell), tape)
+        return of_checkpoints(unpacked(cell), tape)
     return lambda first, last: ((0, tape.x.shape[0], Steps(*tape.arrays)),)
 
 

@@ -157,6 +157,13 @@ def sum_lanes(builder, vector_type, value):
     return splat(builder, vector_type, builder.extract_element(value, ir.Constant(ir.IntType(32), 0)))
 
 
+def emit_all_zero(builder, value):
+    """Emit whether every lane is zero."""
+    equal = builder.fcmp_ordered("==", value, ir.Constant(value.type, None))
+    bits = ir.IntType(value.type.count)
+    return builder.icmp_unsigned("==", builder.bitcast(equal, bits), ir.Constant(bits, -1))
+
+
 def mangled(vector_type) -> str:
     """LLVM's name of a vector type inside the names of its intrinsics, such as v16f32."""
     return f"v{vector_type.count}f{32 if isinstance(vector_type.element, ir.FloatType) else 64}"
@@ -294,10 +301,7 @@ def _type_all_zero(context):
 
 @lower_builtin(all_zero, Vector)
 def _lower_all_zero(context, builder, signature, args):
-    vector_type = context.get_value_type(signature.args[0])
-    equal = builder.fcmp_ordered("==", args[0], ir.Constant(vector_type, None))
-    bits = ir.IntType(vector_type.count)
-    return builder.icmp_unsigned("==", builder.bitcast(equal, bits), ir.Constant(bits, -1))
+    return emit_all_zero(builder, args[0])
 
 
 def _define_binary(function, instruction: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numbarnn.cells.equations import inner_saved
-from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.forward import BLOCK_ROWS
 from numbarnn.kernels.cpu.masks import masked, see, seen_array
@@ -51,22 +51,9 @@ class Scratch(NamedTuple):
     tile: np.ndarray
 
 
-@kernel
+@inline
 def tangent(weights, weights_dot, steps, modifiers, directions, first, last):
-    """Run the tangents of the sequences first .. last - 1 through all their steps.
-
-    Parameters
-    ----------
-    weights, weights_dot : Weights
-        The weights and their tangents.
-    steps : Steps
-        As the forward pass left them.
-    modifiers : Modifiers
-    directions : Directions
-        Those of the state are written.
-    first, last : int
-        The slice of the batch.
-    """
+    """Run the tangents of some sequences through all their steps; see `loops.tangent`."""
     (cell, packed, _), packed_dot, (x, _, h, record) = weights, weights_dot.packed, steps
     n_rows, n_inputs, n_units, none = last - first, x.shape[2], record.shape[3], np.intp(0)
     mask, h_dot = modifiers.mask, directions.h

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import _thread
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import pairwise
 from math import inf
 from queue import SimpleQueue
 from typing import Any
@@ -45,23 +44,28 @@ def resolve_threads(n_jobs: int | None) -> int:
     return joblib.effective_n_jobs(None) if n_jobs is None else max(1, joblib.cpu_count() + 1 + n_jobs)
 
 
-def for_slices(function: Callable[[int, int], object], n_slices: int, n_threads: int, work: float = inf) -> None:
-    """Call `function(first, last)` so that the ranges cover all slices, on up to `n_threads` threads.
+def ranges_of(n_slices: int, n_threads: int, work: float = inf) -> list[tuple[int, int]]:
+    """Return the ranges of slices, first and end, for up to `n_threads` threads.
 
     `work` is about how many multiply-adds all slices take; where they are few, one thread does them all.
     """
-    n_ranges = min(n_threads, n_slices)
-    if n_ranges <= 1 or work < LEAST_WORK:
-        function(0, n_slices)
+    n_ranges = 1 if work < LEAST_WORK else max(1, min(n_threads, n_slices))
+    return [(n_slices * i // n_ranges, n_slices * (i + 1) // n_ranges) for i in range(n_ranges)]
+
+
+def for_slices(function: Callable[[int, int], object], ranges: Sequence[tuple[int, int]]) -> None:
+    """Call `function(first, last)` for all ranges, each on a thread of its own."""
+    (first, last), *others = ranges
+    if not others:
+        function(first, last)
         return
-    ends = [n_slices * i // n_ranges for i in range(n_ranges + 1)]
     given: list[None] = []
     results: list[Exception | None] = []
     wake: SimpleQueue[None] = SimpleQueue()
-    jobs = [(function, *pair, results, wake) for pair in pairwise(ends[1:])]
+    jobs = [(function, *pair, results, wake) for pair in others]
     try:
-        given.extend(map(_workers(os.getpid(), n_ranges - 1).put, jobs))
-        function(ends[0], ends[1])
+        given.extend(map(_workers(os.getpid(), len(others)).put, jobs))
+        function(first, last)
     finally:
         _wait(given, results, wake)
     for error in results:

@@ -24,7 +24,7 @@ def panel(cell):
     All gates of a unit fall into one panel. A cell some of whose gates are no part of every product, or that has more
     than `VECTORS` of them, has one block a panel.
     """
-    return _panel(type(cell))
+    return panel_of(type(cell))
 
 
 def all_spans(cell):
@@ -63,7 +63,8 @@ def bias_blocks(cell):
 
 
 @cache
-def _panel(cell_class):
+def panel_of(cell_class):
+    """Return the panel of a class of cells."""
     form = form_of(cell_class)
     every = tuple(range(form.n_gates))
     alike = form.input_gates == form.outer_gates == every
@@ -222,7 +223,7 @@ def _define_spans(function, gates_of) -> None:
         return context.make_tuple(builder, signature.return_type, pairs)
 
 
-_define_constant(panel, _panel)
+_define_constant(panel, panel_of)
 _define_constant(input_blocks, lambda cell_class: _blocks(cell_class, form_of(cell_class).input_gates))
 _define_constant(recurrent_blocks, lambda cell_class: _blocks(cell_class, form_of(cell_class).recurrent_gates))
 _define_constant(bias_blocks, lambda cell_class: form_of(cell_class).order)

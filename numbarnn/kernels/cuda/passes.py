@@ -11,6 +11,7 @@ import numpy as np
 from numbarnn.cells.form import form_of, n_memory, n_units
 from numbarnn.kernels.cuda.adjoint import inner_states
 from numbarnn.kernels.cuda.compile import kernel_for
+from numbarnn.kernels.cuda.finite import all_finite
 from numbarnn.kernels.cuda.launch import allocate, over, resident, through_time
 from numbarnn.kernels.cuda.loops import loops_of, resident_loops_of
 from numbarnn.kernels.cuda.masks import masked_steps, modifiers_of
@@ -39,6 +40,7 @@ from numbarnn.kernels.cuda.packing import (
 from numbarnn.kernels.cuda.product import add_product, parts_size, set_product_over_rows, set_sum_over_sequences
 from numbarnn.kernels.cuda.shim import empty, to_device
 from numbarnn.kernels.cuda.state import put_state, take_state
+from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import n_recorded
 from numbarnn.kernels.tape import Tape
 
@@ -48,6 +50,8 @@ def forward(cell, x, state, lengths, settings):
 
     The outputs of all steps are always computed, and there are no checkpoints.
     """
+    if settings.check:
+        _check(lengths, *cell, x, *(state or ()))
     keep_tape, masks, preactivation_clip = settings.keep_tape, settings.masks, settings.preactivation_clip
     n_steps, n_sequences, _ = x.shape
     size = n_units(cell)
@@ -68,8 +72,10 @@ def forward(cell, x, state, lengths, settings):
     return _outputs(h), take_state(cell, h, record, ends), tape
 
 
-def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads):
+def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     """Return the adjoints of the weights, as a cell, of the inputs (None unless asked for) and of the initial state."""
+    if check:
+        _check(tape.lengths, *cell, y_bar, *(state_bar or ()))
     x, lengths, h, record = tape.arrays
     modifiers = modifiers_of(tape.masks, tape.preactivation_clip)
     form, size, n_outputs = form_of(type(cell)), n_units(cell), cell.R.shape[0]
@@ -178,6 +184,13 @@ def _start(cell, state, h, record):
     put_state(cell, state, h[0], record[0])
     if "b_P" in cell._fields:
         fill_rows(matrix(_outputs(h), h.shape[2]), cell.b_P)
+
+
+def _check(lengths, *arrays):
+    """Raise NotFiniteError if a number is not finite, of arrays of three axes in a valid step; arrays may be None."""
+    for array in arrays:
+        if array is not None and not all_finite(array, lengths if array.ndim == 3 else None):
+            raise NotFiniteError
 
 
 def _outputs(h):
