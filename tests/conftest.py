@@ -10,7 +10,7 @@ SLOW_EXAMPLES = {"numbarnn.cells.jordan.Jordan.teacher_forced", "numbarnn.kernel
 """Examples in docstrings that compile the kernels of a cell for themselves alone."""
 
 OF_AN_LSTM = "/tests/test_recurrence", "/tests/test_streaming", "/numbarnn/recurrence/"
-OF_BOTH = "/tests/optim/", "/tests/layers/", "/tests/cpu/test_processes", "/tests/test_sensitivity"
+OF_BOTH = "/tests/optim/", "/tests/layers/", "/tests/cpu/test_processes", "/tests/test_sensitivity", "compilation.py"
 
 
 def pytest_configure():
