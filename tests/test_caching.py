@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -103,6 +104,17 @@ def test_a_disk_that_is_full(cached, monkeypatch):
         assert cached()(1) == cached()(1) == 2
     assert len(warnings) == 1
     warn_once.cache_clear()
+
+
+def test_fractions_of_the_second_in_which_a_source_was_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    path = tmp_path / "source.py"
+    path.write_text("def double(x):\n    return x + x\n")
+    for changed, hits in (1000.75, 0), (1000, 1):
+        os.utime(path, (changed, changed))
+        doubled = kernel(runpy.run_path(str(path))["double"])
+        assert doubled(1) == 2
+        assert len(doubled.stats.cache_hits) == hits
 
 
 def test_kernels_have_this_cache():

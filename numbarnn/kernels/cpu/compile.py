@@ -34,6 +34,13 @@ class KernelCache(FunctionCache):
     is compiled, and written again if possible.
     """
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._cache_file._source_stamp
+        if isinstance(stamp, tuple):  # older versions of Numba know a file by its time of change and its size
+            changed, size = stamp
+            self._cache_file._source_stamp = int(changed), size  # a layer of a container image keeps whole seconds
+
     @property
     def lock(self) -> ProcessLock:
         """The lock of the process that compiles the function."""
