@@ -10,6 +10,7 @@ SLOW_EXAMPLES = {"numbarnn.cells.jordan.Jordan.teacher_forced", "numbarnn.kernel
 """Examples in docstrings that compile the kernels of a cell for themselves alone."""
 
 OF_AN_LSTM = "/tests/test_recurrence", "/tests/test_streaming", "/numbarnn/recurrence/"
+OF_AN_ELMAN_CELL = "/tests/test_compilation.py", "/numbarnn/compilation.py"
 OF_BOTH = "/tests/optim/", "/tests/layers/", "/tests/cpu/test_processes", "/tests/test_sensitivity"
 
 
@@ -44,6 +45,8 @@ def _kernels_of(item):
     if hasattr(parameters.get("case"), "spec_name"):
         return parameters["case"].name
     path = item.path.as_posix()
+    if path.endswith(OF_AN_ELMAN_CELL):
+        return "elman"
     if any(part in path for part in OF_BOTH):
         return "lstm" if "lstm" in item.name else "elman"
     if any(part in path for part in OF_AN_LSTM):

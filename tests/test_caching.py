@@ -1,18 +1,24 @@
-"""Kernels run without their cache on disk, and with one whose files are damaged."""
+"""Kernels run without their cache on disk, with one whose files are damaged, and with one that processes share."""
 
 from __future__ import annotations
 
+import errno
 import os
+import runpy
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
+from numba.core import event
 
 import numbarnn
 from numbarnn.kernels.cpu.clipping import clip
 from numbarnn.kernels.cpu.compile import KernelCache, kernel
+from numbarnn.kernels.cpu.lock import WAITING, process_lock
 
 ROOT = Path(__file__).parents[1]
 CLIP = """
@@ -100,6 +106,149 @@ def test_a_disk_that_is_full(cached, monkeypatch):
     warn_once.cache_clear()
 
 
+def test_fractions_of_the_second_in_which_a_source_was_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    path = tmp_path / "source.py"
+    path.write_text("def double(x):\n    return x + x\n")
+    for changed, hits in (1000.75, 0), (1000, 1):
+        os.utime(path, (changed, changed))
+        doubled = kernel(runpy.run_path(str(path))["double"])
+        assert doubled(1) == 2
+        assert len(doubled.stats.cache_hits) == hits
+
+
+def test_another_version_of_the_sources(cached, monkeypatch):
+    for digest, hits in ("an older one", 0), ("this one", 0), ("this one", 1):
+        monkeypatch.setattr(numbarnn.kernels.cpu.compile, "_digest_of_sources", lambda digest=digest: digest)
+        doubled = cached()
+        assert doubled(1) == 2
+        assert len(doubled.stats.cache_hits) == hits
+
+
 def test_kernels_have_this_cache():
     assert isinstance(clip._cache, KernelCache)
     assert clip(np.ones(4), 3.0) == 2.0
+
+
+COLD = """
+from numbarnn.kernels.cpu.compile import kernel
+@kernel
+def double(x):
+    return x + x
+print("ready", flush=True)
+input()
+print(double(1), len(double.stats.cache_hits))
+"""
+HOLDER = """
+import sys
+from pathlib import Path
+from numbarnn.kernels.cpu.lock import WAITING, process_lock
+lock = process_lock(Path(sys.argv[1]))
+lock.acquire()
+print("ready" if lock.held else "refused", flush=True)
+input()
+"""
+
+
+class Waiting(event.Listener):
+    """Tells when a process begins to wait for another one."""
+
+    def __init__(self):
+        self.began = Event()
+
+    def on_start(self, _):
+        self.began.set()
+
+    def on_end(self, _):
+        pass
+
+
+def start(tmp_path, code, *args):
+    """Start a process that says when it is ready, and then waits for a line."""
+    script = tmp_path / "script.py"
+    if not script.exists():
+        script.write_text(code)
+    return subprocess.Popen(
+        [sys.executable, script, *args],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_one_of_two_processes_compiles(tmp_path):
+    processes = [start(tmp_path, COLD) for _ in range(2)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n", "ready\n"]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert sorted(process.communicate()[0] for process in processes) == ["2 0\n", "2 1\n"]
+
+
+def test_a_killed_process_holds_nobody_up(cached, tmp_path):
+    doubled = cached()
+    waiting = Waiting()
+    with (
+        start(tmp_path, HOLDER, doubled._cache.lock._path) as holder,
+        ThreadPoolExecutor(1) as pool,
+        event.install_listener(WAITING, waiting),
+    ):
+        assert holder.stdout.readline() == "ready\n"
+        result = pool.submit(doubled, 1)
+        assert waiting.began.wait(timeout=60)
+        assert not result.done()
+        holder.kill()
+        assert result.result(timeout=60) == 2
+    assert not doubled._cache.lock.held
+
+
+def test_an_interrupted_compilation_holds_nobody_up(cached, monkeypatch):
+    doubled = cached()
+
+    def interrupt(*args):
+        assert doubled._cache.lock.held
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(doubled._compiler, "compile", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            doubled(1)
+    assert not doubled._cache.lock.held
+    assert doubled(1) == 2
+
+
+def test_a_compilation_within_another(cached, monkeypatch):
+    doubled = cached()
+    compile_now = doubled._compiler.compile
+
+    def compile_another_first(args, return_type):
+        monkeypatch.setattr(doubled._compiler, "compile", compile_now)
+        assert doubled(1.5) == 3.0
+        assert doubled._cache.lock.held
+        return compile_now(args, return_type)
+
+    monkeypatch.setattr(doubled._compiler, "compile", compile_another_first)
+    assert doubled(1) == 2
+    assert not doubled._cache.lock.held
+    again = cached()
+    assert again(1) == 2
+    assert again(1.5) == 3.0
+    assert len(again.stats.cache_hits) == 2
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EAGAIN], ids=["no locks", "a holder that was stopped"])
+def test_a_lock_that_is_not_to_be_had(number, cached, monkeypatch):
+    def fail(file):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("numbarnn.kernels.cpu.lock._lock_now", fail)
+    monkeypatch.setattr("numbarnn.kernels.cpu.lock._PATIENCE", 0.05)
+    assert cached()(1) == 2
+
+
+def test_a_lock_in_a_folder_that_cannot_be_written_to(tmp_path):
+    lock = process_lock(tmp_path / "missing" / "lock")
+    lock.acquire()
+    assert not lock.held
+    lock.release()

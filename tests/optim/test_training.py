@@ -279,18 +279,3 @@ def test_sequences_that_do_not_fit(values):
     examples = Examples(Sequences(values, np.array([4, 2])), np.array([0, 1]))
     with pytest.raises(ValueError, match="sequences must have 2 inputs of the parameters' dtype float64, got values"):
         run(examples)
-
-
-def test_progress_bar(capsys):
-    run(verbose=True, max_iter=3)
-    shown = capsys.readouterr().err
-    assert "9/9" in shown
-    assert "epoch 3" in shown
-    assert "loss=" in shown
-    run(max_iter=3)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_no_progress_bar_without_standard_error(monkeypatch):
-    monkeypatch.setattr("sys.stderr", None)
-    assert run(verbose=True, max_iter=1).n_iter == 1

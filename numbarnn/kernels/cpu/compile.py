@@ -2,24 +2,30 @@
 
 `kernel` marks the functions that Python calls: they are cached on disk and run without the GIL, and they are compiled
 at their first call, never at import. `inline` marks the functions that only kernels call: they become part of them.
+Of several processes that start without a cache, one compiles a kernel, and the others wait and load it.
 `error_model="numpy"` because Python's check for division by zero would keep loops from being vectorized.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from numba import config, njit
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
 
+from numbarnn import cells
 from numbarnn.cells.registry import CELLS
 from numbarnn.kernels.cpu.inlining import INLINE
+from numbarnn.kernels.cpu.lock import ProcessLock, process_lock
 
 inline = njit(**INLINE)
 
@@ -31,11 +37,35 @@ class KernelCache(FunctionCache):
     is compiled, and written again if possible.
     """
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._cache_file._source_stamp
+        if isinstance(stamp, tuple):  # older versions of Numba know a file by its time of change and its size
+            changed, size = stamp
+            stamp = int(changed), size  # a layer of a container image keeps whole seconds
+        self._cache_file._source_stamp = stamp, _digest_of_sources()
+
+    @property
+    def lock(self) -> ProcessLock:
+        """The lock of the process that compiles the function."""
+        return process_lock(Path(self._cache_path, f"{self._impl.filename_base}.lock"))
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function from the cache, or None if it is not there or cannot be read."""
+        """Return the compiled function from the cache, or None, with the lock, if it is not there or cannot be read."""
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:  # unpickling raises almost anything
+            found = None
+        if found is None and self._enabled:
+            self.lock.acquire()
+            found = self._load_under_lock(sig, target_context)
+        return found
+
+    def _load_under_lock(self, sig: Any, target_context: Any) -> Any:
+        """Look again, since the process that had the lock may have written it; no other one is writing now."""
         try:
             return super().load_overload(sig, target_context)
-        except Exception:  # unpickling raises almost anything
+        except Exception:
             self._forget()
             return None
 
@@ -46,7 +76,7 @@ class KernelCache(FunctionCache):
         except OSError:
             self.disable()
             _warn_of_no_cache()
-        except Exception:  # from reading an index that another process has truncated meanwhile
+        except Exception:  # from reading an index that was truncated meanwhile
             self._forget()
 
     def _forget(self) -> None:
@@ -56,6 +86,16 @@ class KernelCache(FunctionCache):
         except OSError:
             self.disable()
             _warn_of_no_cache()
+
+
+@cache
+def _digest_of_sources() -> str:
+    """Return a digest of the files of which kernels are made; Numba looks at the kernel's own file only."""
+    digest = hashlib.sha256()
+    for folder in (Path(cells.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache
@@ -74,7 +114,24 @@ def _with_cache(compiled: Any, function: Callable[..., Any]) -> Any:
         compiled._cache = KernelCache(function)
     except RuntimeError:  # "no locator available"
         _warn_of_no_cache()
+    else:
+        compiled.compile = partial(_compile_once, compiled.compile, compiled._cache.lock)
     return compiled
+
+
+def _compile_once(compile_function: Callable[..., Any], lock: ProcessLock, *args: Any) -> Any:
+    """Compile as Numba does, and release the lock that the cache has acquired meanwhile, also if that fails.
+
+    While it compiles a function, Numba may compile others, and the same one for other types, before it returns. The
+    locks of different functions are acquired in the order of calls, so that processes do not wait in a circle.
+    """
+    with global_compiler_lock:
+        outermost = not lock.held
+        try:
+            return compile_function(*args)
+        finally:
+            if outermost:
+                lock.release()
 
 
 def kernel(function: Callable[..., Any] | None = None, *, fastmath: bool | set[str] = False) -> Any:
