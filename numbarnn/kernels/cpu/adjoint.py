@@ -80,7 +80,7 @@ class Block(NamedTuple):
 
 
 @inline
-def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
+def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices):
     """Run slices of the batch backward through all their steps; see `loops.adjoint`."""
     x, _, h, record = steps
     n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
@@ -95,7 +95,7 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
     origins, tile = np.empty((block_rows, 2), np.intp), np.empty((block_rows, width), x.dtype)
     block = Block(a_bar, outputs_bar, inputs, origins, tile)
     mode = flush_denormals()
-    for s in range(bounds.size - 1):
+    for s in range(slices[0], slices[1]):
         first, last = bounds[s], bounds[s + 1]
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):

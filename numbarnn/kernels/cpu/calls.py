@@ -13,12 +13,15 @@ from numbarnn.kernels.cpu.finite import finite, valid_finite
 from numbarnn.kernels.cpu.operands import Bars, Gradients, Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.packing import aligned, pack_weights, unpack_weights
 from numbarnn.kernels.cpu.simd import all_zero, lanes, load
+from numbarnn.kernels.cpu.team import in_ranges
 from numbarnn.kernels.cpu.variants import by_form
 
 
 @kernel
-def run_forward(cell, buffer, units, x, lengths, h, record, n_memory, mask, zoneout, clip, first, last, prepare, check):
-    """Run the sequences first .. last - 1 forward; return whether all numbers were finite, if that is to be checked.
+def run_forward(
+    cell, buffer, units, x, lengths, h, record, n_memory, mask, zoneout, clip, bounds, n_ranges, board, prepare, check
+):
+    """Run a batch forward; return whether all numbers were finite, if that is to be checked.
 
     Parameters
     ----------
@@ -29,13 +32,17 @@ def run_forward(cell, buffer, units, x, lengths, h, record, n_memory, mask, zone
         The fields of Weights, Steps and Modifiers.
     n_memory : int
         How many numbers of a unit in `record[0]` are its initial state.
-    first, last : int
-        The slice of the batch, which may be empty.
+    bounds : ndarray of shape (n_slices + 1,), intp
+        The slices' first sequences, and the last one's end.
+    n_ranges : int
+        How many ranges of slices to run side by side; with 0, none is run.
+    board : ndarray
+        Where helpers look for ranges, see `team`.
     prepare : bool
         Whether to pack the weights; otherwise an earlier call has.
     check : bool
-        Whether to look for numbers that are not finite in the weights and, of all sequences, in what is read. If there
-        are any, nothing is run.
+        Whether to look for numbers that are not finite in the weights and in what is read. If there are any, nothing is
+        run.
     """
     packed = aligned(cell, buffer)
     if prepare:
@@ -44,10 +51,24 @@ def run_forward(cell, buffer, units, x, lengths, h, record, n_memory, mask, zone
         _weights_finite(cell, units) and valid_finite(x, lengths) and finite(h[:1]) and _memory_finite(record, n_memory)
     ):
         return False
-    if first < last:
-        weights, steps = Weights(cell, packed, units), Steps(x, lengths, h, record)
-        loops.forward(weights, steps, Modifiers(mask, zoneout, clip), first, last)
+    weights, steps = Weights(cell, packed, units), Steps(x, lengths, h, record)
+    in_ranges(_forward, (weights, steps, Modifiers(mask, zoneout, clip), bounds, n_ranges), n_ranges, board)
     return True
+
+
+@inline
+def _forward(operands, i):
+    """Run range i."""
+    weights, steps, modifiers, bounds, n_ranges = operands
+    first, last = _range(bounds, n_ranges, i)
+    loops.forward(weights, steps, modifiers, bounds[first], bounds[last])
+
+
+@inline
+def _range(bounds, n_ranges, i):
+    """Return the first slice of range i and its end."""
+    n_slices = bounds.size - 1
+    return n_slices * i // n_ranges, n_slices * (i + 1) // n_ranges
 
 
 @kernel
@@ -69,12 +90,14 @@ def run_adjoint(
     units_bar,
     projection_bar,
     cell_bar,
-    bounds,
     block_rows,
+    bounds,
+    n_ranges,
+    board,
     check,
     finish,
 ):
-    """Run slices of the batch backward; return whether all numbers were finite, if that is to be checked.
+    """Run a batch backward; return whether all numbers were finite, if that is to be checked.
 
     Parameters
     ----------
@@ -86,32 +109,49 @@ def run_adjoint(
         The fields of Gradients.
     cell_bar : NamedTuple
         Becomes the adjoint of the cell, with `finish`.
-    bounds : ndarray of shape (n_slices + 1,), intp
     block_rows : int
-        As the loops over time take them.
+        As the loop over time takes it.
+    bounds, n_ranges, board
+        As in `run_forward`.
     check : bool
         Whether to look for numbers that are not finite in the weights and in the adjoints given. If there are any,
         nothing is run.
     finish : bool
-        Whether these are the last slices, so that the gradients can be added up.
+        Whether the gradients are to be added up, since no more will be added to them.
     """
     if check and not (
         _weights_finite(cell, units) and valid_finite(y_bar, lengths) and finite(h_bar) and finite(memory_bar)
     ):
         return False
-    if bounds.size > 1:
-        steps, bars = Steps(x, lengths, h, record), Bars(y_bar, h_bar, memory_bar, x_bar)
-        gradients = Gradients(packed_bar, units_bar, projection_bar)
-        loops.adjoint(cell, units, steps, Modifiers(mask, zoneout, clip), bars, gradients, bounds, block_rows)
+    steps, bars = Steps(x, lengths, h, record), Bars(y_bar, h_bar, memory_bar, x_bar)
+    gradients, modifiers = Gradients(packed_bar, units_bar, projection_bar), Modifiers(mask, zoneout, clip)
+    operands = cell, units, steps, modifiers, bars, gradients, block_rows, bounds, n_ranges
+    in_ranges(_adjoint, operands, n_ranges, board)
     if finish:
         unpack_weights(packed_bar, projection_bar, cell_bar)
     return True
 
 
+@inline
+def _adjoint(operands, i):
+    """Run range i."""
+    cell, units, steps, modifiers, bars, gradients, block_rows, bounds, n_ranges = operands
+    slices = _range(bounds, n_ranges, i)
+    loops.adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices)
+
+
 @kernel
-def run_tangent(weights, weights_dot, steps, modifiers, directions, first, last):
-    """Run the tangents of a slice of the batch; the arguments are those of `loops.tangent`."""
-    loops.tangent(weights, weights_dot, steps, modifiers, directions, first, last)
+def run_tangent(weights, weights_dot, steps, modifiers, directions, bounds, n_ranges, board):
+    """Run the tangents of a batch; the arguments are those of `loops.tangent` and `run_forward`."""
+    in_ranges(_tangent, (weights, weights_dot, steps, modifiers, directions, bounds, n_ranges), n_ranges, board)
+
+
+@inline
+def _tangent(operands, i):
+    """Run range i."""
+    weights, weights_dot, steps, modifiers, directions, bounds, n_ranges = operands
+    first, last = _range(bounds, n_ranges, i)
+    loops.tangent(weights, weights_dot, steps, modifiers, directions, bounds[first], bounds[last])
 
 
 @inline

@@ -30,7 +30,6 @@ from numbarnn.kernels.cpu.compile import kernel_for
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Steps
 from numbarnn.kernels.cpu.state import put_state, take_state
-from numbarnn.kernels.cpu.threads import for_slices, slice_bounds
 from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import RecurrentMasks, mask_bytes, n_recorded
 
@@ -175,8 +174,11 @@ def split(n: int, n_states: int) -> int:
     return max(1, fewest, n - comb(n_states - 1 + repetition, n_states - 1))
 
 
-def forward(weights, x, state, lengths, plan, settings, ranges):
-    """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted)."""
+def forward(weights, x, state, lengths, plan, settings, team):
+    """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted).
+
+    `team` are the last arguments of `run_forward` before its options.
+    """
     cell, (n_steps, n_sequences, _), masks = weights.cell, x.shape, settings.masks
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
     h = np.zeros(((n_steps if settings.outputs else plan.segment) + 1, n_sequences, cell.R.shape[0]), x.dtype)
@@ -185,110 +187,76 @@ def forward(weights, x, state, lengths, plan, settings, ranges):
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
     kept_h, kept_memory = _states(cell, plan.n_states(n_steps) if settings.keep_tape else 0, n_sequences)
     tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, settings.preactivation_clip)
-    kernel, n_state, bounds = kernel_for(cell, run_forward), n_memory(type(cell)), slice_bounds(n_sequences)
+    kernel, n_state, (bounds, n_ranges, board) = kernel_for(cell, run_forward), n_memory(type(cell)), team
     modifiers = modifiers_of(masks, settings.preactivation_clip)
-    if not kernel(*weights, x, ends, h, memory, n_state, *modifiers, 0, 0, True, settings.check):
+    if not kernel(*weights, x, ends, h, memory, n_state, *modifiers, bounds, 0, board, True, settings.check):
         raise NotFiniteError
-
-    def run(first, last):
-        own = slice(bounds[first], bounds[last])
-        for k in range(-(-n_steps // plan.segment)):
-            start, stop, part, part_ends = _cut(tape, k)
-            part_h = h[start : stop + 1] if settings.outputs else h[: stop - start + 1]
-            if settings.keep_tape and k % plan.piece == 0:
-                tape.h[k // plan.piece, own], tape.memory[k // plan.piece, own] = part_h[0, own], memory[0, own]
-            modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
-            operands = *weights, part, part_ends, part_h, memory, n_state, *modifiers
-            kernel(*operands, own.start, own.stop, False, False)
-            if not settings.outputs:
-                h[0, own] = _at(part_h, part_ends, own)
-
-    for_slices(run, ranges)
-    last_h = _at(h, ends, slice(0, n_sequences)) if settings.outputs else h[0].copy()
-    final = take_state(cell, last_h, memory[0])
+    for k in range(-(-n_steps // plan.segment)):
+        start, stop, part, part_ends = _cut(tape, k)
+        part_h = h[start : stop + 1] if settings.outputs else h[: stop - start + 1]
+        if settings.keep_tape and k % plan.piece == 0:
+            tape.h[k // plan.piece], tape.memory[k // plan.piece] = part_h[0], memory[0]
+        modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
+        operands = *weights, part, part_ends, part_h, memory, n_state, *modifiers
+        kernel(*operands, bounds, n_ranges, board, False, False)
+        if not settings.outputs:
+            h[0] = _at(part_h, part_ends)
+    final = take_state(cell, _at(h, ends) if settings.outputs else h[0].copy(), memory[0])
     return h[1:] if settings.outputs else None, final, tape if settings.keep_tape else None
 
 
-def backward_segments(weights, tape):
-    """Return a function of a range of sequences that yields first step, end and Steps of each segment, the last first.
-
-    A tape is written over by the next one of the same sequences.
-    """
+def backward_segments(weights, tape, team):
+    """Yield first step, end and Steps of each segment, the last first. Each is written over by the next one."""
     n_segments, slots = _n_segments(tape), tape.plan.slots
     states = _states(weights.cell, slots, tape.x.shape[1])
-    replays = _replays(weights, tape)
-
-    def segments(first, last):
-        replay = replays(first, last)
-        for i in reversed(range(len(tape.h))):
-            kept = [i * tape.plan.piece]  # the segments before which a state is kept: the tape's, then those in slots
-            end = min(kept[0] + tape.plan.piece, n_segments)
-            while kept:
-                k = kept[-1]
-                replay.load(*((tape.h, tape.memory, i) if len(kept) == 1 else (*states, len(kept) - 2)))
-                while end - k > 1 and len(kept) <= slots:
-                    k += replay.advance(k, split(end - k, slots + 2 - len(kept)))
-                    replay.save(*states, len(kept) - 1)
-                    kept.append(k)
-                replay.advance(k, end - 1 - k)
-                yield replay.tape(end - 1)
-                end -= 1
-                if end == kept[-1]:
-                    kept.pop()
-
-    return segments
+    replay = _Replay(weights, tape, team)
+    for i in reversed(range(len(tape.h))):
+        kept = [i * tape.plan.piece]  # the segments before which a state is kept: the tape's, then those in slots
+        end = min(kept[0] + tape.plan.piece, n_segments)
+        while kept:
+            k = kept[-1]
+            replay.load(*((tape.h, tape.memory, i) if len(kept) == 1 else (*states, len(kept) - 2)))
+            while end - k > 1 and len(kept) <= slots:
+                k += replay.advance(k, split(end - k, slots + 2 - len(kept)))
+                replay.save(*states, len(kept) - 1)
+                kept.append(k)
+            replay.advance(k, end - 1 - k)
+            yield replay.tape(end - 1)
+            end -= 1
+            if end == kept[-1]:
+                kept.pop()
 
 
-def forward_segments(weights, tape):
+def forward_segments(weights, tape, team):
     """As `backward_segments`, the first segment first."""
-    replays = _replays(weights, tape)
-
-    def segments(first, last):
-        replay = replays(first, last)
-        replay.load(tape.h, tape.memory, 0)
-        for k in range(_n_segments(tape)):
-            segment = replay.tape(k)
-            yield segment
-            replay.carry(segment[2])
-
-    return segments
-
-
-def _replays(weights, tape):
-    """Return a function that begins a replay for a range of sequences, which may have one at a time."""
-    cell, n_sequences, n_times, size = (
-        weights.cell,
-        tape.x.shape[1],
-        tape.plan.segment + 1,
-        n_memory(type(weights.cell)),
-    )
-    h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
-    memory = np.empty((1, n_sequences, size, n_units(cell)), tape.x.dtype)
-    record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
-    kernel, modifiers = kernel_for(cell, run_forward), modifiers_of(tape.masks, tape.preactivation_clip)
-    kernel(*weights, tape.x, tape.lengths, h, memory, size, *modifiers, 0, 0, True, False)  # packs the weights
-    return lambda first, last: _Replay(weights, tape, h, memory, record, slice(first, last))
+    replay = _Replay(weights, tape, team)
+    replay.load(tape.h, tape.memory, 0)
+    for k in range(_n_segments(tape)):
+        segment = replay.tape(k)
+        yield segment
+        replay.carry(segment[2])
 
 
 class _Replay:
-    """A second forward pass of some sequences through the segments.
+    """A second forward pass through the segments; `h[0]` and `memory[0]` are the state before the next one."""
 
-    `h[0]` and `memory[0]` are their state before the next segment. Other sequences may be replayed at the same time in
-    the same arrays.
-    """
-
-    def __init__(self, weights, tape, h, memory, record, own):
-        self.kernel = kernel_for(weights.cell, run_forward)
-        self.weights, self.tape_left, self.own = weights, tape, own
-        self.h, self.memory, self.record = h, memory, record
+    def __init__(self, weights, tape, team):
+        cell, n_sequences, n_times = weights.cell, tape.x.shape[1], tape.plan.segment + 1
+        self.kernel = kernel_for(cell, run_forward)
+        self.weights, self.tape_left, self.team = weights, tape, team
+        self.n_state = n_memory(type(cell))
+        self.h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
+        self.memory = np.empty((1, n_sequences, self.n_state, n_units(cell)), tape.x.dtype)
+        self.record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
+        self.packed = False
 
     def load(self, h, memory, i):
         """Take up state i."""
-        self.h[0, self.own], self.memory[0, self.own] = h[i, self.own], memory[i, self.own]
+        self.h[0], self.memory[0] = h[i], memory[i]
 
     def save(self, h, memory, i):
         """Keep the state as state i."""
-        h[i, self.own], memory[i, self.own] = self.h[0, self.own], self.memory[0, self.own]
+        h[i], memory[i] = self.h[0], self.memory[0]
 
     def advance(self, k, n):
         """Pass n segments from segment k on, and return n."""
@@ -298,22 +266,22 @@ class _Replay:
 
     def tape(self, k):
         """Return the first step, the end and the Steps of segment k, and stay before it."""
-        self.record[0, self.own, : self.memory.shape[2]] = self.memory[0, self.own]
+        self.record[0, :, : self.n_state] = self.memory[0]
         return self._run(k, self.record)
 
     def carry(self, steps):
         """Make what a segment ended with the state."""
         _, ends, h, record = steps
-        self.h[0, self.own] = _at(h, ends, self.own)
+        self.h[0] = _at(h, ends)
         if len(record) > 1:  # else it has been written over step by step
-            self.memory[0, self.own] = _at(record, ends, self.own)[:, : self.memory.shape[2]]
+            self.memory[0] = _at(record, ends)[:, : self.n_state]
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
         modifiers = modifiers_of(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
         steps = Steps(x, ends, self.h[: len(x) + 1], record[: len(x) + 1])
-        operands = *self.weights, *steps, self.memory.shape[2], *modifiers
-        self.kernel(*operands, self.own.start, self.own.stop, False, False)
+        self.kernel(*self.weights, *steps, self.n_state, *modifiers, *self.team, not self.packed, False)
+        self.packed = True
         return start, stop, steps
 
 
@@ -328,9 +296,9 @@ def _cut(tape, k):
     return start, start + len(x), x, np.clip(tape.lengths - start, 0, len(x))
 
 
-def _at(values, times, own):
-    """Return what `values (.., B, ...)` of some sequences are at each one's own time."""
-    return values[times[own], np.arange(own.start, own.stop)]
+def _at(values, times):
+    """Return what `values (.., B, ...)` are at each sequence's own time."""
+    return values[times, np.arange(times.size)]
 
 
 def _states(cell, n_states, n_sequences):

@@ -43,7 +43,7 @@ def tangent(weights, weights_dot, steps, modifiers, directions, first, last):
 
 
 @by_form(lambda form: normalised_adjoint.adjoint if form.normalisation else plain_adjoint.adjoint)
-def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
+def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices):
     """Run slices of the batch backward through all their steps.
 
     Parameters
@@ -58,8 +58,10 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
         Those of the state and of the inputs are written.
     gradients : Gradients
         To these the slices' parts are added.
-    bounds : ndarray of shape (n_slices + 1,), intp
-        The slices' first sequences, and the last one's end.
     block_rows : int
         How many rows a block gathers; at least the sequences of the largest slice.
+    bounds : ndarray of shape (n_slices + 1,), intp
+        The slices' first sequences, and the last one's end.
+    slices : tuple of int
+        The first of the slices that are run, and their end.
     """

@@ -68,7 +68,7 @@ class Block(NamedTuple):
 
 
 @inline
-def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
+def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices):
     """Run slices of the batch backward through all their steps; see `loops.adjoint`.
 
     What is added to the gradients of W and R is yet to be centred; the rows of `gradients.units` are those of the
@@ -92,7 +92,7 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, bounds, block_rows):
     tile = np.empty((block_rows, VECTORS * lanes(x)), x.dtype)
     block = Block(a_bar, z, v_bar, sums, origins)
     mode = flush_denormals()
-    for s in range(bounds.size - 1):
+    for s in range(slices[0], slices[1]):
         first, last = bounds[s], bounds[s + 1]
         end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):

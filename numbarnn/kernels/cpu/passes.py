@@ -18,7 +18,8 @@ from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Directions, Steps, Weights
 from numbarnn.kernels.cpu.packing import pack_cell, sizes_of
 from numbarnn.kernels.cpu.state import put_state, take_state
-from numbarnn.kernels.cpu.threads import for_slices, ranges_of, slice_bounds
+from numbarnn.kernels.cpu.team import NOBODY, board_with
+from numbarnn.kernels.cpu.threads import n_ranges, slice_bounds
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import n_recorded
@@ -40,8 +41,7 @@ def forward(cell, x, state, lengths, settings):
     sizes, weights = sizes_of(cell), unpacked(cell)
     plan = checkpoints.plan_for(cell, x, keep_tape, settings.tape_bytes, settings.outputs, masks)
     if plan is not None:
-        ranges = _ranges(slice_bounds(n_sequences), settings.n_threads, cell, x, 1)
-        return checkpoints.forward(weights, x, state, lengths, plan, settings, ranges)
+        return checkpoints.forward(weights, x, state, lengths, plan, settings, _team(cell, x, settings.n_threads, 1))
     n_state, size = sizes.n_memory, sizes.n_units
     h = np.empty((n_steps + 1, n_sequences, cell.R.shape[0]), dtype)
     shape = (n_steps + 1, n_sequences, n_recorded(cell, masks), size) if keep_tape else (1, n_sequences, n_state, size)
@@ -50,13 +50,8 @@ def forward(cell, x, state, lengths, settings):
     ends = all_ends(n_sequences, n_steps) if lengths is None else lengths
     kernel = kernel_for(cell, run_forward)
     operands = *weights, x, ends, h, record, n_state, *modifiers_of(masks, settings.preactivation_clip)
-    bounds = slice_bounds(n_sequences)
-    ranges = _ranges(bounds, settings.n_threads, cell, x, 1)
-    alone = len(ranges) == 1
-    if not kernel(*operands, 0, n_sequences if alone else 0, True, settings.check):
+    if not kernel(*operands, *_team(cell, x, settings.n_threads, 1), True, settings.check):
         raise NotFiniteError
-    if not alone:
-        for_slices(lambda first, last: kernel(*operands, bounds[first], bounds[last], False, False), ranges)
     memory = record[:, :, :n_state]
     final = take_state(cell, _at_ends(h, lengths), _at_ends(memory, lengths if keep_tape else None))
     tape = Tape(x, ends, h, record, type(cell), masks, settings.preactivation_clip) if keep_tape else None
@@ -73,34 +68,25 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     h_bar, memory_bar = _state_arrays(cell, n_sequences)
     put_state(cell, state_bar, h_bar, memory_bar)
     x_bar = np.zeros((n_steps if inputs else 0, n_sequences, n_inputs), dtype)
-    bounds, sizes = slice_bounds(n_sequences), sizes_of(cell)
+    team, sizes, units = _team(cell, tape.x, n_threads, 2), sizes_of(cell), unit_parameters(cell)
+    bounds, _, board = team
     n_slices = bounds.size - 1
     block_rows = max(BLOCK_ROWS, -(-n_sequences // n_slices))
-    units = unit_parameters(cell)
     gradients = np.zeros((n_slices, *sizes.packed), dtype)
     units_bar, projection_bar = _zeros((n_slices, *units.shape), dtype), _zeros((n_slices, *sizes.projection), dtype)
     cell_bar = type(cell)._make([np.empty(field.shape, dtype) for field in cell])
-    kernel = kernel_for(cell, run_adjoint)
-    ranges = _ranges(bounds, n_threads, cell, tape.x, 2)
-    alone = len(ranges) == 1 and isinstance(tape, Tape)
-    modifiers = modifiers_of(tape.masks, tape.preactivation_clip)
-    sums = gradients, units_bar, projection_bar
-    whole = cell, units, *tape.arrays, *modifiers, y_bar, h_bar, memory_bar, x_bar, *sums, cell_bar
-    none = bounds[:1]
-    if (alone or check) and not kernel(*whole, bounds if alone else none, block_rows, check, alone):
+    modifiers, kernel = modifiers_of(tape.masks, tape.preactivation_clip), kernel_for(cell, run_adjoint)
+    sums = gradients, units_bar, projection_bar, cell_bar, block_rows
+    whole = cell, units, *tape.arrays, *modifiers, y_bar, h_bar, memory_bar, x_bar, *sums
+    if isinstance(tape, Tape):
+        finite = kernel(*whole, *team, check, True)
+    elif finite := kernel(*whole, bounds, 0, board, check, False):
+        for start, stop, steps in checkpoints.backward_segments(unpacked(cell), tape, team):
+            bars = y_bar[start:stop], h_bar, memory_bar, x_bar[start:stop]
+            kernel(cell, units, *steps, *_modifiers(tape, start, stop), *bars, *sums, *team, False, False)
+        kernel(*whole, bounds, 0, board, False, True)
+    if not finite:
         raise NotFiniteError
-    if not alone:
-        segments = _segments(cell, tape, checkpoints.backward_segments)
-
-        def run(first, last):
-            own, of_own = bounds[first : last + 1], [array[first:last] for array in sums]
-            for start, stop, steps in segments(own[0], own[-1]):
-                bars = y_bar[start:stop], h_bar, memory_bar, x_bar[start:stop]
-                operands = cell, units, *steps, *_modifiers(tape, start, stop), *bars, *of_own, cell_bar
-                kernel(*operands, own, block_rows, False, False)
-
-        for_slices(run, ranges)
-        kernel(*whole, none, block_rows, False, True)
     if units.size:
         rows = iter(sum(units_bar[1:], start=units_bar[0]))
         for name in form_of(type(cell)).by_unit:
@@ -120,16 +106,13 @@ def tangent(cell, tape, cell_dot, x_dot, state_dot, n_threads):
     put_state(cell, state_dot, h_dot[0], memory_dot)
     weights = packed(cell), packed(cell_dot)
     kernel = kernel_for(cell, run_tangent)
-    bounds = slice_bounds(n_sequences)
-    segments = _segments(cell, tape, checkpoints.forward_segments)
-
-    def run(first, last):
-        own = bounds[first], bounds[last]
-        for start, stop, steps in segments(*own):
-            directions = Directions(x_dot[start:stop], h_dot[start : stop + 1], memory_dot)
-            kernel(*weights, steps, _modifiers(tape, start, stop), directions, *own)
-
-    for_slices(run, _ranges(bounds, n_threads, cell, tape.x, 2))
+    team = _team(cell, tape.x, n_threads, 2)
+    segments = [(0, n_steps, Steps(*tape.arrays))]
+    if isinstance(tape, Checkpoints):
+        segments = checkpoints.forward_segments(unpacked(cell), tape, team)
+    for start, stop, steps in segments:
+        directions = Directions(x_dot[start:stop], h_dot[start : stop + 1], memory_dot)
+        kernel(*weights, steps, _modifiers(tape, start, stop), directions, *team)
     last_h_dot = h_dot[tape.lengths, np.arange(n_sequences)]
     return h_dot[1:], take_state(cell, last_h_dot, memory_dot)
 
@@ -141,13 +124,23 @@ def all_ends(n_sequences, n_steps):
     return ends
 
 
-def _ranges(bounds, n_threads, cell, x, n_products):
-    """Return the ranges of slices that the threads take, for so many products with each weight."""
+def _team(cell, x, n_threads, n_products):
+    """Return the slices' bounds, in how many ranges they are run, and the board on which helpers find them.
+
+    A pass takes so many products with each weight.
+    """
     if n_threads == 1:
-        return [(0, bounds.size - 1)]
+        return alone(x.shape[1])
+    bounds = slice_bounds(x.shape[1])
     # Multiply-adds; a gate's nonlinearity counts for some thirty.
     work = n_products * x.shape[0] * x.shape[1] * cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
-    return ranges_of(bounds.size - 1, n_threads, work)
+    ranges = n_ranges(bounds.size - 1, n_threads, work)
+    return bounds, ranges, board_with(ranges - 1)
+
+
+def alone(n_sequences):
+    """Return what `run_forward` and the others take instead of a team, to run all slices in one range."""
+    return slice_bounds(n_sequences), 1, NOBODY
 
 
 def unpacked(cell):
@@ -177,13 +170,6 @@ def _zeros(shape, dtype):
 @lru_cache(256)
 def _empty(shape, dtype):
     return np.empty(shape, dtype)
-
-
-def _segments(cell, tape, of_checkpoints):
-    """Return a function of a range of sequences that yields the first step, the end and the Steps of each segment."""
-    if isinstance(tape, Checkpoints):
-        return of_checkpoints(unpacked(cell), tape)
-    return lambda first, last: ((0, tape.x.shape[0], Steps(*tape.arrays)),)
 
 
 def _modifiers(tape, start, stop):

@@ -1,18 +1,8 @@
-"""Slices of the batch, each run through the whole sequence by one thread.
-
-The kernels release the GIL, so a pool of Python threads runs them side by side; unlike Numba's own parallel layers it
-bears concurrent entry, nesting and forks.
-"""
+"""Slices of the batch, each run through the whole sequence by one thread, and how many threads there are."""
 
 from __future__ import annotations
 
-import _thread
-import os
-from collections.abc import Callable, Sequence
 from functools import cache
-from math import inf
-from queue import SimpleQueue
-from typing import Any
 
 import numpy as np
 
@@ -44,66 +34,6 @@ def resolve_threads(n_jobs: int | None) -> int:
     return joblib.effective_n_jobs(None) if n_jobs is None else max(1, joblib.cpu_count() + 1 + n_jobs)
 
 
-def ranges_of(n_slices: int, n_threads: int, work: float = inf) -> list[tuple[int, int]]:
-    """Return the ranges of slices, first and end, for up to `n_threads` threads.
-
-    `work` is about how many multiply-adds all slices take; where they are few, one thread does them all.
-    """
-    n_ranges = 1 if work < LEAST_WORK else max(1, min(n_threads, n_slices))
-    return [(n_slices * i // n_ranges, n_slices * (i + 1) // n_ranges) for i in range(n_ranges)]
-
-
-def for_slices(function: Callable[[int, int], object], ranges: Sequence[tuple[int, int]]) -> None:
-    """Call `function(first, last)` for all ranges, each on a thread of its own."""
-    (first, last), *others = ranges
-    if not others:
-        function(first, last)
-        return
-    given: list[None] = []
-    results: list[Exception | None] = []
-    wake: SimpleQueue[None] = SimpleQueue()
-    jobs = [(function, *pair, results, wake) for pair in others]
-    try:
-        given.extend(map(_workers(os.getpid(), len(others)).put, jobs))
-        function(first, last)
-    finally:
-        _wait(given, results, wake)
-    for error in results:
-        if error is not None:
-            raise error
-
-
-def _wait(given: list[None], results: list[Exception | None], wake: SimpleQueue[None]) -> None:
-    """Return when all jobs that were given have ended, on Ctrl-C too: none may write into arrays that were left."""
-    try:
-        while len(results) < len(given):
-            wake.get()
-    except BaseException:
-        _wait(given, results, wake)
-        raise
-
-
-def _serve(jobs: SimpleQueue[Any]) -> None:
-    while True:
-        function, first, last, results, wake = jobs.get()
-        error = None
-        try:
-            function(first, last)
-        except Exception as raised:
-            error = raised
-        results.append(error)
-        wake.put(None)
-        del function, results, wake, error
-
-
-@cache
-def _workers(process: int, n_threads: int) -> SimpleQueue[Any]:
-    """Keep the threads from call to call; a forked process, where they do not live on, gets its own.
-
-    Ctrl-C may come between any two bytecodes, also within `threading.Condition`, on which executors and futures rest;
-    it then ends in a RuntimeError or a lock that nobody releases. So the jobs pass through what C does in one go.
-    """
-    jobs: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(n_threads):
-        _thread.start_new_thread(_serve, (jobs,))
-    return jobs
+def n_ranges(n_slices: int, n_threads: int, work: float) -> int:
+    """Return in how many ranges threads run the slices; `work` is about how many multiply-adds they take in all."""
+    return 1 if work < LEAST_WORK else max(1, min(n_threads, n_slices))

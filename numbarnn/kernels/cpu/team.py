@@ -1,0 +1,175 @@
+"""Threads that share the ranges of a loop with the one that calls, without the interpreter.
+
+The caller offers a loop on a board in memory that all threads see. Helpers that are awake take its ranges one by one,
+and so does the caller; when none is left it waits for those who still run one. So nothing depends on whether, or when,
+a helper wakes up: in a process whose processors are busy, or after a fork, the caller runs all ranges itself.
+
+A helper stays awake for some tenths of a millisecond after its last range, since most calls follow another one, then it
+sleeps until a caller wakes it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from functools import cache
+from queue import SimpleQueue
+
+import numpy as np
+
+from numbarnn.kernels.cpu.atomics import add, exchange, get, give_way, pause, put
+from numbarnn.kernels.cpu.compile import inline, kernel
+from numbarnn.kernels.cpu.outline import call, outlined
+
+PATIENCE = 4000  # looks at the board, of some 100 ns, without any offer
+LONG = 1000  # pauses for others, after which there may be more threads than processors
+
+# The board: how many helpers are asleep, then some places for loops. Each stays for good, since a helper may look at
+# it at any time. All are written atomically; the space between them keeps them on cache lines of their own.
+ASLEEP, FIRST, PLACE, N_PLACES = 0, 8, 24, 16
+# Within a place: whether a caller has it, whether helpers may join, how many may, who has; the function, its operands,
+# its ranges, and the next range that nobody has taken.
+OWNED, OPEN, SEATS, INSIDE, FUNCTION, OPERANDS, N_RANGES, NEXT = 0, 1, 2, 3, 4, 5, 6, 16
+
+
+def new_board():
+    """Return a board without any loop."""
+    return np.zeros(FIRST + N_PLACES * PLACE, np.int64)
+
+
+NOBODY = new_board()
+"""A board that no helper looks at."""
+
+
+@inline
+def in_ranges(function, operands, n_ranges, board):
+    """Call `function(operands, i)` for i in 0 .. n_ranges - 1, by this thread and helpers on the board.
+
+    `function` is an `inline` one.
+    """
+    address, place = outlined(function, operands)
+    _share(address, place, n_ranges, board)
+
+
+@inline
+def _share(function, operands, n_ranges, board):
+    at = np.intp(0)
+    if n_ranges > 1:
+        at = _own_place(board)
+    if at == 0:
+        for i in range(n_ranges):
+            call(function, operands, i)
+        return
+    put(board, at + FUNCTION, function)
+    put(board, at + OPERANDS, operands)
+    put(board, at + N_RANGES, n_ranges)
+    put(board, at + NEXT, 0)
+    put(board, at + SEATS, n_ranges - 1)
+    put(board, at + OPEN, 1)
+    _take_ranges(board, at)
+    put(board, at + OPEN, 0)
+    pauses = 0
+    while get(board, at + INSIDE) > 0:
+        pauses += 1
+        if pauses > LONG:
+            give_way()
+        else:
+            pause()
+    put(board, at + OWNED, 0)
+
+
+@inline
+def _own_place(board):
+    """Return a place on the board that is this thread's from now on; 0 if there is none."""
+    for i in range(N_PLACES):
+        at = FIRST + i * PLACE
+        if get(board, at + OWNED) == 0 and exchange(board, at + OWNED, 0, 1):
+            return at
+    return 0
+
+
+@inline
+def _take_ranges(board, at):
+    """Run ranges until all are taken."""
+    while True:
+        i = add(board, at + NEXT, 1)
+        if i >= get(board, at + N_RANGES):
+            return
+        call(get(board, at + FUNCTION), get(board, at + OPERANDS), i)
+
+
+@inline
+def _help(board, at):
+    """Take part in a loop; return whether this thread did.
+
+    It says first that it is inside, then looks whether the loop is open. The caller first closes the loop, then looks
+    who is inside. So whoever takes ranges is waited for.
+    """
+    add(board, at + INSIDE, 1)
+    joins = get(board, at + OPEN) == 1 and add(board, at + SEATS, -1) > 0
+    if joins:
+        _take_ranges(board, at)
+    add(board, at + INSIDE, -1)
+    return joins
+
+
+@kernel
+def serve(board, patience):
+    """Help with the loops on the board, until there has been none for a while."""
+    add(board, ASLEEP, -1)
+    looks = 0
+    while looks < patience:
+        looks += 1
+        for i in range(N_PLACES):
+            at = FIRST + i * PLACE
+            if get(board, at + OPEN) == 1 and _help(board, at):
+                looks = 0
+        pause()
+    add(board, ASLEEP, 1)
+
+
+class _Team:
+    """The helpers of a process."""
+
+    def __init__(self) -> None:
+        self.board = new_board()
+        self.calls: SimpleQueue[None] = SimpleQueue()
+        self.n_helpers = 0
+
+    def wake(self, n_helpers: int) -> None:
+        """Have so many helpers awake soon.
+
+        Ctrl-C may come between any two bytecodes. What it may leave behind here is a call too many or too few.
+        """
+        while self.n_helpers < n_helpers:
+            serve(self.board, 0)  # compiled by now, and one more is asleep
+            add_asleep(self.board, 1)
+            self.n_helpers += 1
+            _thread.start_new_thread(self._help, ())
+        for _ in range(min(n_helpers, int(self.board[ASLEEP]) - self.calls.qsize())):
+            self.calls.put(None)
+
+    def _help(self) -> None:
+        while True:
+            self.calls.get()
+            serve(self.board, PATIENCE)
+
+
+@kernel
+def add_asleep(board, n):
+    """Count helpers that sleep."""
+    add(board, ASLEEP, n)
+
+
+def board_with(n_helpers: int) -> np.ndarray:
+    """Return the board of the process, with so many helpers awake soon."""
+    team = _team(os.getpid())
+    if n_helpers:
+        team.wake(n_helpers)
+    return team.board
+
+
+@cache
+def _team(process: int) -> _Team:
+    """Return the team of a process; a forked one, where threads do not live on, gets its own."""
+    return _Team()
