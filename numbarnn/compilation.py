@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from numbarnn import recurrence
 from numbarnn.cells import cell_class
 from numbarnn.estimators import RNNClassifier, RNNRegressor
+from numbarnn.recurrence import passes
+from numbarnn.recurrence.streaming import stream
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -104,13 +105,13 @@ def _checked_dtype(dtype: Any) -> np.dtype:
 def _run_passes(kind: Any, dtype: np.dtype, *, tangent: bool, step: bool) -> None:
     cell = kind.init(2, 3, dtype=dtype, random_state=0)
     x = np.zeros((2, 3, 2), dtype)
-    recurrence.forward(cell, x, keep_tape=False)
-    run: Any = recurrence.forward(cell, x, lengths=[2, 2, 1])
-    recurrence.adjoint(cell, run.tape, y_bar=run.y)
+    passes.forward(cell, x, keep_tape=False)
+    run: Any = passes.forward(cell, x, lengths=[2, 2, 1])
+    passes.adjoint(cell, run.tape, y_bar=run.y)
     if tangent:
-        recurrence.tangent(cell, run.tape, x_dot=x)
+        passes.tangent(cell, run.tape, x_dot=x)
     if step:
-        recurrence.step(recurrence.stream(cell), x[0, :1])
+        stream(cell).step(x[0, :1])
 
 
 def _run_estimators(kind: Any, dtype: np.dtype) -> None:

@@ -16,15 +16,15 @@ import pytest
 from numba.core import event
 
 import numbarnn
-from numbarnn.kernels.cpu.clipping import clip
 from numbarnn.kernels.cpu.compile import KernelCache, kernel
 from numbarnn.kernels.cpu.lock import WAITING, process_lock
+from numbarnn.kernels.cpu.squares import sum_of_squares
 
 ROOT = Path(__file__).parents[1]
-CLIP = """
+SQUARES = """
 import numpy as np
-from numbarnn.kernels.cpu.clipping import clip
-print(clip(np.ones(4), 1.0), len(clip.stats.cache_hits))
+from numbarnn.kernels.cpu.squares import sum_of_squares
+print(sum_of_squares(np.ones(4)), len(sum_of_squares.stats.cache_hits))
 """
 FORWARD = """
 import numpy as np, numbarnn
@@ -43,7 +43,7 @@ def run(code, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [CLIP, FORWARD], ids=["a kernel", "a pass"])
+@pytest.mark.parametrize("code", [SQUARES, FORWARD], ids=["a kernel", "a pass"])
 def test_no_folder_can_be_written_to(code, tmp_path):
     package = tmp_path / "numbarnn"
     ignored = {"cuda", "__pycache__"}
@@ -65,12 +65,12 @@ def test_no_folder_can_be_written_to(code, tmp_path):
 @pytest.mark.parametrize("kept", [0, 20])
 def test_truncated_files_are_written_again(suffix, kept, tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assert run(CLIP, **cache) == ([2.0, 0.0], "")
-    assert run(CLIP, **cache) == ([2.0, 1.0], "")
-    (path,) = tmp_path.rglob(f"clipping.clip-*.{suffix}")
+    assert run(SQUARES, **cache) == ([4.0, 0.0], "")
+    assert run(SQUARES, **cache) == ([4.0, 1.0], "")
+    (path,) = tmp_path.rglob(f"squares.sum_of_squares-*.{suffix}")
     path.write_bytes(path.read_bytes()[:kept])
-    assert run(CLIP, **cache) == ([2.0, 0.0], "")
-    assert run(CLIP, **cache) == ([2.0, 1.0], "")
+    assert run(SQUARES, **cache) == ([4.0, 0.0], "")
+    assert run(SQUARES, **cache) == ([4.0, 1.0], "")
 
 
 def double(x):
@@ -126,8 +126,8 @@ def test_another_version_of_the_sources(cached, monkeypatch):
 
 
 def test_kernels_have_this_cache():
-    assert isinstance(clip._cache, KernelCache)
-    assert clip(np.ones(4), 3.0) == 2.0
+    assert isinstance(sum_of_squares._cache, KernelCache)
+    assert sum_of_squares(np.ones(4)) == 4.0
 
 
 COLD = """

@@ -23,8 +23,8 @@ def test_public_names_are_there():
     assert [name for name in numbarnn.__all__ if not hasattr(numbarnn, name)] == []
 
 
-def test_no_other_engine_and_no_frame_library_is_imported():
-    unwanted = {"torch", "jax", "tensorflow", "pandas", "polars", "matplotlib"}
+def test_neither_other_engines_nor_what_is_slow_to_import_is_imported():
+    unwanted = {"torch", "jax", "tensorflow", "pandas", "polars", "matplotlib", "sklearn", "numbarnn.kernels.cpu"}
     code = f"import sys, numbarnn; print(*{unwanted} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []

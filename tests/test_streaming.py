@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import numbarnn
-from numbarnn.recurrence.stream import _advance
+from numbarnn.recurrence.streaming import _advance
 from tests import grid
 from tests.grid import assert_same_bits
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ForwardRef, get_args, get_origin
 
 import numpy as np
@@ -50,6 +51,7 @@ def decays(cell_class: Any) -> dict[str, bool]:
     return {field: field in matrices if mark is None else mark.applies for field, mark in marks.items()}
 
 
+@cache  # a batch asks for every field of its cells
 def _mark_of(cell_class: Any, field: str) -> Decay | None:
     """Return the mark in a field's annotation, None if it has none."""
     for owner in cell_class.__mro__:

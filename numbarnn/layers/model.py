@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from numbarnn.cells.initial import random_of
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda, place_like, to_host
@@ -129,7 +129,7 @@ class Model:
         -------
         theta : ndarray of shape (P,)
         """
-        return self.layout.flatten(self.layer.init(dtype, check_random_state(random_state)))
+        return self.layout.flatten(self.layer.init(dtype, random_of(random_state)))
 
     def parameters(self, theta: Array) -> Any:
         """Return the arrays that view a parameter vector, in the structure that the layer takes.
@@ -187,7 +187,7 @@ class Model:
         masks : nested tuple
             For `forward`.
         """
-        generator = MaskGenerator(check_random_state(random_state), dtype)
+        generator = MaskGenerator(random_of(random_state), dtype)
         return self.layer.draw_masks((n_steps, n_sequences), generator)
 
     def forward(

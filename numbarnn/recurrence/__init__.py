@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbarnn.recurrence.passes import AdjointResult, ForwardResult, State, TangentResult, adjoint, forward, tangent
-from numbarnn.recurrence.stream import Stream, step, stream
+from numbarnn.recurrence.streaming import Stream, step, stream
 
 __all__ = [
     "AdjointResult",

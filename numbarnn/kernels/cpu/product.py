@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from numbarnn.kernels.cpu.compile import kernel
-from numbarnn.kernels.cpu.packing import ONE_BLOCK, PLAIN, n_panels, pack, panel_vectors
-from numbarnn.kernels.cpu.simd import lanes, load, store
+from numbarnn.kernels.cpu.simd import lanes
 from numbarnn.kernels.cpu.tile import VECTORS, prepare, tile_from
 
-BLOCK_ROWS = 48  # of the result, whose panel stays in the first cache
+PANEL_BYTES = 1 << 15  # a larger matrix is cut into panels of columns, of which more stays in the first cache
 
 
 def product(a, b, bias=None):
@@ -18,27 +17,31 @@ def product(a, b, bias=None):
     Unlike a BLAS product's, each row's bits depend on that row of `a` alone, whatever the other rows and their number.
     """
     prepare(b.dtype)
-    bias = np.zeros(b.shape[1], b.dtype) if bias is None else bias
-    out = np.empty((a.shape[0], b.shape[1]), b.dtype)
-    _product(np.ascontiguousarray(a), np.ascontiguousarray(b), np.ascontiguousarray(bias), out)
-    return out
+    width, (depth, n_columns) = lanes(b), b.shape
+    n_padded = n_columns + -n_columns % width
+    span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * width)
+    panels = np.zeros((-(-n_padded // (span or 1)), depth + 1, span), b.dtype)
+    for p in range(len(panels)):
+        first, last = p * span, min(p * span + span, n_columns)
+        panels[p, :depth, : last - first] = b[:, first:last]
+        if bias is not None:
+            panels[p, depth, : last - first] = bias[first:last]
+    out = np.empty((len(a), n_padded), b.dtype)
+    _product(np.ascontiguousarray(a), panels, out)
+    return out if n_padded == n_columns else np.ascontiguousarray(out[:, :n_columns])
 
 
+# What NumPy does as well, packing for one, stays out of the kernel: a first fit would wait longer for it.
 @kernel
-def _product(a, b, bias, out):
-    rows, (depth, columns) = a.shape[0], b.shape
-    width = lanes(a)
-    span = VECTORS * width
-    panels = np.empty((n_panels(b, columns, PLAIN), depth + 1, span), b.dtype)
-    pack(b, columns, PLAIN, ONE_BLOCK, panels, np.intp(0))
-    pack(bias.reshape(1, columns), columns, PLAIN, ONE_BLOCK, panels, depth)
-    tile = np.empty((BLOCK_ROWS, span), a.dtype)
+def _product(a, panels, out):
+    """Set `out (M, N)`, N whole vectors, to `a (M, K)` times what panels `(P, K + 1, span)` hold, plus their last row.
+
+    The columns of the result are those of the panels, one after the other.
+    """
+    n_rows, depth = a.shape
     for p in range(panels.shape[0]):
-        vectors = panel_vectors(b, p, columns, PLAIN)
-        for first in range(0, rows, BLOCK_ROWS):
-            n = min(BLOCK_ROWS, rows - first)
-            tile_from(tile, (0, 0), n, vectors, panels, (p, depth, 0), a, (first, 0), panels, (p, 0, 0), depth)
-            for r in range(n):
-                for v in range(vectors):
-                    column = p * span + v * width
-                    store(out, (first + r, column), columns - column, load(tile, (r, v * width), width))
+        for at in range(0, panels.shape[2], VECTORS * lanes(a)):
+            column = p * panels.shape[2] + at
+            left = (out.shape[1] - column) // lanes(a)
+            vectors = left if left < VECTORS else VECTORS
+            tile_from(out, (0, column), n_rows, vectors, panels, (p, depth, at), a, (0, 0), panels, (p, 0, at), depth)
