@@ -13,7 +13,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from numba.core import event
+from numba.core import event, types
 
 import numbarnn
 from numbarnn.kernels.cpu.compile import KernelCache, kernel
@@ -190,7 +190,7 @@ def test_a_killed_process_holds_nobody_up(cached, tmp_path):
     doubled = cached()
     waiting = Waiting()
     with (
-        start(tmp_path, HOLDER, doubled._cache.lock._path) as holder,
+        start(tmp_path, HOLDER, doubled._cache.lock_of((types.int64,))._path) as holder,
         ThreadPoolExecutor(1) as pool,
         event.install_listener(WAITING, waiting),
     ):
@@ -200,21 +200,21 @@ def test_a_killed_process_holds_nobody_up(cached, tmp_path):
         assert not result.done()
         holder.kill()
         assert result.result(timeout=60) == 2
-    assert not doubled._cache.lock.held
+    assert not doubled._cache.held
 
 
 def test_an_interrupted_compilation_holds_nobody_up(cached, monkeypatch):
     doubled = cached()
 
     def interrupt(*args):
-        assert doubled._cache.lock.held
+        assert doubled._cache.held
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(doubled._compiler, "compile", interrupt)
         with pytest.raises(KeyboardInterrupt):
             doubled(1)
-    assert not doubled._cache.lock.held
+    assert not doubled._cache.held
     assert doubled(1) == 2
 
 
@@ -224,13 +224,14 @@ def test_a_compilation_within_another(cached, monkeypatch):
 
     def compile_another_first(args, return_type):
         monkeypatch.setattr(doubled._compiler, "compile", compile_now)
+        assert len(doubled._cache.held) == 1
         assert doubled(1.5) == 3.0
-        assert doubled._cache.lock.held
+        assert len(doubled._cache.held) == 1
         return compile_now(args, return_type)
 
     monkeypatch.setattr(doubled._compiler, "compile", compile_another_first)
     assert doubled(1) == 2
-    assert not doubled._cache.lock.held
+    assert not doubled._cache.held
     again = cached()
     assert again(1) == 2
     assert again(1.5) == 3.0

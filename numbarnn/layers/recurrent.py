@@ -187,7 +187,8 @@ class Recurrent:
         """Draw masks for a batch of `rows = (T, B)`."""
         n_sequences = rows[1]
         inputs = generator.dropout(self.input_dropout, n_sequences, self.n_inputs)
-        weights = generator.dropout(self.weight_dropout, *self.parameters.cell.R.shape)
+        shape = self.parameters.cell.R.shape if self.weight_dropout else ()
+        weights = generator.dropout(self.weight_dropout, *shape)
         recurrent = generator.dropout(self.recurrent_dropout, n_sequences, self.n_outputs)
         zoneout: Any = None
         if any(self._zoneouts):

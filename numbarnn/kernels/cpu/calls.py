@@ -41,27 +41,48 @@ def run_forward(
     prepare : bool
         Whether to pack the weights; otherwise an earlier call has.
     check : bool
-        Whether to look for numbers that are not finite in the weights and in what is read. If there are any, nothing is
-        run.
+        Whether to look for numbers that are not finite in the weights and in what is read. If there are any, the
+        results are of no use.
     """
     packed = aligned(cell, buffer)
     if prepare:
         pack_weights(cell, packed)
-    if check and not (
-        _weights_finite(cell, units) and valid_finite(x, lengths) and finite(h[:1]) and _memory_finite(record, n_memory)
-    ):
-        return False
     weights, steps = Weights(cell, packed, units), Steps(x, lengths, h, record)
-    in_ranges(_forward, (weights, steps, Modifiers(mask, zoneout, clip), bounds, n_ranges), n_ranges, board)
-    return True
+    faults = _no_faults(n_ranges + 1)
+    if check:
+        faults[n_ranges, 0] = not _weights_finite(cell, units)
+        if n_ranges == 0:
+            faults[0, 0] |= not _inputs_finite(steps, n_memory, bounds[0], bounds[-1])
+    ranges = bounds, n_ranges, faults
+    in_ranges(_forward, (weights, steps, Modifiers(mask, zoneout, clip), n_memory, check, ranges), n_ranges, board)
+    return _are_none(faults)
 
 
 @inline
 def _forward(operands, i):
     """Run range i."""
-    weights, steps, modifiers, bounds, n_ranges = operands
+    weights, steps, modifiers, n_memory, check, (bounds, n_ranges, faults) = operands
     first, last = _range(bounds, n_ranges, i)
+    if check:
+        faults[i, 0] = not _inputs_finite(steps, n_memory, bounds[first], bounds[last])
     loops.forward(weights, steps, modifiers, bounds[first], bounds[last])
+
+
+@inline
+def _no_faults(n):
+    """Return an array to note faults in."""
+    faults = np.empty((n, 1), np.intp)
+    for i in range(n):
+        faults[i, 0] = 0
+    return faults
+
+
+@inline
+def _are_none(faults):
+    n = np.intp(0)
+    for i in range(faults.shape[0]):
+        n += faults[i, 0]
+    return n == 0
 
 
 @inline
@@ -114,29 +135,32 @@ def run_adjoint(
     bounds, n_ranges, board
         As in `run_forward`.
     check : bool
-        Whether to look for numbers that are not finite in the weights and in the adjoints given. If there are any,
-        nothing is run.
+        Whether to look for numbers that are not finite in the weights and in the adjoints given. If there are any, the
+        results are of no use.
     finish : bool
         Whether the gradients are to be added up, since no more will be added to them.
     """
-    if check and not (
-        _weights_finite(cell, units) and valid_finite(y_bar, lengths) and finite(h_bar) and finite(memory_bar)
-    ):
-        return False
     steps, bars = Steps(x, lengths, h, record), Bars(y_bar, h_bar, memory_bar, x_bar)
     gradients, modifiers = Gradients(packed_bar, units_bar, projection_bar), Modifiers(mask, zoneout, clip)
-    operands = cell, units, steps, modifiers, bars, gradients, block_rows, bounds, n_ranges
+    faults = _no_faults(n_ranges + 1)
+    if check:
+        faults[n_ranges, 0] = not (_weights_finite(cell, units) and finite(h_bar) and finite(memory_bar))
+        if n_ranges == 0:
+            faults[0, 0] |= not valid_finite(y_bar, lengths, bounds[0], bounds[-1])
+    operands = cell, units, steps, modifiers, bars, gradients, block_rows, check, (bounds, n_ranges, faults)
     in_ranges(_adjoint, operands, n_ranges, board)
     if finish:
         unpack_weights(packed_bar, projection_bar, cell_bar)
-    return True
+    return _are_none(faults)
 
 
 @inline
 def _adjoint(operands, i):
     """Run range i."""
-    cell, units, steps, modifiers, bars, gradients, block_rows, bounds, n_ranges = operands
+    cell, units, steps, modifiers, bars, gradients, block_rows, check, (bounds, n_ranges, faults) = operands
     slices = _range(bounds, n_ranges, i)
+    if check:
+        faults[i, 0] = not valid_finite(bars.y, steps.lengths, bounds[slices[0]], bounds[slices[1]])
     loops.adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices)
 
 
@@ -155,16 +179,19 @@ def _tangent(operands, i):
 
 
 @inline
-def _memory_finite(record, n_memory):
-    """Return whether the initial state apart from h is finite."""
-    n_units = record.shape[3]
-    for b in range(record.shape[1]):
+def _inputs_finite(steps, n_memory, first, last):
+    """Return whether the inputs and the initial states of some sequences are finite."""
+    x, lengths, h, record = steps
+    finite_so_far = valid_finite(x, lengths, first, last)
+    for b in range(first, last):
+        for j in range(0, h.shape[2], lanes(h)):
+            values = load(h, (np.intp(0), b, j), h.shape[2] - j)
+            finite_so_far &= all_zero(values - values)
         for m in range(n_memory):
-            for unit in range(0, n_units, lanes(record)):
-                values = load(record, (np.intp(0), b, m, unit), n_units - unit)
-                if not all_zero(values - values):
-                    return False
-    return True
+            for unit in range(0, record.shape[3], lanes(record)):
+                values = load(record, (np.intp(0), b, m, unit), record.shape[3] - unit)
+                finite_so_far &= all_zero(values - values)
+    return finite_so_far
 
 
 @inline

@@ -8,6 +8,7 @@ Of several processes that start without a cache, one compiles a kernel, and the 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 
 from numbarnn import cells
 from numbarnn.cells.registry import CELLS
@@ -45,24 +47,37 @@ class KernelCache(FunctionCache):
             stamp = int(changed), size  # a layer of a container image keeps whole seconds
         self._cache_file._source_stamp = stamp, _digest_of_sources()
 
-    @property
-    def lock(self) -> ProcessLock:
-        """The lock of the process that compiles the function."""
-        return process_lock(Path(self._cache_path, f"{self._impl.filename_base}.lock"))
+        self.held: list[ProcessLock] = []  # for what is being compiled
+
+    def lock_of(self, sig: Any) -> ProcessLock:
+        """Return the lock of the process that compiles the function for a signature."""
+        return self._lock(hashlib.sha256(str(sig).encode()).hexdigest()[:16])
+
+    def _lock(self, name: str) -> ProcessLock:
+        return process_lock(Path(self._cache_path, f"{self._impl.filename_base}.{name}.lock"))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function from the cache, or None, with the lock, if it is not there or cannot be read."""
         try:
-            found = super().load_overload(sig, target_context)
+            found = self._load_now(sig, target_context)
         except Exception:  # unpickling raises almost anything
             found = None
         if found is None and self._enabled:
-            self.lock.acquire()
+            lock = self.lock_of(sig)
+            if not lock.held:
+                lock.acquire()
+                self.held.append(lock)
             found = self._load_under_lock(sig, target_context)
         return found
 
+    def _load_now(self, sig: Any, target_context: Any) -> Any:
+        """Load the function without all that Numba must know to compile one, which takes a quarter of a second."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
     def _load_under_lock(self, sig: Any, target_context: Any) -> Any:
-        """Look again, since the process that had the lock may have written it; no other one is writing now."""
+        """Look again, since the process that had the lock may have written it."""
         try:
             return super().load_overload(sig, target_context)
         except Exception:
@@ -71,6 +86,8 @@ class KernelCache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write the compiled function to the cache, if possible."""
+        index = self._lock("index")
+        index.acquire()
         try:
             super().save_overload(sig, data)
         except OSError:
@@ -78,6 +95,8 @@ class KernelCache(FunctionCache):
             _warn_of_no_cache()
         except Exception:  # from reading an index that was truncated meanwhile
             self._forget()
+        finally:
+            index.release()
 
     def _forget(self) -> None:
         """Make the index an empty one."""
@@ -115,23 +134,28 @@ def _with_cache(compiled: Any, function: Callable[..., Any]) -> Any:
     except RuntimeError:  # "no locator available"
         _warn_of_no_cache()
     else:
-        compiled.compile = partial(_compile_once, compiled.compile, compiled._cache.lock)
+        compiled.compile = partial(_compile_once, compiled.compile, compiled._cache.held)
     return compiled
 
 
-def _compile_once(compile_function: Callable[..., Any], lock: ProcessLock, *args: Any) -> Any:
-    """Compile as Numba does, and release the lock that the cache has acquired meanwhile, also if that fails.
+def _compile_once(compile_function: Callable[..., Any], held: list[ProcessLock], *args: Any) -> Any:
+    """Compile as Numba does, and release the locks that the cache has acquired meanwhile, also if that fails.
+
+    The garbage collector would look several times at all that Numba makes, which takes a tenth of the time.
 
     While it compiles a function, Numba may compile others, and the same one for other types, before it returns. The
     locks of different functions are acquired in the order of calls, so that processes do not wait in a circle.
     """
     with global_compiler_lock:
-        outermost = not lock.held
+        n_held, collects = len(held), gc.isenabled()
+        gc.disable()
         try:
             return compile_function(*args)
         finally:
-            if outermost:
-                lock.release()
+            if collects:
+                gc.enable()
+            while len(held) > n_held:
+                held.pop().release()
 
 
 def kernel(function: Callable[..., Any] | None = None, *, fastmath: bool | set[str] = False) -> Any:

@@ -7,6 +7,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
+from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.simd import all_zero, emit_all_zero, emit_load, lanes, load, vector_of
 
@@ -33,25 +34,35 @@ def _all_finite(array):
 
 @kernel
 def _all_valid_finite(array, lengths):
-    return valid_finite(array, lengths)
+    return valid_finite(array, lengths, np.intp(0), np.intp(array.shape[1]))
 
 
 @inline
-def valid_finite(array, lengths):
-    """Return whether the valid steps of `array (T, B, I)` are finite."""
-    n_steps, n_sequences, size = array.shape
-    n_full = np.intp(0)
-    for b in range(n_sequences):
-        n_full += lengths[b] >= n_steps
-    if n_full == n_sequences:
-        return finite(array)
-    for b in range(n_sequences):
+def valid_finite(array, lengths, first, last):
+    """Return whether `array (T, B, I)` is finite in the valid steps of the sequences first .. last - 1."""
+    n_steps, _, size = array.shape
+    all_full = True
+    for b in range(first, last):
+        all_full &= lengths[b] >= n_steps
+    total = zero(load(array, (0, 0, 0), np.intp(0)))
+    if all_full:
+        for t in range(n_steps):
+            total = _add_differences(array, (t, first), (last - first) * size, total)
+        return all_zero(total)
+    for b in range(first, last):
         for t in range(min(lengths[b], n_steps)):
-            for i in range(0, size, lanes(array)):
-                values = load(array, (t, b, i), size - i)
-                if not all_zero(values - values):
-                    return False
-    return True
+            total = _add_differences(array, (t, b), size, total)
+    return all_zero(total)
+
+
+@inline
+def _add_differences(array, at, n, total):
+    """Add each of n numbers from `array[at]` on less itself: zero, but NaN for NaN and for infinity."""
+    t, b = at
+    for i in range(0, n, lanes(array)):
+        values = load(array, (t, b, i), n - i)
+        total = total + (values - values)
+    return total
 
 
 def finite(array) -> bool:
@@ -66,7 +77,7 @@ def _type_finite(context):
 
 @lower_builtin(finite, types.Array)
 def _lower_finite(context, builder, signature, args):
-    """Add up each number less itself: zero, but NaN for NaN and for infinity."""
+    """Do as `_add_differences`, with all numbers of an array of any shape."""
     array_type = signature.args[0]
     array = context.make_array(array_type)(context, builder, args[0])
     vector_type = context.get_value_type(vector_of(array_type.dtype))

@@ -68,8 +68,7 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     h_bar, memory_bar = _state_arrays(cell, n_sequences)
     put_state(cell, state_bar, h_bar, memory_bar)
     x_bar = np.zeros((n_steps if inputs else 0, n_sequences, n_inputs), dtype)
-    team, sizes, units = _team(cell, tape.x, n_threads, 2), sizes_of(cell), unit_parameters(cell)
-    bounds, _, board = team
+    bounds, sizes, units = slice_bounds(n_sequences), sizes_of(cell), unit_parameters(cell)
     n_slices = bounds.size - 1
     block_rows = max(BLOCK_ROWS, -(-n_sequences // n_slices))
     gradients = np.zeros((n_slices, *sizes.packed), dtype)
@@ -78,13 +77,14 @@ def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     modifiers, kernel = modifiers_of(tape.masks, tape.preactivation_clip), kernel_for(cell, run_adjoint)
     sums = gradients, units_bar, projection_bar, cell_bar, block_rows
     whole = cell, units, *tape.arrays, *modifiers, y_bar, h_bar, memory_bar, x_bar, *sums
+    team = _team(cell, tape.x, n_threads, 2)  # last, since helpers do not wait for long
     if isinstance(tape, Tape):
         finite = kernel(*whole, *team, check, True)
-    elif finite := kernel(*whole, bounds, 0, board, check, False):
+    elif finite := kernel(*whole, bounds, 0, NOBODY, check, False):
         for start, stop, steps in checkpoints.backward_segments(unpacked(cell), tape, team):
             bars = y_bar[start:stop], h_bar, memory_bar, x_bar[start:stop]
             kernel(cell, units, *steps, *_modifiers(tape, start, stop), *bars, *sums, *team, False, False)
-        kernel(*whole, bounds, 0, board, False, True)
+        kernel(*whole, bounds, 0, NOBODY, False, True)
     if not finite:
         raise NotFiniteError
     if units.size:

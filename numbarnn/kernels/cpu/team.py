@@ -4,8 +4,8 @@ The caller offers a loop on a board in memory that all threads see. Helpers that
 and so does the caller; when none is left it waits for those who still run one. So nothing depends on whether, or when,
 a helper wakes up: in a process whose processors are busy, or after a fork, the caller runs all ranges itself.
 
-A helper stays awake for some tenths of a millisecond after its last range, since most calls follow another one, then it
-sleeps until a caller wakes it.
+A helper stays awake for about a millisecond after its last range, since most calls follow another one, then it sleeps
+until a caller wakes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numbarnn.kernels.cpu.atomics import add, exchange, get, give_way, pause, pu
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.outline import call, outlined
 
-PATIENCE = 4000  # looks at the board, of some 100 ns, without any offer
+PATIENCE = 20_000  # looks at the board, about a millisecond, without any offer
 LONG = 1000  # pauses for others, after which there may be more threads than processors
 
 # The board: how many helpers are asleep, then some places for loops. Each stays for good, since a helper may look at

@@ -8,7 +8,7 @@ import numpy as np
 
 MOST_SLICES = 8
 ROWS = 8  # of a slice, but two slices of at least half as many rather than one
-LEAST_WORK = 2e7  # multiply-adds, some 0.3 ms, from which a second thread gains more than it takes to wake it
+LEAST_WORK = 3e6  # multiply-adds, some 0.1 ms, from which a second thread that is awake gains
 
 
 @cache
