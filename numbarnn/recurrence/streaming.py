@@ -16,8 +16,10 @@ from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu import loops, passes
 from numbarnn.kernels.cpu.compile import kernel, kernel_for_class
+from numbarnn.kernels.cpu.finite import finite
 from numbarnn.kernels.cpu.masks import modifiers_of
 from numbarnn.kernels.cpu.operands import Modifiers, Steps, Weights
+from numbarnn.kernels.cpu.simd import lanes, load, store
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.masks import RecurrentMasks
@@ -252,12 +254,14 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
 @kernel
 def _advance(stream):
     """Move a stream on by the inputs that it holds."""
-    for value in stream.x.flat:
-        if not np.isfinite(value):
-            raise ValueError("x_t must be finite, got NaN or infinity")
-    stream.h[0] = stream.h[1]
     cell, packed, units, x, lengths, h, memory, modifiers = stream
-    n_sequences = np.intp(x.shape[1])
+    if not finite(x):
+        raise ValueError("x_t must be finite, got NaN or infinity")
+    _, n_sequences, n_outputs = h.shape
+    # A loop, since Numba compiles h[0] = h[1] with a message for shapes that do not fit, which takes seconds.
+    for b in range(n_sequences):
+        for j in range(0, n_outputs, lanes(h)):
+            store(h, (0, b, j), n_outputs - j, load(h, (1, b, j), n_outputs - j))
     loops.forward(Weights(cell, packed, units), Steps(x, lengths, h, memory), modifiers, np.intp(0), n_sequences)
 
 
@@ -274,7 +278,9 @@ def _step_in_compiled_code(stream, x_t):
     def move_on(stream, x_t):
         if x_t.shape != stream.x.shape[1:]:
             raise ValueError("x_t must have the stream's shape (B, I)")
-        stream.x[0] = x_t
+        for b in range(x_t.shape[0]):
+            for i in range(x_t.shape[1]):
+                stream.x[0, b, i] = x_t[b, i]
         advance(stream)
         return stream.h[1]
 
