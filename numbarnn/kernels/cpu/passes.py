@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from numbarnn.cells.form import form_of, n_memory, n_units
+from numbarnn.cells.form import form_of, n_units
 from numbarnn.kernels.cpu import checkpoints
 from numbarnn.kernels.cpu.calls import run_adjoint, run_forward, run_tangent
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
@@ -52,8 +52,11 @@ def forward(cell, x, state, lengths, settings):
     operands = *weights, x, ends, h, record, n_state, *modifiers_of(masks, settings.preactivation_clip)
     if not kernel(*operands, *_team(cell, x, settings.n_threads, 1), True, settings.check):
         raise NotFiniteError
-    memory = record[:, :, :n_state]
-    final = take_state(cell, _at_ends(h, lengths), _at_ends(memory, lengths if keep_tape else None))
+    if lengths is None:
+        final = take_state(cell, h[-1].copy(), record[-1])
+    else:
+        at_ends = lengths, np.arange(n_sequences)
+        final = take_state(cell, h[at_ends], record[at_ends] if keep_tape else record[0])
     tape = Tape(x, ends, h, record, type(cell), masks, settings.preactivation_clip) if keep_tape else None
     return h[1:] if settings.outputs else None, final, tape
 
@@ -178,12 +181,8 @@ def _modifiers(tape, start, stop):
     return modifiers_of(masks, tape.preactivation_clip)
 
 
-def _at_ends(values, lengths):
-    """Return what `values (T + 1, B, ...)` are after each sequence's last step."""
-    return values[-1].copy() if lengths is None else values[lengths, np.arange(lengths.size)]
-
-
 def _state_arrays(cell, n_sequences):
     """Return arrays for h and for the rest of a state, or of its tangent or adjoint."""
-    h = np.zeros((n_sequences, cell.R.shape[0]), cell.R.dtype)
-    return h, np.zeros((n_sequences, n_memory(type(cell)), n_units(cell)), cell.R.dtype)
+    sizes, dtype = sizes_of(cell), cell.R.dtype
+    h = np.zeros((n_sequences, cell.R.shape[0]), dtype)
+    return h, np.zeros((n_sequences, sizes.n_memory, sizes.n_units), dtype)

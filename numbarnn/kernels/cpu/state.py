@@ -5,6 +5,8 @@ h is among the outputs, unless these are projections of the units' own; the rest
 
 from __future__ import annotations
 
+from functools import cache
+
 from numbarnn.cells.form import n_memory
 from numbarnn.kernels.cpu.compile import inline
 from numbarnn.kernels.cpu.simd import load, store
@@ -45,24 +47,26 @@ def store_state(cell, h, h_at, memory, memory_at, count, state, saved):
 
 def put_state(cell, state, h, memory):
     """Write a state, or the like, into h (B, N) and the first of `memory (B, .., H)`; what is None is zero."""
-    first = _first_in_memory(cell)
+    first = _first_in_memory(type(cell))
     if state is None:
         h.fill(0)
         memory[:, : first + cell.state_size - 1].fill(0)
         return
     h_given, *rest = state
     h[...] = 0 if h_given is None else h_given
-    memory[:, :first] = 0
+    if first:
+        memory[:, :first] = 0
     for i, part in enumerate(rest, first):
         memory[:, i] = 0 if part is None else part
 
 
 def take_state(cell, h, memory):
     """Return the state that `put_state` would write, h itself and copies of the rest."""
-    first = _first_in_memory(cell)
-    return h, *(memory[:, i].copy() for i in range(first, first + cell.state_size - 1))
+    first = _first_in_memory(type(cell))
+    return h, *[memory[:, i].copy() for i in range(first, first + cell.state_size - 1)]
 
 
-def _first_in_memory(cell):
+@cache
+def _first_in_memory(cell_class):
     """Return where the state's parts behind h begin in the memory: behind what is projected, if anything is."""
-    return n_memory(type(cell)) - (cell.state_size - 1)
+    return n_memory(cell_class) - (cell_class.state_size - 1)
