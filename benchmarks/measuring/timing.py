@@ -20,6 +20,10 @@ class Timing(NamedTuple):
     median: float
     cores: float
 
+    def times(self, factor: float) -> Timing:
+        """Return the timing of so many calls, which may be a part of one."""
+        return self._replace(best=self.best * factor, median=self.median * factor)
+
     def figures(self, flops: int) -> tuple[float, float, float, float]:
         """Return best and median in microseconds, cores in use, and GFLOP/s, rounded to be read."""
         speed = flops / self.best / 1e9

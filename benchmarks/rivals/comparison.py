@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from benchmarks.rivals.row import OURS, OURS_ONE_THREAD, ROOFLINE, Row
+from benchmarks.rivals.row import GATES, OURS, OURS_ONE_THREAD, ROOFLINE, Row
 
 
 class Comparison:
@@ -14,7 +14,9 @@ class Comparison:
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = {row.contender: row for row in rows}
         self.ours = self.rows[OURS]
-        self.rivals = {name: row for name, row in self.rows.items() if name not in {OURS, OURS_ONE_THREAD, ROOFLINE}}
+        self.rivals = {
+            name: row for name, row in self.rows.items() if name not in {OURS, OURS_ONE_THREAD, ROOFLINE, GATES}
+        }
 
     @property
     def ratio(self) -> float | None:
@@ -26,6 +28,15 @@ class Comparison:
     def fraction(self) -> float:
         """Speed relative to that of the register tile on the same number of threads."""
         return self.ours.gflops / self.rows[ROOFLINE].gflops
+
+    @property
+    def bound(self) -> float | None:
+        """The least time, with products at the speed of the tile and gates without waiting for memory, over the time.
+
+        None for cells whose gates are not timed.
+        """
+        gates = self.rows.get(GATES)
+        return self.fraction + gates.best_us / self.ours.best_us if gates else None
 
     @property
     def gain(self) -> float | None:

@@ -10,13 +10,14 @@ from multiprocessing import get_context
 from tqdm import tqdm
 
 import numbarnn
+from benchmarks.measuring.gates import Gates, has_bound
 from benchmarks.measuring.places import Place
 from benchmarks.measuring.problem import draw
 from benchmarks.measuring.roofline import Roofline
 from benchmarks.measuring.timing import interleaved
 from benchmarks.rivals import agreement, ours, table
 from benchmarks.rivals.contender import enter_rivals
-from benchmarks.rivals.row import OURS, OURS_ONE_THREAD, PASSES, ROOFLINE, Row
+from benchmarks.rivals.row import GATES, OURS, OURS_ONE_THREAD, PASSES, ROOFLINE, Row
 
 
 def run(cells: Sequence[str], places: Sequence[Place], n_threads: int, seconds: float) -> list[Row]:
@@ -63,7 +64,12 @@ def _heat(cell: str, place: Place, n_threads: int, seconds: float, *, adjoint: b
     work = dict.fromkeys(calls, place.flops(cell_type, adjoint=adjoint))
     calls[ROOFLINE] = roofline = Roofline(n_threads)
     work[ROOFLINE] = roofline.flops
+    gates = Gates(cell_type, adjoint=adjoint) if has_bound(cell_type) else None
+    if gates is not None:
+        calls[GATES], work[GATES] = gates, 0
     timings = interleaved({name: call for name, call in calls.items() if call is not None}, seconds)
+    if gates is not None:
+        timings[GATES] = timings[GATES].times(gates.share(place) / n_threads)
     return [
         Row(n_threads, cell, PASSES[adjoint], *place, name, *timing.figures(work[name]))
         for name, timing in timings.items()

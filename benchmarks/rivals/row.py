@@ -9,6 +9,7 @@ from benchmarks.measuring.places import Place
 OURS = "numbarnn"
 OURS_ONE_THREAD = "numbarnn, 1 thread"
 ROOFLINE = "register tile"
+GATES = "gates"
 
 PASSES = {False: "forward", True: "forward + adjoint"}
 

@@ -16,10 +16,13 @@ def header(n_threads: int) -> None:
     """Print the names of the columns."""
     tqdm.write(
         f"\nOne layer, float32, {in_words(n_threads)}; milliseconds, best of many. Ratio: best time of the"
-        "\nothers over numbarnn's; tile: speed relative to the register tile; gain: time of one thread over the time."
+        "\nothers over numbarnn's; tile: speed relative to the register tile; bound: the least time, products at the"
+        "\ntile's speed and gates in the first cache, over the time; gain: time of one thread over the time."
     )
     titles = " ".join(f"{name:>12}" for name in TIMED)
-    tqdm.write(f"{'':39} {'T':>5} {'B':>4} {'I':>4} {'H':>4} {titles} {'ratio':>6} {'tile':>5} {'gain':>5}")
+    tqdm.write(
+        f"{'':39} {'T':>5} {'B':>4} {'I':>4} {'H':>4} {titles} {'ratio':>6} {'tile':>5} {'bound':>5} {'gain':>5}"
+    )
 
 
 def line(rows: list[Row]) -> None:
@@ -29,7 +32,7 @@ def line(rows: list[Row]) -> None:
     times = " ".join(_milliseconds(place.rows.get(name)) for name in TIMED)
     tqdm.write(
         f"{ours.cell:19} {ours.passes:19} {ours.T:>5} {ours.B:>4} {ours.I:>4} {ours.H:>4} {times}"
-        f" {_two_places(place.ratio):>6} {place.fraction:>5.0%} {_two_places(place.gain):>5}"
+        f" {_two_places(place.ratio):>6} {place.fraction:>5.0%} {_percent(place.bound):>5} {_two_places(place.gain):>5}"
     )
 
 
@@ -43,6 +46,10 @@ def summary(rows: list[Row]) -> None:
 
 def _milliseconds(row: Row | None) -> str:
     return f"{row.best_us / 1e3:>12.3f}" if row else f"{'-':>12}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def _two_places(value: float | None) -> str:
