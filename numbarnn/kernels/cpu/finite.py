@@ -7,9 +7,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
-from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.compile import inline, kernel
-from numbarnn.kernels.cpu.simd import all_zero, emit_all_zero, emit_load, lanes, load, vector_of
+from numbarnn.kernels.cpu.simd import all_zero, emit_all_zero, emit_load, lanes, load, spread, vector_of
 
 
 def all_finite(array: np.ndarray, lengths: np.ndarray | None = None) -> bool:
@@ -40,27 +39,27 @@ def _all_valid_finite(array, lengths):
 @inline
 def valid_finite(array, lengths, first, last):
     """Return whether `array (T, B, I)` is finite in the valid steps of the sequences first .. last - 1."""
-    n_steps, _, size = array.shape
+    n_steps, n_sequences, size = array.shape
+    rows = array.reshape(n_steps, n_sequences * size)
     all_full = True
     for b in range(first, last):
         all_full &= lengths[b] >= n_steps
-    total = zero(load(array, (0, 0, 0), np.intp(0)))
+    total = spread(array, 0)
     if all_full:
         for t in range(n_steps):
-            total = _add_differences(array, (t, first), (last - first) * size, total)
+            total = _add_differences(rows, t, first * size, last * size, total)
         return all_zero(total)
     for b in range(first, last):
         for t in range(min(lengths[b], n_steps)):
-            total = _add_differences(array, (t, b), size, total)
+            total = _add_differences(rows, t, b * size, (b + 1) * size, total)
     return all_zero(total)
 
 
 @inline
-def _add_differences(array, at, n, total):
-    """Add each of n numbers from `array[at]` on less itself: zero, but NaN for NaN and for infinity."""
-    t, b = at
-    for i in range(0, n, lanes(array)):
-        values = load(array, (t, b, i), n - i)
+def _add_differences(rows, t, start, stop, total):
+    """Add each number of a part of a row less itself: zero, but NaN for NaN and for infinity."""
+    for i in range(start, stop, lanes(rows)):
+        values = load(rows, (t, i), stop - i)
         total = total + (values - values)
     return total
 
