@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from numba.extending import is_jitted
 
-from numbarnn.kernels.cpu.loops import Loops
-
 
 class Split(NamedTuple):
     """Seconds of a call, and how many of them are spent outside compiled functions."""
@@ -35,22 +33,17 @@ def split(call: Callable[[], object], repeats: int = 15) -> Split:
 
 @contextmanager
 def _timed_kernels() -> Iterator[list[float]]:
-    """Time each compiled function that a module of numbarnn names, itself or in its loops."""
+    """Time each compiled function that a module of numbarnn names."""
     spent: list[float] = []
     modules = [module for name, module in sys.modules.items() if name.startswith("numbarnn.")]
-    kernels = [(module, name, value) for module in modules for name, value in vars(module).items() if _compiled(value)]
+    kernels = [(module, name, value) for module in modules for name, value in vars(module).items() if is_jitted(value)]
     for module, name, kernel in kernels:
-        timed = Loops(*(_timed(k, spent) for k in kernel)) if isinstance(kernel, Loops) else _timed(kernel, spent)
-        setattr(module, name, timed)
+        setattr(module, name, _timed(kernel, spent))
     try:
         yield spent
     finally:
         for module, name, kernel in kernels:
             setattr(module, name, kernel)
-
-
-def _compiled(value: object) -> bool:
-    return is_jitted(value) or (isinstance(value, Loops) and all(map(is_jitted, value)))
 
 
 def _timed(kernel: Callable, spent: list[float]) -> Callable:

@@ -19,7 +19,7 @@ class Weights(NamedTuple):
     cell : NamedTuple
         Its type names the equations; the arrays of its projection are read as they are.
     packed : ndarray of shape (P, I + N + 1, vectors * lanes)
-        W, R and b in panels, from `pack_cell`.
+        W, R and b in panels, from `pack_weights`.
     units : ndarray of shape (n_unit_parameters, H)
         The parameters of the units.
     """
@@ -112,7 +112,7 @@ class Gradients(NamedTuple):
     Attributes
     ----------
     packed : ndarray of shape (n_slices, P, I + N + 1, vectors * lanes)
-        Of W, R and b, in panels as the weights, for `unpack_cell`.
+        Of W, R and b, in panels as the weights, for `unpack_weights`.
     units : ndarray of shape (n_slices, n_unit_parameters, H)
     projection : ndarray of shape (n_slices, Q, H + 1, VECTORS * lanes)
         Of P and its bias; empty where there is none.
