@@ -10,7 +10,7 @@ SLOW_EXAMPLES = {"numbarnn.cells.jordan.Jordan.teacher_forced", "numbarnn.kernel
 """Examples in docstrings that compile the kernels of a cell for themselves alone."""
 
 OF_AN_LSTM = "/tests/test_recurrence", "/tests/test_streaming", "/numbarnn/recurrence/"
-OF_AN_ELMAN_CELL = "/tests/test_compilation.py", "/numbarnn/compilation.py"
+OF_AN_ELMAN_CELL = "/tests/test_compilation.py", "/numbarnn/compilation.py", "/tests/cpu/test_inlining.py"
 OF_BOTH = "/tests/optim/", "/tests/layers/", "/tests/cpu/test_processes", "/tests/test_sensitivity"
 
 

@@ -122,7 +122,7 @@ def serve(board, patience):
         looks += 1
         for i in range(N_PLACES):
             at = FIRST + i * PLACE
-            if get(board, at + OPEN) == 1 and _help(board, at):
+            if get(board, at + OPEN) == 1 and get(board, at + SEATS) > 0 and _help(board, at):
                 looks = 0
         pause()
     add(board, ASLEEP, 1)
