@@ -28,16 +28,17 @@ def compile_kernels(
     step: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Compile what some cells need, so that it comes from the cache on disk in later processes.
+    """Compile the kernels of some cells and store them in the cache on disk, for later processes.
 
-    That is `forward` and `adjoint` of each cell, and what `fit` and `predict` of `RNNClassifier` and `RNNRegressor` use
-    by default. Other options, such as another loss, may compile some more in less than a second each.
+    These are the kernels of `forward` and `adjoint`, and those that `fit` and `predict` of `RNNClassifier` and
+    `RNNRegressor` use by default. Other options, such as another loss, may compile further small kernels at their first
+    use, each in less than a second.
 
     Parameters
     ----------
     cells : str, type or list of them, default=None
-        Names of cells or their classes. None is the default cells of `RNNClassifier` and `RNNRegressor`. The kernels of
-        a class of your own are compiled for this process only: they are not kept on disk.
+        Names of cells or their classes. If None, the default cells of `RNNClassifier` and `RNNRegressor`. The kernels
+        of a class of your own are compiled for this process only; they are not kept on disk.
     dtypes : {'float32', 'float64'} or list of them, default=('float32', 'float64')
         Precisions. The estimators compute in float32 if X is float32, and in float64 otherwise.
     tangent : bool, default=False
@@ -50,21 +51,22 @@ def compile_kernels(
     Raises
     ------
     ValueError
-        If there is no cell of a name, a class of cells declares other numbers than it computes, or a dtype is neither
-        float32 nor float64.
+        If the name of a cell is unknown, the attributes of a class of cells, such as `n_saved`, do not match what its
+        methods return, or a dtype is neither float32 nor float64.
     TypeError
-        If something else than names and classes of cells is given.
+        If `cells` contains anything other than names and classes of cells.
 
     Warns
     -----
     RuntimeWarning
-        When numbarnn is imported, if there is no folder for the cache.
+        If a kernel cannot be written to the cache, such as on a full disk. If there is no folder for a cache at all,
+        the warning comes when the kernels are imported, and every process compiles its own.
 
     Notes
     -----
-    The environment variable NUMBA_CACHE_DIR names the folder of the cache, which has to be writable also when the
-    kernels are read. Numba compiles for the processor at hand, unless NUMBA_CPU_NAME and NUMBA_CPU_FEATURES name
-    another one, and uses a kernel of the cache only for the processor it was compiled for.
+    The environment variable NUMBA_CACHE_DIR names the folder of the cache. It must be writable also when kernels are
+    only loaded, since Numba ignores a read-only cache. Numba compiles for the processor at hand, unless NUMBA_CPU_NAME
+    and NUMBA_CPU_FEATURES name another one, and uses a kernel of the cache only for the processor it was compiled for.
 
     Examples
     --------

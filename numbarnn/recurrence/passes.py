@@ -96,8 +96,8 @@ def forward(
         Runtime implements it. An LSTM's tanh(c) and an initial state are not bounded. Derivatives through an argument
         at the bound or beyond it are zero. None is no bound.
     checkpoint_memory_mb : float, default=None
-        Maximum memory of the tape in MB (10^6 bytes), including the temporary arrays of the derivatives, but not `x`,
-        `y`, the masks and the derivatives themselves. If a whole tape would take more, only some states are kept, and
+        Maximum memory of the tape in MB (10^6 bytes), including the masks and the temporary arrays of the derivatives,
+        but not `x`, `y` and the derivatives themselves. If a whole tape would take more, only some states are kept, and
         the other values are computed again when they are needed. The results have the same bits. None is no limit.
     n_jobs : int, default=None
         Number of threads, as in joblib: None is 1 unless in a `joblib.parallel_config` context, -1 is all processors.

@@ -1,7 +1,7 @@
-"""Whether arguments are as the kernels take them: plain arrays whose shapes and dtypes fit, of which nothing is to do.
+"""A fast check whether arguments can go to the kernels unchanged: plain NumPy arrays of matching shapes and dtypes.
 
-The answer is remembered by everything that it depends on. So a usual call spends a few microseconds here instead of
-the thirty that the checks with their messages take.
+The result is cached by the class of the cell and the arrays' shapes, dtypes and flags. A usual call spends a few
+microseconds here instead of the thirty that the checks with their messages take.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numbarnn.recurrence.arguments import check_weights
 def forward_takes(cell: Any, x: Any, state: Any) -> bool:
     """Return whether a forward pass can take its arguments as they are.
 
-    If not, since arrays are to be converted or something is wrong, the functions of `arguments` convert them or say so.
+    If not, the functions of `arguments` convert the arrays or raise an error.
     """
     if not (isinstance(cell, tuple) and (state is None or isinstance(state, tuple))):
         return False

@@ -1,6 +1,7 @@
-"""The kernels that Python calls for a pass over a batch: one call checks the numbers, packs the weights and runs.
+"""The kernels that Python calls for a pass over a batch.
 
-Their arguments are flat, since Numba takes 0.1 us to read an array, but 2 us more for each NamedTuple of arrays.
+Those of the forward and the adjoint pass also check the numbers, and pack the weights or unpack the gradients. They
+take arrays one by one, since Numba reads an array in 0.1 us but needs 2 us more for each NamedTuple of arrays.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def run_forward(
     units, x, lengths, h, record, mask, zoneout, clip : ndarray, floating or None
         The fields of Weights, Steps and Modifiers.
     n_memory : int
-        How many numbers of a unit in `record[0]` are its initial state.
+        Number of parts of the state besides h, which `record[0]` begins with.
     bounds : ndarray of shape (n_slices + 1,), intp
         The slices' first sequences, and the last one's end.
     n_ranges : int
@@ -129,16 +130,16 @@ def run_adjoint(
     packed_bar, units_bar, projection_bar : ndarray
         The fields of Gradients.
     cell_bar : NamedTuple
-        Becomes the adjoint of the cell, with `finish`.
+        Receives the gradients of the weights if `finish` is true.
     block_rows : int
-        As the loop over time takes it.
+        See `loops.adjoint`.
     bounds, n_ranges, board
         As in `run_forward`.
     check : bool
         Whether to look for numbers that are not finite in the weights and in the adjoints given. If there are any, the
         results are of no use.
     finish : bool
-        Whether the gradients are to be added up, since no more will be added to them.
+        Whether this is the last call for the batch: the slices' gradients are then summed and unpacked.
     """
     steps, bars = Steps(x, lengths, h, record), Bars(y_bar, h_bar, memory_bar, x_bar)
     gradients, modifiers = Gradients(packed_bar, units_bar, projection_bar), Modifiers(mask, zoneout, clip)

@@ -33,10 +33,10 @@ inline = njit(**INLINE)
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache of compiled functions, without which kernels run as well.
+    """Numba's cache of compiled functions on disk, made optional.
 
-    Whatever is wrong with the files (they are truncated, or name a class that is gone, or the disk is full), the kernel
-    is compiled, and written again if possible.
+    If it cannot be read or written (files are truncated or name a class that is gone, the disk is full), the kernel is
+    compiled, and written again if possible.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -57,7 +57,10 @@ class KernelCache(FunctionCache):
         return process_lock(Path(self._cache_path, f"{self._impl.filename_base}.{name}.lock"))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function from the cache, or None, with the lock, if it is not there or cannot be read."""
+        """Return the compiled function from the cache.
+
+        If it is missing or cannot be read, acquire the lock, look once more, and otherwise return None.
+        """
         try:
             found = self._load_now(sig, target_context)
         except Exception:  # unpickling raises almost anything

@@ -1,7 +1,7 @@
-"""How functions that only kernels call are compiled: to intermediate code, which becomes part of the kernels.
+"""Functions that only kernels call: they are compiled to LLVM IR, which is linked into each kernel.
 
 Numba optimizes every function, and makes machine code of it, before another one may call it. Of a function that Python
-never calls, only the intermediate code is ever used; LLVM optimizes it where it has become part of a kernel.
+never calls, only the IR is ever used, and LLVM optimizes it within the kernel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba.core.typed_passes import NativeLowering
 
 
 class InlineLibrary(JITCodeLibrary):
-    """The intermediate code of a function and of what it calls, as Numba makes it."""
+    """The LLVM IR of a function and of everything that it calls, not optimized."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout

@@ -26,7 +26,7 @@ else:
 
 
 WAITING = "numbarnn:waiting"
-"""Numba's kind of the event that a process waits for another one."""
+"""Kind of the event of Numba's that is triggered while a process waits for another one."""
 
 _TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 _PAUSE = 0.02
@@ -51,8 +51,8 @@ class ProcessLock:
     def acquire(self) -> None:
         """Take the lock, as soon as no other process holds it.
 
-        After two minutes the process goes on without it, since the holder may be one that was stopped. So it does at
-        once where there are no locks: the folder cannot be written to, or its file system does not support them.
+        After two minutes the process goes on without it, in case the holder is suspended. It goes on at once where the
+        file cannot be locked: the folder cannot be written to, or its file system has no locks.
         """
         if self.held:
             return
@@ -78,7 +78,7 @@ class ProcessLock:
 
 @cache
 def process_lock(path: Path) -> ProcessLock:
-    """Return the only lock of this process on a file: closing another one would release this one, too."""
+    """Return this process's only lock on a file; a second one, when it is closed, would release the first."""
     return ProcessLock(path)
 
 

@@ -1,4 +1,4 @@
-"""Calls of compiled functions by address, as a thread makes them that knows no types."""
+"""Calling compiled functions through addresses, so that a thread can run a function without knowing its types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _outlined: list[Any] = []  # functions and operands, by the numbers that stand f
 def outlined(function, operands):
     """Return the addresses of a function `function(operands, i)` and of the operands, for `call`.
 
-    They hold until the calling function returns.
+    Both are valid until the function that called `outlined` returns.
     """
     _outlined[:] = function, operands
     return 0, 1

@@ -1,11 +1,11 @@
-"""Threads that share the ranges of a loop with the one that calls, without the interpreter.
+"""Helper threads that run parts of a loop together with the calling thread, in compiled code and without the GIL.
 
 The caller offers a loop on a board in memory that all threads see. Helpers that are awake take its ranges one by one,
-and so does the caller; when none is left it waits for those who still run one. So nothing depends on whether, or when,
-a helper wakes up: in a process whose processors are busy, or after a fork, the caller runs all ranges itself.
+and so does the caller; when none is left, it waits for the helpers that still run one. Correctness and progress do not
+depend on whether a helper wakes up: if the processors are busy, or after a fork, the caller runs all ranges itself.
 
-A helper stays awake for about a millisecond after its last range, since most calls follow another one, then it sleeps
-until a caller wakes it.
+A helper polls the board for about a millisecond after its last range, because calls usually come in quick succession.
+Then it sleeps until a caller wakes it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ from numbarnn.kernels.cpu.atomics import add, exchange, get, give_way, pause, pu
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.outline import call, outlined
 
-PATIENCE = 20_000  # looks at the board, about a millisecond, without any offer
-LONG = 1000  # pauses for others, after which there may be more threads than processors
+PATIENCE = 20_000  # polls of the board without finding work, about a millisecond, before a helper sleeps
+LONG = 1000  # pauses before yielding: so long a wait suggests that there are more threads than processors
 
-# The board: how many helpers are asleep, then some places for loops. Each stays for good, since a helper may look at
-# it at any time. All are written atomically; the space between them keeps them on cache lines of their own.
+# The board: the number of sleeping helpers, then a fixed number of places for loops. It is never freed, since a helper
+# may read it at any time. All fields are written atomically. Padding keeps the places apart, and the counter NEXT,
+# which every thread changes, apart from the other fields.
 ASLEEP, FIRST, PLACE, N_PLACES = 0, 8, 24, 16
-# Within a place: whether a caller has it, whether helpers may join, how many may, who has; the function, its operands,
-# its ranges, and the next range that nobody has taken.
-OWNED, OPEN, SEATS, INSIDE, FUNCTION, OPERANDS, N_RANGES, NEXT = 0, 1, 2, 3, 4, 5, 6, 16
+OWNED = 0  # whether a caller uses the place
+OPEN = 1  # whether helpers may join
+SEATS = 2  # how many more may
+INSIDE = 3  # how many helpers are inside
+FUNCTION, OPERANDS = 4, 5  # addresses
+N_RANGES = 6
+NEXT = 16  # index of the next range to take
 
 
 def new_board():
@@ -137,12 +142,13 @@ class _Team:
         self.n_helpers = 0
 
     def wake(self, n_helpers: int) -> None:
-        """Have so many helpers awake soon.
+        """Wake up to `n_helpers` helpers, and start them if needed.
 
-        Ctrl-C may come between any two bytecodes. What it may leave behind here is a call too many or too few.
+        Ctrl-C may come between any two bytecodes. At worst it leaves one wake-up too many or too few, or a helper that
+        never starts; results are right all the same.
         """
         while self.n_helpers < n_helpers:
-            serve(self.board, 0)  # compiled by now, and one more is asleep
+            serve(self.board, 0)  # returns at once, and is compiled before a thread needs it
             add_asleep(self.board, 1)
             self.n_helpers += 1
             _thread.start_new_thread(self._help, ())
