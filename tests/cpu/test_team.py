@@ -10,7 +10,7 @@ import pytest
 from numbarnn.kernels.cpu.atomics import get, pause, put
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.team import (
-    ASLEEP,
+    AWAKE,
     FIRST,
     INSIDE,
     N_PLACES,
@@ -96,7 +96,7 @@ def test_a_helper_takes_a_range():
     met[:] = 0
     with ThreadPoolExecutor(1) as pool:
         helper = pool.submit(serve, board, 10_000_000)
-        while board[ASLEEP] == 0 and not helper.done():
+        while board[AWAKE] == 0 and not helper.done():
             pass
         run_meeting(np.zeros(2, np.int64), met, board)
     assert met.tolist() == [1, 1]

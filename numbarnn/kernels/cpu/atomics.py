@@ -21,7 +21,7 @@ def get(array, i):
 
 
 def put(array, i, value):
-    """Set `array[i]`; whoever gets the value finds all that this thread has written before."""
+    """Set `array[i]`; a thread that reads the value also sees everything that this thread has written before."""
     array[i] = value
 
 

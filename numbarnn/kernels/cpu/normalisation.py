@@ -1,4 +1,4 @@
-"""What the loops over time of cells with normalisation share: products of centred weights in panels, and their scale.
+"""Products of centred weights in panels, and their scale, for the loops over time of cells with normalisation.
 
 See `numbarnn.cells.normalisation`. Sums over a row run over the units in their order, gate after gate, and over the
 lanes last; so a row's bits depend on nothing but the row.

@@ -1,4 +1,4 @@
-"""What the loops over time pass to each other in bulk.
+"""Groups of arrays that the loops over time pass to each other.
 
 Each is a NamedTuple, which Numba hands on field by field. T, B, I, N, H are the steps, the sequences, the inputs, the
 outputs (as many as units unless they are projected) and the units.
@@ -51,7 +51,7 @@ class Steps(NamedTuple):
 
 
 class Modifiers(NamedTuple):
-    """What modifies the recurrence of a cell; None where there is nothing of the kind.
+    """Masks and the bound that modify the recurrence of a cell; None if there is none.
 
     Attributes
     ----------

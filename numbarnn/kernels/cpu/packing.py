@@ -34,7 +34,7 @@ CACHE_LINE = 64  # bytes
 
 
 class Sizes(NamedTuple):
-    """What the arrays of a pass are as large as, apart from the steps and the sequences.
+    """Sizes of the arrays of a pass, apart from the numbers of steps and of sequences.
 
     Attributes
     ----------

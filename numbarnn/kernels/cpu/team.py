@@ -24,10 +24,10 @@ from numbarnn.kernels.cpu.outline import call, outlined
 PATIENCE = 20_000  # polls of the board without finding work, about a millisecond, before a helper sleeps
 LONG = 1000  # pauses before yielding: so long a wait suggests that there are more threads than processors
 
-# The board: the number of sleeping helpers, then a fixed number of places for loops. It is never freed, since a helper
-# may read it at any time. All fields are written atomically. Padding keeps the places apart, and the counter NEXT,
-# which every thread changes, apart from the other fields.
-ASLEEP, FIRST, PLACE, N_PLACES = 0, 8, 24, 16
+# The board: the number of helpers that are awake, then a fixed number of places for loops. It is never freed, since a
+# helper may read it at any time. All fields are written atomically. Padding keeps the places apart, and the counter
+# NEXT, which every thread changes, apart from the other fields.
+AWAKE, FIRST, PLACE, N_PLACES = 0, 8, 24, 16
 OWNED = 0  # whether a caller uses the place
 OPEN = 1  # whether helpers may join
 SEATS = 2  # how many more may
@@ -107,8 +107,8 @@ def _take_ranges(board, at):
 def _help(board, at):
     """Take part in a loop; return whether this thread did.
 
-    It says first that it is inside, then looks whether the loop is open. The caller first closes the loop, then looks
-    who is inside. So whoever takes ranges is waited for.
+    The helper first counts itself as inside and then looks whether the loop is open; the caller first closes the loop
+    and then waits until nobody is inside. The caller therefore waits for every helper that takes ranges.
     """
     add(board, at + INSIDE, 1)
     joins = get(board, at + OPEN) == 1 and add(board, at + SEATS, -1) > 0
@@ -121,7 +121,7 @@ def _help(board, at):
 @kernel
 def serve(board, patience):
     """Help with the loops on the board, until there has been none for a while."""
-    add(board, ASLEEP, -1)
+    add(board, AWAKE, 1)
     looks = 0
     while looks < patience:
         looks += 1
@@ -130,7 +130,7 @@ def serve(board, patience):
             if get(board, at + OPEN) == 1 and get(board, at + SEATS) > 0 and _help(board, at):
                 looks = 0
         pause()
-    add(board, ASLEEP, 1)
+    add(board, AWAKE, -1)
 
 
 class _Team:
@@ -149,22 +149,15 @@ class _Team:
         """
         while self.n_helpers < n_helpers:
             serve(self.board, 0)  # returns at once, and is compiled before a thread needs it
-            add_asleep(self.board, 1)
             self.n_helpers += 1
             _thread.start_new_thread(self._help, ())
-        for _ in range(min(n_helpers, int(self.board[ASLEEP]) - self.calls.qsize())):
+        for _ in range(min(n_helpers, self.n_helpers - int(self.board[AWAKE]) - self.calls.qsize())):
             self.calls.put(None)
 
     def _help(self) -> None:
         while True:
             self.calls.get()
             serve(self.board, PATIENCE)
-
-
-@kernel
-def add_asleep(board, n):
-    """Count helpers that sleep."""
-    add(board, ASLEEP, n)
 
 
 def board_with(n_helpers: int) -> np.ndarray:
