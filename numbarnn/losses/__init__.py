@@ -7,6 +7,7 @@ from numbarnn.losses.base import Loss, NumpyRowLoss, RowLoss, check_loss
 from numbarnn.losses.gaussian import Gaussian
 from numbarnn.losses.heads import ClassHead, Head, LabelsHead, NumberHead
 from numbarnn.losses.huber import Huber
+from numbarnn.losses.observed import Observed
 from numbarnn.losses.poisson import Poisson
 from numbarnn.losses.quantile import Quantile
 from numbarnn.losses.sigmoid_cross_entropy import SigmoidCrossEntropy
@@ -23,6 +24,7 @@ __all__ = [
     "Loss",
     "NumberHead",
     "NumpyRowLoss",
+    "Observed",
     "Poisson",
     "Quantile",
     "RowLoss",

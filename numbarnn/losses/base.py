@@ -86,10 +86,31 @@ class RowLoss(ABC):
     """A loss that is a weighted sum over rows: one row per vector, or per valid step, sequence after sequence."""
 
     out_activation: ClassVar[str] = "identity"
+    takes_nan: ClassVar[bool] = False
+    """Whether targets may be NaN, which is a missing target."""
 
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of targets."""
         return n_targets
+
+    def columns(self, n_targets: int) -> Array:
+        """Return which outputs belong to each target, for `Observed`.
+
+        Parameters
+        ----------
+        n_targets : int
+
+        Returns
+        -------
+        columns : ndarray of int of shape (n_targets, m)
+            The columns of z of each target; those of a target are side by side unless a loss says otherwise.
+
+        Raises
+        ------
+        TypeError
+            If the loss is not the mean of the losses of single targets.
+        """
+        return np.arange(self.n_outputs(n_targets)).reshape(n_targets, -1)
 
     def value_and_gradient(self, z: Padded, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss and its adjoint.

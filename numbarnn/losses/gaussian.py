@@ -50,6 +50,10 @@ class Gaussian(NumpyRowLoss):
         """Return a mean and a scale for each target."""
         return 2 * n_targets
 
+    def columns(self, n_targets: int) -> Array:
+        """Return the columns of the mean and of the scale of each target."""
+        return np.arange(2 * n_targets).reshape(2, n_targets).T
+
     def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
         """Return the loss of each row, and its derivative."""
         mean, scale = np.split(self.output(z), 2, axis=1)

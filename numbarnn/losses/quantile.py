@@ -123,4 +123,5 @@ class Quantile(NumpyRowLoss):
         return bars.reshape(z.shape)
 
     def _by_target(self, values: Array) -> Array:
-        return values.reshape(*values.shape[:-1], -1, len(self.quantiles))
+        n_quantiles = len(self.quantiles)
+        return values.reshape(*values.shape[:-1], values.shape[-1] // n_quantiles, n_quantiles)

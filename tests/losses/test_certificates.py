@@ -16,6 +16,7 @@ from numbarnn.losses import (
     AbsoluteError,
     Gaussian,
     Huber,
+    Observed,
     Poisson,
     Quantile,
     SigmoidCrossEntropy,
@@ -37,6 +38,7 @@ LOSSES = {
     "softmax": SoftmaxCrossEntropy(),
     "quantile": Quantile((0.9, 0.5, 0.1, 0.2)),
     "gaussian": Gaussian(),
+    "observed": Observed(Gaussian()),
 }
 over_losses = pytest.mark.parametrize("name", LOSSES)
 N = 9
@@ -45,8 +47,11 @@ N = 9
 def draw(name, dtype="float64"):
     """Nine rows of outputs, targets and weights."""
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((N, {"gaussian": 4, "quantile": 8}.get(name, 4))).astype(dtype)
-    numbers = (3 * rng.standard_normal((N, {"gaussian": 2, "quantile": 2}.get(name, 4)))).astype(dtype)
+    z = rng.standard_normal((N, {"quantile": 8}.get(name, 4))).astype(dtype)
+    n_targets = 2 if name in {"gaussian", "observed", "quantile"} else 4
+    numbers = (3 * rng.standard_normal((N, n_targets))).astype(dtype)
+    if name == "observed":
+        numbers[1, 0] = numbers[4, 1] = numbers[6] = np.nan
     targets = {
         "softmax": rng.integers(0, 4, N),
         "sigmoid": (numbers > 0).astype(dtype),
@@ -83,7 +88,8 @@ def expected_value(name, z, targets, weights):
         )
     else:
         scale = 1e-3 + np.logaddexp(0, z[:, 2:])
-        mean = np.average(-norm.logpdf(targets, z[:, :2], scale).mean(axis=1), weights=weights)
+        losses = np.nan_to_num(-norm.logpdf(targets, z[:, :2], scale))
+        mean = np.average(losses.mean(axis=1), weights=weights)
     return mean * weights.sum()
 
 
