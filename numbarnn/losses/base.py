@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+BLOCK_BYTES = 1 << 18
+"""Bytes of outputs of which NumPy makes the losses at a time: the arrays on the way stay in the processor's cache."""
+
 
 class Loss(Protocol):
     """A number that training makes small, as a function of the outputs z of a model.
@@ -194,11 +197,15 @@ class NumpyRowLoss(RowLoss):
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or one overflows."""
-        host_weights = to_host(weights)
+        rows, host_targets, host_weights = to_host(z), to_host(targets), to_host(weights)
+        losses, z_bar = np.empty(len(rows), rows.dtype), np.empty_like(rows)
+        size = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
         with np.errstate(over="ignore", invalid="ignore"):  # the caller finds it, and says what to do
-            losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))
+            for start in range(0, len(rows), size):
+                block = slice(start, start + size)
+                losses[block], slopes = self.losses_and_slopes(rows[block], host_targets[block])
+                np.multiply(slopes, host_weights[block, np.newaxis], out=z_bar[block], casting="same_kind")
             value = float(np.sum(losses * host_weights, dtype=np.float64))
-            z_bar = (slopes * host_weights[:, np.newaxis]).astype(losses.dtype, copy=False)
         return value, place_like(z, z_bar)
 
     @abstractmethod

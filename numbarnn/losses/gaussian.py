@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +75,7 @@ class Gaussian(NumpyRowLoss):
         """Return the means and the standard deviations of outputs (..., 2 * K)."""
         n_targets = z.shape[-1] // 2
         output = z.copy()
-        output[..., n_targets:] = z.dtype.type(SCALE_FLOOR) + np.logaddexp(0, z[..., n_targets:])
+        output[..., n_targets:] = z.dtype.type(SCALE_FLOOR) + softplus(z[..., n_targets:])
         return output
 
     def point(self, z: Array) -> Array:

@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from numbarnn.layers.checks import check_number
 from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,11 +82,13 @@ class Quantile(NumpyRowLoss):
 
     def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
         """Return the loss of each row, and its derivative."""
-        levels = np.array(self.quantiles, z.dtype)
-        error = targets[:, :, np.newaxis] - self._by_target(self.output(z))
-        losses = np.maximum(levels * error, (levels - 1) * error).mean(axis=(1, 2))
-        slopes = np.where(error > 0, -levels, np.where(error < 0, 1 - levels, 0)) / z.dtype.type(z.shape[1])
-        return losses, self.output_adjoint(z, slopes.reshape(z.shape).astype(z.dtype, copy=False))
+        n_targets, n_quantiles = targets.shape[1], len(self.quantiles)
+        levels = np.tile(np.array(self.quantiles, z.dtype), n_targets)
+        error = np.repeat(targets, n_quantiles, axis=1) - self.output(z)
+        slopes = (error < 0) - levels * (error != 0)
+        losses = -(slopes * error).mean(axis=1)
+        slopes /= z.dtype.type(z.shape[1])
+        return losses, self.output_adjoint(z, slopes)
 
     def row_hessian_product(self, z: Array, z_dot: Array, targets: Array, weights: Array) -> Array:  # noqa: ARG002
         """Return zeros: the loss is linear in the quantiles wherever it has a derivative."""
@@ -94,7 +97,7 @@ class Quantile(NumpyRowLoss):
     def output(self, z: Array) -> Array:
         """Return the quantiles, those of each target side by side, of outputs (..., K * Q)."""
         outputs, m = self._by_target(z), self.median
-        steps = np.logaddexp(0, outputs)
+        steps = softplus(outputs)
         quantiles = outputs.copy()
         for j in range(m + 1, len(self.quantiles)):
             quantiles[..., j] = quantiles[..., j - 1] + steps[..., j]
@@ -118,8 +121,9 @@ class Quantile(NumpyRowLoss):
             bars[..., j - 1] += bars[..., j]
         # steps = softplus(outputs)
         slopes = expit(outputs)
-        bars[..., :m] *= -slopes[..., :m]
-        bars[..., m + 1 :] *= slopes[..., m + 1 :]
+        slopes[..., :m] *= -1
+        slopes[..., m] = 1
+        bars *= slopes
         return bars.reshape(z.shape)
 
     def _by_target(self, values: Array) -> Array:
