@@ -18,7 +18,7 @@ from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
 
-_LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
+LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
     "absolute_error": (AbsoluteError, {}),
     "huber": (Huber, {"delta": "huber_delta"}),
@@ -308,7 +308,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     _head: NumberHead
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
-        "loss": [StrOptions(set(_LOSSES))],
+        "loss": [StrOptions(set(LOSSES))],
         "quantiles": [None, "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
@@ -548,7 +548,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     @property
     def _fitted_loss(self) -> str:
-        return next(name for name, (kind, _) in _LOSSES.items() if isinstance(self._head.loss, kind))
+        return next(name for name, (kind, _) in LOSSES.items() if isinstance(self._head.loss, kind))
 
     def _decoded(self, outputs: Outputs) -> NDArray:
         points = outputs.average(self._head.predict)
@@ -562,7 +562,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     def _new_head(self, rows: NDArray, classes: NDArray | None = None) -> NumberHead:  # noqa: ARG002
         if self.loss == "quantile" and self.quantiles is None:
             raise ValueError("loss='quantile' needs quantiles, such as quantiles=[0.1, 0.5, 0.9], got None.")
-        kind, arguments = _LOSSES[self.loss]
+        kind, arguments = LOSSES[self.loss]
         loss = kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
         return NumberHead(loss, 1 if rows.ndim == 1 else rows.shape[1], rows.ndim == 1)
 

@@ -86,9 +86,16 @@ def check_loss(loss: Any) -> None:
 
 
 class RowLoss(ABC):
-    """A loss that is a weighted sum over rows: one row per vector, or per valid step, sequence after sequence."""
+    """A loss that is a weighted sum over rows: one row per vector, or per valid step, sequence after sequence.
+
+    Attributes
+    ----------
+    skips_nan : bool
+        Whether `row_values_and_gradient` leaves out targets that are NaN by itself.
+    """
 
     out_activation: ClassVar[str] = "identity"
+    skips_nan: ClassVar[bool] = False
     takes_nan: ClassVar[bool] = False
     """Whether targets may be NaN, which is a missing target."""
 

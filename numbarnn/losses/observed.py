@@ -85,6 +85,8 @@ class Observed(RowLoss):
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint."""
+        if self.loss.skips_nan:
+            return self.loss.row_values_and_gradient(z, targets, weights)
         rows = _Rows.of(self.loss, to_host(targets))
         if rows.complete.all():
             return self.loss.row_values_and_gradient(z, targets, weights)

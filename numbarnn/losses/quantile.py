@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from numbarnn.kernels.cpu.losses import quantile
+from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.checks import check_number
-from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.base import RowLoss
 from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Quantile(NumpyRowLoss):
+class Quantile(RowLoss):
     r"""The quantile (pinball) loss of Q quantiles, mean over targets and quantiles.
 
     For a predicted quantile q at the level :math:`\tau` and :math:`e = t - q` the loss is
@@ -54,6 +56,7 @@ class Quantile(NumpyRowLoss):
     """
 
     out_activation: ClassVar[str] = "quantiles"
+    skips_nan: ClassVar[bool] = True
 
     quantiles: tuple[float, ...]
 
@@ -80,15 +83,10 @@ class Quantile(NumpyRowLoss):
         """Return the number of targets times the number of quantiles."""
         return n_targets * len(self.quantiles)
 
-    def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
-        """Return the loss of each row, and its derivative."""
-        n_targets, n_quantiles = targets.shape[1], len(self.quantiles)
-        levels = np.tile(np.array(self.quantiles, z.dtype), n_targets)
-        error = np.repeat(targets, n_quantiles, axis=1) - self.output(z)
-        slopes = (error < 0) - levels * (error != 0)
-        losses = -(slopes * error).mean(axis=1)
-        slopes /= z.dtype.type(z.shape[1])
-        return losses, self.output_adjoint(z, slopes)
+    def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
+        """Return the weighted loss of rows z (N, K) and its adjoint; a target that is NaN takes no part."""
+        value, z_bar = quantile(to_host(z), to_host(targets), to_host(weights), np.array(self.quantiles), self.median)
+        return value, place_like(z, z_bar)
 
     def row_hessian_product(self, z: Array, z_dot: Array, targets: Array, weights: Array) -> Array:  # noqa: ARG002
         """Return zeros: the loss is linear in the quantiles wherever it has a derivative."""
