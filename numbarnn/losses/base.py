@@ -220,6 +220,25 @@ class NumpyRowLoss(RowLoss):
         """Return the loss of each row (N,), and its derivative by the row (N, K)."""
 
 
+class DistributionLoss(NumpyRowLoss):
+    """The negative log-likelihood of a distribution whose parameters a model predicts, up to a constant."""
+
+    @abstractmethod
+    def distribution(self, z: Array) -> Any:
+        """Return the distribution of each target for outputs z.
+
+        Parameters
+        ----------
+        z : ndarray of shape (..., n_outputs)
+
+        Returns
+        -------
+        distribution : frozen distribution of scipy.stats
+            Of shape (..., K), with ``mean``, ``std``, ``cdf``, ``ppf`` (quantiles) and ``rvs`` (samples), in double
+            precision.
+        """
+
+
 def _rows(z: Padded) -> Array:
     return backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.base import DistributionLoss
 from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SCALE_FLOOR = 1e-3
 """Smallest standard deviation that is predicted, in units of the target."""
 
 
-class Gaussian(NumpyRowLoss):
+class Gaussian(DistributionLoss):
     r"""Negative log-likelihood of a normal distribution with a predicted mean and scale, mean over the K targets.
 
     The first K outputs are the means :math:`\mu`, the others make the standard deviations (Nix and Weigend 1994 [1]_,
@@ -89,3 +89,9 @@ class Gaussian(NumpyRowLoss):
         # scale = SCALE_FLOOR + softplus(s)
         z_bar[..., n_targets:] *= expit(z[..., n_targets:])
         return z_bar
+
+    def distribution(self, z: Array) -> Any:
+        """Return the frozen ``scipy.stats.norm`` of each target."""
+        from scipy.stats import norm  # noqa: PLC0415  (slow to import, and training does without)
+
+        return norm(*np.split(self.output(z.astype(np.float64)), 2, axis=-1))
