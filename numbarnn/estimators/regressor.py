@@ -42,7 +42,7 @@ LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
 }
 """The losses by their names, each with the parameters of the estimator that it takes."""
 
-_DISTRIBUTIONS = [name for name, (kind, _) in _LOSSES.items() if issubclass(kind, DistributionLoss)]
+_DISTRIBUTIONS = [name for name, (kind, _) in LOSSES.items() if issubclass(kind, DistributionLoss)]
 """Names of the losses that predict a distribution."""
 
 
