@@ -109,7 +109,9 @@ class CovariateScaler:
             raise ValueError(f"{self.name} must have {self.n_columns} columns as in fit, got {values.shape[1]}.")
         if self.columns is not None and columns is not None and columns != self.columns:
             if set(columns) != set(self.columns):
-                raise ValueError(f"{self.name} must have the columns {list(self.columns)} as in fit, got {list(columns)}.")
+                raise ValueError(
+                    f"{self.name} must have the columns {list(self.columns)} as in fit, got {list(columns)}."
+                )
             values = values[:, [columns.index(column) for column in self.columns]]
         return (values - self.mean) / self.std
 

@@ -59,9 +59,7 @@ def with_future(recipe: Recipe, panel: Panel, memory: Memory, known: list[Series
     return replace(memory, tails=tuple(tails))
 
 
-def continued(
-    recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: list[int]
-) -> tuple[Panel, Memory]:
+def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: list[int]) -> tuple[Panel, Memory]:
     """Return the ends of the series and the memory with further observations, which nothing has read yet.
 
     Parameters

@@ -184,7 +184,7 @@ class RNNForecaster(BaseEstimator):
         self._check_parameters(data)
         recipe = Recipe.fit(self, data, columns)
         tails = recipe.tails(data)
-        trained = train_networks(self, recipe.encoding, tails, self._validation_tails(recipe, validation_data))
+        trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
         network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
         memory = Memory.start(recipe.encoding, tails, network, self.look_back, recipe.n_ahead).settled(network)
         self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))

@@ -85,18 +85,14 @@ class Container(ABC):
     """How the series of a panel are held together."""
 
     @abstractmethod
-    def restore(
-        self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None
-    ) -> Any:
+    def restore(self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None) -> Any:
         """Return the forecasts of all series in the form of the panel."""
 
 
 class Single(Container):
     """One series, not in any container."""
 
-    def restore(
-        self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None
-    ) -> Any:
+    def restore(self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None) -> Any:
         """Return the forecast of the only series."""
         return forms[0].restore(forecasts[0], times[0], labels)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbarnn.forecasting.memory import Memory, Network
-from numbarnn.forecasting.quantiles import quantile_function, sample_quantiles
+from numbarnn.forecasting.quantiles import quantile_function, values_at
 from numbarnn.forecasting.recipe import Recipe
 
 Array = NDArray[np.float64]
@@ -67,8 +67,7 @@ class Generator:
         n_direct = self.recipe.encoding.horizon
 
         def of_block(block: Block) -> Array:
-            each = [quantile_function(self.loss, z, levels) for z in block.z]
-            return self._values(np.mean(each, axis=0), block)
+            return self._values(quantile_function(self.loss, block.z, levels), block)
 
         first = next(self._blocks(memory, min(horizon, n_direct), of_block, self._points))
         quantiles = self.recipe.inverse(first)[:, :horizon]
@@ -91,8 +90,7 @@ class Generator:
     def _paths(self, memory: Memory, horizon: int, rng: np.random.RandomState) -> Array:
         def draw(block: Block) -> Array:
             scores = rng.normal(size=(len(block.scale), len(self.root))) @ self.root.T
-            each = [sample_quantiles(self.loss, z, scores) for z in block.z]
-            return self._values(np.mean(each, axis=0), block)
+            return self._values(values_at(self.loss, block.z, scores), block)
 
         return self.recipe.inverse(np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon])
 

@@ -171,7 +171,9 @@ class Memory:
         """
         if self.look_back is not None:
             kept = [min(tail.n_pending, self.look_back) for tail in self.tails]
-            tails = tuple(tail.read(tail.n_pending - n, self.encoding) for tail, n in zip(self.tails, kept, strict=True))
+            tails = tuple(
+                tail.read(tail.n_pending - n, self.encoding) for tail, n in zip(self.tails, kept, strict=True)
+            )
             return replace(self, tails=tails)
         memory, n_kept = self, max(1, self.n_ahead)
         while any(tail.n_pending > n_kept for tail in memory.tails):
@@ -183,7 +185,9 @@ class Memory:
         read = np.flatnonzero(counts)
         rows = [self.tails[i].rows(self.encoding, counts[i]) for i in read]
         _, after = network.run(rows, [_map(lambda array: array[read], state) for state in self.states])
-        states = [_map(lambda old, new: _replaced(old, new, read), *pair) for pair in zip(self.states, after, strict=True)]
+        states = [
+            _map(lambda old, new: _replaced(old, new, read), *pair) for pair in zip(self.states, after, strict=True)
+        ]
         tails = tuple(tail.read(n, self.encoding) for tail, n in zip(self.tails, counts, strict=True))
         return replace(self, tails=tails, states=states)
 

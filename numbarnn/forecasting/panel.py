@@ -120,9 +120,7 @@ class Panel:
         labels_first : bool, default=False
             Whether arrays have the labels on their first axis.
         """
-        times = [
-            self._after(each, len(forecast)) for each, forecast in zip(self.series, forecasts, strict=True)
-        ]
+        times = [self._after(each, len(forecast)) for each, forecast in zip(self.series, forecasts, strict=True)]
         restored = self.container.restore([each.form for each in self.series], forecasts, times, labels)
         if not labels_first:
             return restored
@@ -132,7 +130,9 @@ class Panel:
 
     def _after(self, series: Series, n: int) -> Times:
         """Return the times of n following steps; arrays need none."""
-        return IntegerTimes(0, 1, n) if isinstance(series.form, ArrayForm) and not self._is_long else series.times.after(n)
+        return (
+            IntegerTimes(0, 1, n) if isinstance(series.form, ArrayForm) and not self._is_long else series.times.after(n)
+        )
 
     @property
     def _is_long(self) -> bool:
@@ -327,4 +327,3 @@ def _is_frame_or_series(values: Any) -> bool:
         objects = getattr(values, "dtype", None) == object and hasattr(values.iloc[0] if len(values) else 0, "shape")
         return not objects
     return nw.dependencies.is_polars_series(values) or nw.dependencies.is_polars_dataframe(values)
-

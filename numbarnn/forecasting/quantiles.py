@@ -8,22 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from numbarnn.losses import Quantile
+from numbarnn.losses import Mixture, Quantile
 
 Array = NDArray[np.float64]
 
 
-def quantile_function(loss: Any, z: Array, levels: Array) -> Array:
-    """Return quantiles of the targets of outputs.
+def quantile_function(loss: Any, outputs: list[Array], levels: Array) -> Array:
+    """Return quantiles of the targets of the outputs of an ensemble.
 
     Between two fitted levels the quantiles are interpolated on the scale of normal scores, and beyond the outermost
-    ones extrapolated, so that they are exact for a normal distribution.
+    ones extrapolated, so that they are exact for a normal distribution. Quantiles are averaged over the members;
+    distributions are mixed.
 
     Parameters
     ----------
     loss : Loss
         `Quantile`, or one with a `distribution`.
-    z : ndarray of shape (N, outputs)
+    outputs : list of ndarray of shape (N, outputs)
     levels : ndarray of shape (L,)
 
     Returns
@@ -31,14 +32,26 @@ def quantile_function(loss: Any, z: Array, levels: Array) -> Array:
     quantiles : ndarray of shape (N, K, L)
     """
     if not isinstance(loss, Quantile):
-        return np.stack([loss.distribution(z).ppf(level) for level in levels], axis=-1)
-    fitted = by_target(loss, z)
-    return fitted @ _interpolation(ndtri(np.array(loss.quantiles)), ndtri(levels))
+        mixture = Mixture([loss.distribution(z) for z in outputs])
+        return np.stack([mixture.ppf(level) for level in levels], axis=-1)
+    return _fitted(loss, outputs) @ _interpolation(ndtri(np.array(loss.quantiles)), ndtri(levels))
 
 
-def by_target(loss: Quantile, z: Array) -> Array:
-    """Return the fitted quantiles of outputs, (N, K, Q)."""
-    return loss.output(z.astype(np.float64)).reshape(len(z), -1, len(loss.quantiles))
+def values_at(loss: Any, outputs: list[Array], scores: Array) -> Array:
+    """Return the values at normal scores (N, K), one of each target, as `quantile_function` has them."""
+    if not isinstance(loss, Quantile):
+        levels = np.clip(ndtr(scores), 1e-9, 1 - 1e-9)
+        return Mixture([loss.distribution(z) for z in outputs]).ppf(levels)
+    fitted = _fitted(loss, outputs)
+    weights = _interpolation(ndtri(np.array(loss.quantiles)), scores.ravel()).T.reshape(fitted.shape)
+    return (fitted * weights).sum(axis=-1)
+
+
+def _fitted(loss: Quantile, outputs: list[Array]) -> Array:
+    """Return the fitted quantiles, (N, K, Q)."""
+    return np.mean([loss.output(z.astype(np.float64)) for z in outputs], axis=0).reshape(
+        len(outputs[0]), -1, len(loss.quantiles)
+    )
 
 
 def _interpolation(nodes: Array, wanted: Array) -> Array:
@@ -55,32 +68,12 @@ def _interpolation(nodes: Array, wanted: Array) -> Array:
     return weights
 
 
-def sample_quantiles(loss: Any, z: Array, scores: Array) -> Array:
-    """Return the values at normal scores, one of each target.
-
-    Parameters
-    ----------
-    loss : Loss
-    z : ndarray of shape (N, outputs)
-    scores : ndarray of shape (N, K)
-
-    Returns
-    -------
-    values : ndarray of shape (N, K)
-    """
-    if not isinstance(loss, Quantile):
-        return loss.distribution(z).ppf(np.clip(ndtr(scores), 1e-12, 1 - 1e-12))
-    fitted = by_target(loss, z)
-    weights = _interpolation(ndtri(np.array(loss.quantiles)), scores.ravel()).T.reshape(fitted.shape)
-    return (fitted * weights).sum(axis=-1)
-
-
 def normal_scores(loss: Any, z: Array, targets: Array) -> Array:
     """Return the normal scores of targets in their predicted distributions, (N, K), within (-3, 3); NaN stays NaN."""
     if not isinstance(loss, Quantile):
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.clip(ndtri(loss.distribution(z).cdf(targets)), -3, 3)
-    fitted, nodes = by_target(loss, z), ndtri(np.array(loss.quantiles))
+    fitted, nodes = _fitted(loss, [z]), ndtri(np.array(loss.quantiles))
     if len(nodes) == 1:
         return np.where(np.isnan(targets), np.nan, np.sign(targets - fitted[..., 0]))
     left = np.clip((targets[..., np.newaxis] > fitted).sum(axis=-1) - 1, 0, len(nodes) - 2)

@@ -66,7 +66,6 @@ class Recipe:
     ----------
     transform : Transform
     encoding : Encoding
-    scaler : {'standard', 'mean', 'last'}
     calendar : tuple of str
         Fields of the calendar that are inputs.
     known, past : CovariateScaler
@@ -144,7 +143,8 @@ class Recipe:
         ):
             if bool(fitted) != (given is not None):
                 raise ValueError(
-                    f"{name} must be given, since the forecaster was fitted with it." if fitted
+                    f"{name} must be given, since the forecaster was fitted with it."
+                    if fitted
                     else f"{name} must be None, since the forecaster was fitted without it."
                 )
 
@@ -156,7 +156,9 @@ class Recipe:
         covariates = Covariates(
             self.calendar_rows(series.times, n_after=1),
             np.empty((n_steps, 0)) if known is None else self.known.transform(_aligned(known, series, "X")),
-            np.empty((n_steps, 0)) if past is None else self.past.transform(_aligned(past, series, "past_X", exact=True)),
+            np.empty((n_steps, 0))
+            if past is None
+            else self.past.transform(_aligned(past, series, "past_X", exact=True)),
             static,
         )
         fixed, scale = self.encoding.fixed(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC
@@ -376,7 +377,7 @@ def _pandas_dates(index: Any, name: str) -> tuple[Times, NDArray[np.intp] | None
     pd = sys.modules["pandas"]
     freq = index.freq
     if freq is None and len(index) >= 3:
-        freq = pd.infer_freq(index)
+        freq = _inferred(index)
     if freq is None and len(index) == 2:
         freq = index[1] - index[0]
     offset = None if freq is None else pd.tseries.frequencies.to_offset(freq)
@@ -393,10 +394,17 @@ def _pandas_dates(index: Any, name: str) -> tuple[Times, NDArray[np.intp] | None
     return PandasTimes(full, offset), None if len(full) == len(index) else full.get_indexer(index)
 
 
+def _inferred(index: Any) -> Any:
+    """Return the frequency of dates as pandas infers it, or None."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a string will become an offset: both are read alike
+        return sys.modules["pandas"].infer_freq(index)
+
+
 def _filled(index: Any, name: str) -> tuple[Any, Any]:
     """Return the grid of dates of which some are missing, from the frequency that most neighbours have."""
     pd = sys.modules["pandas"]
-    found = (pd.infer_freq(index[i : i + 3]) for i in range(min(len(index) - 2, 1000)))
+    found = (_inferred(index[i : i + 3]) for i in range(min(len(index) - 2, 1000)))
     for freq in pd.Series([each for each in found if each is not None], dtype=object).value_counts().index[:3]:
         full = pd.date_range(index[0], index[-1], freq=freq)
         if len(full) and (full.get_indexer(index) >= 0).all():

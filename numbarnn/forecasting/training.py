@@ -19,8 +19,9 @@ from numbarnn.estimators.regressor import LOSSES
 from numbarnn.forecasting.encoding import Encoding
 from numbarnn.forecasting.memory import Tail
 from numbarnn.forecasting.quantiles import copula_root, normal_scores
+from numbarnn.forecasting.recipe import Recipe
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.layers import Model
+from numbarnn.layers import Embedding, Model, Stack
 from numbarnn.losses import Observed
 from numbarnn.optim import Examples, Plateau, TrainingState, Validation, train
 from numbarnn.prediction import predict
@@ -33,6 +34,9 @@ _N_UPDATES = 1000
 
 _BATCH = 16
 """Number of series, or pieces of them, per update, unless `batch_size` says otherwise."""
+
+_LARGEST_VECTOR = 16
+"""Width of the vectors that are learned for categories, at most; otherwise half the number of categories."""
 
 _FIRST_READOUT = 0.1
 """Factor of the first weights of the readout, so that the first forecasts are close to their bases."""
@@ -74,14 +78,14 @@ class _Steps:
 
 
 def train_networks(
-    forecaster: Any, encoding: Encoding, tails: tuple[Tail, ...], validation_tails: tuple[Tail, ...] | None
+    forecaster: Any, recipe: Recipe, tails: tuple[Tail, ...], validation_tails: tuple[Tail, ...] | None
 ) -> Trained:
     """Train the networks of a forecaster.
 
     Parameters
     ----------
     forecaster : RNNForecaster
-    encoding : Encoding
+    recipe : Recipe
     tails : tuple of Tail
         The training series.
     validation_tails : tuple of Tail or None
@@ -92,7 +96,7 @@ def train_networks(
     ValueError
         If the series are too short for a single target, or the training diverges.
     """
-    dtype = np.dtype(forecaster.dtype)
+    encoding, dtype = recipe.encoding, np.dtype(forecaster.dtype)
     fraction = forecaster.validation_fraction if forecaster.early_stopping and validation_tails is None else 0.0
     held_out = [int(np.ceil(fraction * len(tail.filled))) for tail in tails]
     steps = [_steps(encoding, tail, dtype, n) for tail, n in zip(tails, held_out, strict=True)]
@@ -104,12 +108,15 @@ def train_networks(
             f"the forecaster horizon={forecaster.horizon}."
         )
     loss = _loss(forecaster)
-    model = _network(forecaster, examples.sequences.n_inputs, loss.n_outputs(encoding.horizon * tails[0].filled.x.shape[1]))
+    n_outputs = loss.n_outputs(encoding.horizon * recipe.n_variables)
+    model = _network(forecaster, recipe, examples.sequences.n_inputs, n_outputs)
     validation = None
     if validation_tails is not None:
         validation = _validation(loss, [_steps(encoding, tail, dtype, 0) for tail in validation_tails])
     elif fraction:
-        validation = _validation(loss, [_last_steps(encoding, *each, dtype) for each in zip(tails, held_out, strict=True)])
+        validation = _validation(
+            loss, [_last_steps(encoding, *each, dtype) for each in zip(tails, held_out, strict=True)]
+        )
     rng = check_random_state(forecaster.random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=forecaster.n_estimators)
     single = forecaster.n_estimators == 1
@@ -173,11 +180,19 @@ def _examples(steps: list[_Steps], look_back: int | None, encoding: Encoding) ->
     if not pieces:
         return None
     lengths = np.array([len(piece.rows) for piece in pieces], np.intp)
-    rows, targets, weights = (np.concatenate(parts) for parts in zip(*((p.rows, p.targets, p.weights) for p in pieces), strict=True))
+    rows, targets, weights = (
+        np.concatenate(parts) for parts in zip(*((p.rows, p.targets, p.weights) for p in pieces), strict=True)
+    )
     return Examples(Sequences(rows, lengths), Sequences(targets, lengths), Sequences(weights, lengths))
 
 
-def _network(forecaster: Any, n_inputs: int, n_outputs: int) -> Model:
+def _network(forecaster: Any, recipe: Recipe, n_inputs: int, n_outputs: int) -> Model:
+    n_categories = () if recipe.static is None else recipe.static.n_categories
+    embedding = None
+    if n_categories:
+        columns = tuple(range(n_inputs - len(n_categories), n_inputs))  # the last inputs are codes of categories
+        n_dims = tuple(min(_LARGEST_VECTOR, (n + 1) // 2) for n in n_categories)
+        embedding = Embedding(n_inputs, n_categories, n_dims, columns)
     plan = Architecture(
         hidden_layer_sizes=layer_sizes(forecaster.hidden_layer_sizes),
         cell=cell_class(forecaster.cell),
@@ -188,11 +203,16 @@ def _network(forecaster: Any, n_inputs: int, n_outputs: int) -> Model:
         patch=1,
         learn_initial_state=bool(forecaster.learn_initial_state),
     )
-    return network(forecaster, plan, n_inputs, n_outputs)
+    if embedding is None:
+        return network(forecaster, plan, n_inputs, n_outputs)
+    model = network(forecaster, plan, embedding.n_outputs, n_outputs)
+    return Model(Stack((("embedding", embedding), *model.layer.steps)))
 
 
 def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
-    rows, targets, weights = (np.concatenate(parts) for parts in zip(*((s.rows, s.targets, s.weights) for s in steps), strict=True))
+    rows, targets, weights = (
+        np.concatenate(parts) for parts in zip(*((s.rows, s.targets, s.weights) for s in steps), strict=True)
+    )
     counted = weights > 0
     if not counted.any():
         raise ValueError("The validation part holds no value to forecast; use a larger validation_fraction.")
@@ -236,7 +256,9 @@ def _trained(
     )
 
 
-def _root(model: Model, loss: Observed, theta: NDArray[Any], examples: Examples, n_steps: int = 4096) -> NDArray[np.float64]:
+def _root(
+    model: Model, loss: Observed, theta: NDArray[Any], examples: Examples, n_steps: int = 4096
+) -> NDArray[np.float64]:
     """Return the dependence of the targets of a step, from the first training series."""
     n_targets = examples.targets.values.shape[1]
     if not hasattr(loss.loss, "quantiles") and not hasattr(loss.loss, "distribution"):

@@ -112,8 +112,12 @@ def choose_transform(transform: str | None, series: list[Array], names: list[str
     for values, name in zip(series, names, strict=True):
         _check_positive(values, "boxcox", name)
     by_variable = zip(*(_lambdas(values) for values in series), strict=True)
-    return BoxCox(tuple(float(np.nanmedian([0.0, *each])) if np.isnan(each).all() else float(np.nanmedian(each))
-                        for each in by_variable))
+    return BoxCox(
+        tuple(
+            float(np.nanmedian([0.0, *each])) if np.isnan(each).all() else float(np.nanmedian(each))
+            for each in by_variable
+        )
+    )
 
 
 def _lambdas(values: Array) -> list[float]:
