@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from numbarnn.data.validation.arrays import is_nan
 from numbarnn.forecasting.forms import Columns, DictOf, LongFrame, Single
 from numbarnn.forecasting.panel import Panel, Series, read_panel
 from numbarnn.forecasting.times import CALENDAR_FIELDS, IntegerTimes, Times
@@ -136,8 +137,8 @@ def read_covariates(X: Any, panel: Panel, columns: Columns | None, *, name: str)
         if missing.any():
             step = int(missing.any(axis=1).argmax())
             raise ValueError(
-                f"{name} contains NaN in series {given.names[i]!r} at {each.times.label(step)}; fill it in first. Only y "
-                "may have missing values."
+                f"{name} contains NaN in series {given.names[i]!r} at {each.times.label(step)}; fill it in first. "
+                "Only y may have missing values."
             )
     return _matched(given, panel, name)
 
@@ -198,8 +199,8 @@ def align(covariates: Series, times: Times, *, name: str, exact: bool = False) -
     absent = found < 0
     if absent.any():
         raise ValueError(
-            f"{name} has no row for {times.label(int(absent.argmax()))}; it reaches from {covariates.times.label(0)} to "
-            f"{covariates.times.label(len(covariates) - 1)}."
+            f"{name} has no row for {times.label(int(absent.argmax()))}; it reaches from "
+            f"{covariates.times.label(0)} to {covariates.times.label(len(covariates) - 1)}."
         )
     if len(times) > 1 and not (np.diff(found) == 1).all():
         raise ValueError(f"{name} must have the frequency of y; it has more rows than y between two steps.")
@@ -276,7 +277,7 @@ def _static_table(static_X: Any, panel: Panel) -> dict[Hashable, list[Any]]:
     if n_rows != len(panel):
         raise ValueError(f"static_X must have one row for each of the {len(panel)} series, got {n_rows}.")
     for name, column in table.items():
-        if any(each is None or each != each for each in column):  # NaN differs from itself
+        if is_nan(np.array([np.nan if each is None else each for each in column], object)).any():
             raise ValueError(f"static_X contains a missing value in the column {name!r}; fill it in first.")
     return table
 

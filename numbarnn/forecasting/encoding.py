@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_N_PERIODS = 3
+_N_PERIODS = 5
 """Number of periods of which a smooth base has the mean deviations."""
 
 _DECAY = 0.7
@@ -100,8 +100,9 @@ class Encoding:
     """How a series becomes inputs and targets.
 
     At step t the network reads, for each variable, the last `window` values, less their level and divided by the scale
-    of the series; how much the value and the level have changed; whether the value is missing; and the covariates. Its
-    targets are the next `horizon` values, less a base that is known at t, divided by the scale.
+    of the series; how much the value has changed since the last one, and the level since the last period; whether the
+    value is missing; and the covariates. Its targets are the next `horizon` values, less a base that is known at t,
+    divided by the scale.
 
     Parameters
     ----------
@@ -111,10 +112,10 @@ class Encoding:
     period : int
         The base is the value whole periods before; with 0 it is the level.
     smooth : bool
-        Whether the base is the level plus the mean deviation from it of up to three periods, rather than the value of
-        the last period.
+        Whether the base is the mean of the last period plus a mean of the deviations from such means, rather than the
+        value of the last period.
     level : {'last', 'mean', 'fixed'}
-        The last value; the mean of the last period, or of the window if there is none; or that of the training series.
+        The last value; the mean of the last period, or of the window if there is none; or that of the whole series.
     counts : bool
         Whether the targets are the values themselves.
     """
@@ -157,8 +158,10 @@ class Encoding:
         """Return the level at each step, (T, K)."""
         if self.level == "fixed":
             return np.broadcast_to(fixed, filled.x.shape)
-        if self.level == "last":
-            return filled.last
+        return filled.last if self.level == "last" else self._means(filled)
+
+    def _means(self, filled: Filled) -> Array:
+        """Return the mean of the last period, or of the window, at each step, (T, K)."""
         windows = _windows(filled.x, self._n_mean)
         observed = ~np.isnan(windows)
         counts = observed.sum(axis=2)
@@ -180,7 +183,7 @@ class Encoding:
         n_steps = len(filled) - start
         levels = self.levels(filled, fixed)
         relative = _windows(filled.x, self.window) - levels[:, :, np.newaxis]
-        changes = [filled.x - _before(filled.last, 1), levels - _before(levels, 1)]
+        changes = [filled.x - _before(filled.last, 1)]
         if self.period > 1:
             changes.append(levels - _before(levels, self.period))
         values = [(relative / scale[:, np.newaxis])[start:].reshape(n_steps, -1)]
@@ -200,14 +203,16 @@ class Encoding:
             return np.broadcast_to(levels[start:, np.newaxis], (len(filled) - start, self.horizon, levels.shape[1]))
         if not self.smooth:
             return self._seasonal(filled.seasonal, levels, start, 0)
-        total, weights = 0.0, 0.0
+        means = self._means(filled)
+        total: Any = 0.0
+        weights: Any = 0.0
         for j in range(_N_PERIODS):
-            before = _before(levels, j * self.period)[start:, np.newaxis]
+            before = _before(means, j * self.period)[start:, np.newaxis]
             deviations = self._seasonal(filled.seasonal, None, start, j * self.period) - before
             known = ~np.isnan(deviations)
             total = total + _DECAY**j * np.where(known, deviations, 0.0)
             weights = weights + _DECAY**j * known
-        return levels[start:, np.newaxis] + total / np.maximum(weights, 1e-9)
+        return means[start:, np.newaxis] + total / np.maximum(weights, 1e-9)
 
     def targets(self, filled: Filled, fixed: Array, scale: Array) -> Array:
         """Return the targets of all steps, (T, horizon * K); NaN where a value is missing or beyond the end."""

@@ -54,7 +54,128 @@ class _Fitted(NamedTuple):
 
 
 class RNNForecaster(BaseEstimator):
-    """@@DOC@@"""
+    r"""Forecast time series with recurrent networks.
+
+    The networks read a series step by step and forecast, at each step, the next `horizon` values at once (Hewamalage et
+    al. 2021 [1]_): all of a series' past is training data, from a single pass. What they read and forecast is relative to
+    the recent level of the series, so that trends, different scales and, with `seasonal_periods`, seasons need no
+    preparation.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Number of steps to forecast.
+    look_back : int or None, default=None
+        Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
+        each step, which is faster.
+    seasonal_periods : int or None, default=None
+        Number of steps of a season, such as 12 for months.
+    strategy : {'direct', 'recursive'}, default='direct'
+        Whether the networks forecast `horizon` steps at once, or one step that is fed back, again and again.
+    loss : str, default='quantile'
+        The loss: 'quantile', 'gaussian', 'student_t', 'poisson', 'negative_binomial', 'squared_error', 'absolute_error'
+        or 'huber', as in `RNNRegressor`. The first five predict distributions. 'poisson' and 'negative_binomial' are
+        for counts, and use neither a transform nor a base.
+    quantiles : array-like of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
+        Levels for ``loss='quantile'``, one of them 0.5.
+    huber_delta : float, default=1.0
+        Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
+    transform : {'auto', 'log', 'boxcox'} or None, default='auto'
+        Transform of the values. 'auto' is the logarithm if all training values are positive, and otherwise none; it is
+        none for counts. `transform_` is the one chosen. 'boxcox' estimates its exponent by maximum likelihood, the
+        median over all series [2]_.
+    differencing : int, 'auto' or None, default='auto'
+        What the targets are differences from, their base. With a number, such as 1 or a season, the last value a multiple
+        of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a weighted mean of
+        the seasonal deviations of the last three seasons, and otherwise the level.
+    scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
+        The level that is subtracted from values. 'standard' is the mean of each series, which is also divided by its
+        standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the input
+        window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is 'mean' with
+        `seasonal_periods` and 'last' without.
+    input_window : int or 'auto', default='auto'
+        Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season, or
+        else ``max(4, 1.25 * horizon)``.
+    calendar_features : str, list of str, 'auto' or None, default='auto'
+        Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear', 'month' and
+        'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of several steps.
+    n_estimators : int, default=1
+        Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions mixed.
+    hidden_layer_sizes, cell, projection_size, learn_initial_state, dropout, input_dropout, recurrent_dropout, \
+            weight_dropout, zoneout, preactivation_clip
+        The networks, as in `RNNRegressor`.
+    solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
+            verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm, tbptt, \
+            checkpoint_memory_mb, device
+        Their training, as in `RNNRegressor`.
+    batch_size : int or 'auto', default='auto'
+        Series per update; long series count once for each piece of 512 steps. 'auto' is 16.
+    max_iter : int or None, default=None
+        Maximum number of epochs. None is as many as make @@N@@ updates.
+    early_stopping : bool, default=False
+        Whether to hold out the last part of each series, to stop when its loss no longer falls, and to keep the best
+        parameters.
+    validation_fraction : float, default=0.1
+        Share of each series that `early_stopping` holds out.
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None trains to the
+        last epoch or, with early stopping, is as in `RNNRegressor`.
+    dtype : {'float32', 'float64'}, default='float32'
+        Precision of the networks.
+    n_jobs : int or None, default=None
+        Number of threads, or of networks trained at a time.
+
+    Attributes
+    ----------
+    thetas_ : list of ndarray of shape (P,)
+        The parameters of each network.
+    network_ : numbarnn.layers.Model
+        The network as a function of them.
+    transform_ : str
+        The transform chosen: 'log', 'boxcox' or 'identity'.
+    calendar_features_ : tuple of str
+        The fields of the calendar that the networks read.
+    loss_curve_ : list of float
+        Training loss of each epoch, the mean over the networks.
+    validation_scores_ : list of float or None
+        The negative loss of the validation part after each epoch, of the first network.
+    n_iter_ : int
+        Number of epochs.
+
+    See Also
+    --------
+    ConformalForecaster : Intervals with a guaranteed coverage, for any forecaster.
+    backtest : Evaluate a forecaster at many times of a series.
+    RNNRegressor : The network for windows and targets of your own.
+
+    Notes
+    -----
+    With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
+    :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator of
+    missing values, and the covariates, those known in the future for all `horizon` steps. The target of step k is
+    :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season apart,
+    as in [3]_, or else of neighbours. A missing target takes no part in the loss.
+
+    References
+    ----------
+    .. [1] H. Hewamalage, C. Bergmeir and K. Bandara, "Recurrent neural networks for time series forecasting: current
+       status and future directions", International Journal of Forecasting 37, 2021.
+    .. [2] G. E. P. Box and D. R. Cox, "An analysis of transformations", Journal of the Royal Statistical Society B 26,
+       1964.
+    .. [3] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
+       Forecasting 22, 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.forecasting import RNNForecaster
+    >>> y = 10 + np.sin(2 * np.pi * np.arange(96) / 12)
+    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, random_state=0).fit(y)
+    >>> forecaster.predict().round(1)
+    array([10. , 10.5, 10.9, 11. , 10.9, 10.5])
+    >>> forecaster.predict_interval(coverage=0.9).shape
+    (6, 2)
+    """
 
     _fitted: _Fitted
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -92,7 +213,7 @@ class RNNForecaster(BaseEstimator):
         cell: str | type = "lstm",
         projection_size: int | None = None,
         learn_initial_state: bool = False,
-        dropout: float = 0.0,
+        dropout: float = 0.3,
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
@@ -122,7 +243,7 @@ class RNNForecaster(BaseEstimator):
         max_grad_norm: float | None = 1.0,
         tbptt: tuple[int, int] | None = None,
         checkpoint_memory_mb: float | None = None,
-        n_estimators: int = 1,
+        n_estimators: int = 5,
         dtype: DTypeLike = "float32",
         device: Literal["cpu", "cuda"] = "cpu",
         n_jobs: int | None = None,
@@ -155,9 +276,9 @@ class RNNForecaster(BaseEstimator):
             Series can be those of pandas, polars and every other library that narwhals knows. Missing values are NaN.
             Times that are missing in a regular index count as missing values.
         X : array-like or frame, or list or dict of them, default=None
-            Covariates that are known in the future, in the form of y: (T, F) for each series. There may be further rows
-            for the steps that follow. Frames with an index of dates are aligned with y; one such frame serves all series.
-            Of a long frame all columns besides `series_id` and `time` are covariates.
+            Covariates that are known in the future, in the form of y: (T, F) for each series. There may be further
+            rows for the steps that follow. Frames with an index of dates are aligned with y; one such frame serves all
+            series. Of a long frame all columns besides `series_id` and `time` are covariates.
         past_X : array-like or frame, or list or dict of them, default=None
             Covariates that are not known in the future, (T, P) for each series.
         static_X : array-like or frame of shape (n, S), default=None
@@ -235,8 +356,8 @@ class RNNForecaster(BaseEstimator):
     ) -> Any:
         """Forecast quantiles.
 
-        With ``loss="quantile"``, levels between those of `quantiles` are interpolated on the scale of normal scores, and
-        levels beyond extrapolated. Beyond the horizon of `fit`, quantiles are those of 200 sample paths.
+        With ``loss="quantile"``, levels between those of `quantiles` are interpolated on the scale of normal scores,
+        and levels beyond extrapolated. Beyond the horizon of `fit`, quantiles are those of 200 sample paths.
 
         Parameters
         ----------
@@ -329,19 +450,18 @@ class RNNForecaster(BaseEstimator):
         TypeError, ValueError
             As `predict_quantiles`.
         """
-        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}.")
+        n_samples = _positive(n_samples, "n_samples")
         rng = check_random_state(random_state)
         generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X, distribution=True)
-        paths = generator.samples(memory, horizon, int(n_samples), rng)
+        paths = generator.samples(memory, horizon, n_samples, rng)
         return panel.restore(list(paths), range(n_samples), labels_first=True)
 
     def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
         """Take in observations that follow those so far; nothing is trained.
 
         An observation costs one step of the networks. The forecasts are then those of networks that read everything
-        from the start, to the bit, with the transform and the scaling of the fit. With `look_back`, the last `look_back`
-        steps are read again for each forecast.
+        from the start, to the bit, with the transform and the scaling of the fit. With `look_back`, the last
+        `look_back` steps are read again for each forecast.
 
         Parameters
         ----------
@@ -379,9 +499,7 @@ class RNNForecaster(BaseEstimator):
         check_is_fitted(self)
         fitted = self._fitted
         recipe, trained, network = fitted.recipe, fitted.trained, fitted.network(self.n_jobs)
-        horizon = fitted.horizon if horizon is None else horizon
-        if isinstance(horizon, bool) or not isinstance(horizon, Integral) or horizon < 1:
-            raise ValueError(f"horizon must be a positive integer or None, got {horizon!r}.")
+        horizon = _positive(fitted.horizon if horizon is None else horizon, "horizon")
         if recipe.past.n_columns and horizon > recipe.encoding.horizon:
             raise ValueError(
                 f"horizon must be at most {recipe.encoding.horizon}, as in fit, since past_X is not known in the "
@@ -403,8 +521,8 @@ class RNNForecaster(BaseEstimator):
             memory = Memory.start(recipe.encoding, tails, network, fitted.memory.look_back, recipe.n_ahead)
             memory = memory.settled(network)
         known = None if X is None else read_covariates(X, panel, recipe.columns, name="X")
-        memory = with_future(recipe, panel, memory, known, int(horizon))
-        return Generator(recipe, network, loss, trained.root), panel, memory, int(horizon)
+        memory = with_future(recipe, panel, memory, known, horizon)
+        return Generator(recipe, network, loss, trained.root), panel, memory, horizon
 
     def _check_parameters(self, data: Data) -> None:
         """Refuse parameters that do not go together, or not with the data."""
@@ -439,12 +557,19 @@ class RNNForecaster(BaseEstimator):
         return hasattr(self, "_fitted")
 
 
+def _positive(number: Any, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < 1:
+        raise ValueError(f"{name} must be a positive integer, got {number!r}.")
+    return int(number)
+
+
 def _columns(series_id: str | None, time: str | None, target: str | list[str] | None) -> Columns | None:
     """Return the columns of a long frame, if there is one."""
     if series_id is None and time is None and target is None:
         return None
     if time is None or target is None:
         raise ValueError(
-            f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, target={target!r}."
+            f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, "
+            f"target={target!r}."
         )
     return Columns(series_id, time, (target,) if isinstance(target, str) else tuple(target))

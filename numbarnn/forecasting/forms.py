@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 from numpy.typing import NDArray
 
 from numbarnn.forecasting.times import IntegerTimes, PandasTimes, Stamps, Times, is_short

@@ -109,7 +109,10 @@ class Generator:
         function: Callable[[Block], Array],
         choose: Callable[[Block], Array] | None = None,
     ) -> Iterator[Array]:
-        """Yield what a function makes of each block; `choose` returns the transformed values that follow, else it does."""
+        """Yield what a function makes of each block.
+
+        The transformed values that follow are what `choose` returns, or else what the function returns.
+        """
         encoding = self.recipe.encoding
         for start in range(0, horizon, encoding.horizon):
             z, memory = memory.outputs(self.network)

@@ -169,15 +169,15 @@ def read_panel(y: Any, columns: Columns | None = None, *, name: str = "y") -> Pa
     if isinstance(y, Mapping):
         if not y:
             raise ValueError(f"{name} is an empty dict; it must hold at least one series.")
-        items = [read_series(item, name=f"{name}[{key!r}]") for key, item in y.items()]
-        return _checked(Panel(tuple(items), DictOf(tuple(y))), name)
+        named = tuple(read_series(item, name=f"{name}[{key!r}]") for key, item in y.items())
+        return _checked(Panel(named, DictOf(tuple(y))), name)
     items = None if _is_frame_or_series(y) else separate(y)
-    if items is None:
-        if isinstance(y, (list, tuple)) and not len(y):
-            raise ValueError(f"{name} is empty; it must hold at least one value.")
-        return Panel((read_series(y, name=name),), Single())
-    series = tuple(read_series(item, name=f"{name}[{i}]") for i, item in enumerate(items))
-    return _checked(Panel(series, ListOf()), name)
+    if items is not None:
+        series = tuple(read_series(item, name=f"{name}[{i}]") for i, item in enumerate(items))
+        return _checked(Panel(series, ListOf()), name)
+    if isinstance(y, (list, tuple)) and not len(y):
+        raise ValueError(f"{name} is empty; it must hold at least one value.")
+    return Panel((read_series(y, name=name),), Single())
 
 
 def read_series(values: Any, *, name: str) -> Series:
@@ -324,6 +324,6 @@ def _is_pandas(values: Any) -> bool:
 
 def _is_frame_or_series(values: Any) -> bool:
     if _is_pandas(values):
-        objects = getattr(values, "dtype", None) == object and hasattr(values.iloc[0] if len(values) else 0, "shape")
-        return not objects
+        kind = getattr(getattr(values, "dtype", None), "kind", "f")
+        return not (kind == "O" and len(values) and hasattr(values.iloc[0], "shape"))  # else a Series of arrays
     return nw.dependencies.is_polars_series(values) or nw.dependencies.is_polars_dataframe(values)

@@ -72,6 +72,9 @@ class Recipe:
     static : StaticEncoder or None
     columns : Columns or None
         The columns of a long frame.
+    n_variables : int
+    log_scale : tuple of two ndarray of shape (K,)
+        Mean and standard deviation of the logarithms of the scales of the training series.
     """
 
     transform: Transform
@@ -82,6 +85,7 @@ class Recipe:
     static: StaticEncoder | None
     columns: Columns | None
     n_variables: int
+    log_scale: tuple[Array, Array]
 
     @classmethod
     def fit(cls, forecaster: Any, data: Data, columns: Columns | None) -> Recipe:
@@ -96,15 +100,19 @@ class Recipe:
         transform = choose_transform(asked, [each.values for each in panel.series], labels)
         known = [_aligned(given, each, "X") for given, each in _pairs(data.known, panel)]
         past = [_aligned(given, each, "past_X", exact=True) for given, each in _pairs(data.past, panel)]
+        encoding = _encoding(forecaster, panel, counts=counts)
+        transformed = [transform.forward(each.values, name=label) for each, label in zip(panel.series, labels, strict=True)]
+        scales = np.log([encoding.fixed(x)[1] for x in transformed])
         return cls(
             transform=transform,
-            encoding=_encoding(forecaster, panel, counts=counts),
+            encoding=encoding,
             calendar=choose_calendar(forecaster.calendar_features, panel),
             known=CovariateScaler.fit(known, "X") if known else CovariateScaler.empty("X"),
             past=CovariateScaler.fit(past, "past_X") if past else CovariateScaler.empty("past_X"),
             static=None if data.static is None else StaticEncoder(data.static, panel),
             columns=columns,
             n_variables=panel.n_variables,
+            log_scale=(scales.mean(axis=0), np.where(scales.std(axis=0) > 0, scales.std(axis=0), 1.0)),
         )
 
     @property
@@ -125,8 +133,8 @@ class Recipe:
             raise ValueError(f"y must have {self.n_variables} variables as in fit, got {panel.n_variables}.")
         self._check_given(data)
         n = len(panel)
-        known = data.known or [None] * n
-        past = data.past or [None] * n
+        known: list[Any] = data.known or [None] * n
+        past: list[Any] = data.past or [None] * n
         if self.static is None:
             static = np.empty((n, 0))
         else:
@@ -153,15 +161,16 @@ class Recipe:
         x = self.transform.forward(series.values, name=label)
         n_steps = len(x)
         filled = fill(x, self.encoding.period)
+        fixed, scale = self.encoding.fixed(x)
+        mean, std = self.log_scale
         covariates = Covariates(
             self.calendar_rows(series.times, n_after=1),
             np.empty((n_steps, 0)) if known is None else self.known.transform(_aligned(known, series, "X")),
             np.empty((n_steps, 0))
             if past is None
             else self.past.transform(_aligned(past, series, "past_X", exact=True)),
-            static,
+            np.concatenate(((np.log(scale) - mean) / std, static)),
         )
-        fixed, scale = self.encoding.fixed(x)
         return Tail(filled, covariates, fixed, scale, n_steps)
 
     def calendar_rows(self, times: Times, n_after: int = 0) -> Array:
@@ -212,7 +221,7 @@ def _encoding(forecaster: Any, panel: Panel, *, counts: bool) -> Encoding:
         window=int(min(window, longest)),
         period=int(period),
         smooth=asked == "auto" and period > 1,
-        level={"standard": "fixed", "auto": "mean"}.get(forecaster.scaler, forecaster.scaler),
+        level={"standard": "fixed", "auto": "last"}.get(forecaster.scaler, forecaster.scaler),
         counts=counts,
     )
 

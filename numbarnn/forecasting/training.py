@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from numbarnn.prediction import predict
 _PIECE = 512
 """Longer series are cut into pieces of so many steps, each read from a little before."""
 
-_N_UPDATES = 1000
+_N_UPDATES = 400
 """Number of updates of a training, unless `max_iter` says otherwise."""
 
 _BATCH = 16
@@ -170,7 +169,7 @@ def _examples(steps: list[_Steps], look_back: int | None, encoding: Encoding) ->
     for each in steps:
         n = len(each.rows)
         if look_back is not None:
-            pieces += [each.piece(i, i + 1, look_back - 1) for i in np.flatnonzero(each.weights)]
+            pieces += [each.piece(i, i + 1, look_back - 1) for i in np.flatnonzero(each.weights).tolist()]
         elif n <= 1.5 * _PIECE:
             pieces.append(each)
         else:
@@ -206,7 +205,8 @@ def _network(forecaster: Any, recipe: Recipe, n_inputs: int, n_outputs: int) -> 
     if embedding is None:
         return network(forecaster, plan, n_inputs, n_outputs)
     model = network(forecaster, plan, embedding.n_outputs, n_outputs)
-    return Model(Stack((("embedding", embedding), *model.layer.steps)))
+    stack: Any = model.layer
+    return Model(Stack((("embedding", embedding), *stack.steps)))
 
 
 def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
@@ -256,9 +256,7 @@ def _trained(
     )
 
 
-def _root(
-    model: Model, loss: Observed, theta: NDArray[Any], examples: Examples, n_steps: int = 4096
-) -> NDArray[np.float64]:
+def _root(model: Model, loss: Observed, theta: NDArray[Any], examples: Any, n_steps: int = 4096) -> NDArray[np.float64]:
     """Return the dependence of the targets of a step, from the first training series."""
     n_targets = examples.targets.values.shape[1]
     if not hasattr(loss.loss, "quantiles") and not hasattr(loss.loss, "distribution"):

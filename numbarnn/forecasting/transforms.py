@@ -138,6 +138,6 @@ def _check_positive(y: Array, transform: str, name: str) -> None:
         step = int(wrong.any(axis=1).argmax())
         value = y[step][wrong[step]][0]
         raise ValueError(
-            f"transform={transform!r} needs positive values, got {value:g} in {name} at step {step}; use transform=None, "
-            "or add a constant to y first."
+            f"transform={transform!r} needs positive values, got {value:g} in {name} at step {step}; use "
+            "transform=None, or add a constant to y first."
         )

@@ -84,12 +84,12 @@ def quantile(z, targets, weights, levels, median):
     A target that is NaN takes no part. The quantile at position `median` of each target is z itself, and each one
     further out differs from its neighbour by softplus(z).
     """
-    z_bar = np.zeros_like(z)
-    return _quantile(z, targets, weights, levels.astype(z.dtype), median, np.empty((2, len(levels)), z.dtype), z_bar), z_bar
+    z_bar, scratch = np.zeros_like(z), np.empty((2, len(levels)), z.dtype)
+    return _quantile(z, targets, weights, levels.astype(z.dtype), median, scratch, z_bar), z_bar
 
 
 @kernel
-def _quantile(z, targets, weights, levels, median, scratch, z_bar):
+def _quantile(z, targets, weights, levels, median, scratch, z_bar):  # noqa: C901  (one loop after the other)
     one, zero, n_levels = z.dtype.type(1), z.dtype.type(0), len(levels)
     steps, bars = scratch[0], scratch[1]  # the quantiles take the place of the steps
     value = 0.0
