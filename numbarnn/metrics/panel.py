@@ -191,7 +191,7 @@ def _named(name: str, values: Any, panel: Panel) -> list[tuple[str, Any]]:
         if isinstance(values, Mapping) or (separate(values) is not None):
             raise ValueError(
                 f"y_true is one array, but {name} holds separate series: pass both as lists of arrays, or both as "
-                "arrays of shape (H,) or (H, K). Lists of lists of one length are read as one array: if those in y_true "
+                "arrays of shape (H,) or (H, K). Lists of lists of one length are one array: if those in y_true "
                 "are series, write [np.array(series) for series in y_true]."
             )
         items = [values]
