@@ -160,18 +160,18 @@ class BacktestDisplay:
         missing = [name for name in _COLUMNS if name not in frame.columns]
         if missing:
             raise ValueError(f"The forecasts lack the columns {missing}; they have {frame.columns}.")
-        columns = {name: np.asarray(frame[name].to_list()) for name in frame.columns}
-        kinds = list(dict.fromkeys(columns["series"].tolist()))
-        if kind == "errors" and series is None:
-            series = kinds[0]
-        if series is None and len(kinds) > 1:
-            raise ValueError(f"There are {len(kinds)} series: say which one to draw, such as series={kinds[0]!r}.")
-        series = kinds[0] if series is None else series
-        if series not in kinds:
-            raise ValueError(f"There is no series {series!r} among the forecasts; there are {kinds[:9]}.")
+        keys = frame["series"].to_list()
+        several = list(dict.fromkeys(keys))
+        if series is None and len(several) > 1 and kind != "errors":
+            raise ValueError(f"There are {len(several)} series: say which one to draw, such as series={several[0]!r}.")
+        series = several[0] if series is None and several else series
+        if series not in several:
+            raise ValueError(f"There is no series {series!r} among the forecasts; there are {several[:9]}.")
+        columns = {name: np.asarray(frame[name].to_list()) for name in frame.columns if name != "series"}
         steps, errors = _errors(columns)
-        own = {name: values[columns["series"] == series] for name, values in columns.items()}
-        time, observed = _observed(own) if y is None else _given(y, series, several=len(kinds) > 1)
+        rows = np.array([key == series for key in keys])
+        own = {name: values[rows] for name, values in columns.items()}
+        time, observed = _observed(own) if y is None else _given(y, series, several=len(several) > 1)
         name = series if isinstance(series, str) else None
         display = cls(time=time, y=observed, folds=_folds(own), steps=steps, errors=errors, name=name)
         return display.plot(ax, kind=kind, **styles)
@@ -206,10 +206,13 @@ class BacktestDisplay:
         if kind not in ("forecasts", "errors"):
             raise ValueError(f"kind must be 'forecasts' or 'errors', got {kind!r}.")
         ax = checked_axes(self, ax)
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  (an optional dependency)
+
         self.pred_lines_, self.interval_fills_ = [], []
         if kind == "errors":
             (self.line_,) = ax.plot(self.steps, self.errors, **line_style(line_kwargs, color="tab:blue", marker="o"))
             ax.set(xlabel="steps ahead", ylabel="mean absolute error")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         else:
             style = line_style(line_kwargs, color="0.35", label="observed")
             (self.line_,) = ax.plot(self.time, self.y, **style)

@@ -278,9 +278,10 @@ class ForecastDisplay:
         style = line_style(pred_kwargs, color="tab:blue", label="forecast")
         (self.pred_line_,) = ax.plot(self.time_pred, self.y_pred, **style)
         self.interval_fills_ = []
-        for coverage, bounds in (self.intervals or {}).items():
-            color = self.pred_line_.get_color()
-            area = fill_style(interval_kwargs, facecolor=color, alpha=0.2, linewidth=0, label=label(coverage))
+        color = self.pred_line_.get_color()
+        for i, (coverage, bounds) in enumerate((self.intervals or {}).items()):
+            alpha = 0.2 + 0.15 * i  # the narrower, the darker
+            area = fill_style(interval_kwargs, facecolor=color, alpha=alpha, linewidth=0, label=label(coverage))
             self.interval_fills_.append(ax.fill_between(self.time_pred, bounds[:, 0], bounds[:, 1], **area))
         ax.set_xlabel("time")
         if self.name is not None:

@@ -144,7 +144,7 @@ class LossCurveDisplay:
             self.validation_ax_.set_ylabel("validation score")
             style = line_style(validation_kwargs, color="tab:orange", alpha=alpha, label="validation score")
             self.validation_lines_ = _lines(self.validation_ax_, self.validation_scores, style)
-            ax.legend(handles=[self.loss_lines_[0], self.validation_lines_[0]])
+            self.validation_ax_.legend(handles=[self.loss_lines_[0], self.validation_lines_[0]])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
