@@ -283,6 +283,8 @@ def test_masked_and_weighted_steps_of_a_scorer():
     largest = make_scorer(max_error, greater_is_better=False)
     targets = [np.where(k, x[:, 0] + 1, np.nan) for x, k in zip(X, kept, strict=True)]
     assert step_scorer(largest)(Values().fit(X, y), X, targets) == pytest.approx(-1, rel=1e-14)
+    far = [np.where(k, x[:, 0] + 1, 99) for x, k in zip(X, kept, strict=True)]  # max_error takes no weights
+    assert step_scorer(largest)(Values().fit(X, y), X, far, sample_weight=kept) == pytest.approx(-1, rel=1e-14)
     with pytest.raises(ValueError, match="No step is left"):
         step_scorer(largest)(Values().fit(X, y), X, [np.full(length, np.nan) for length in lengths])
 
