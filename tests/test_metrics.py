@@ -317,8 +317,7 @@ def test_step_scorers_in_model_selection():
 
 def test_a_network_under_a_step_scorer():
     X, y = ragged(n=20)
-    clf = RNNClassifier(3, cell="elman", return_sequences=True, solver="lbfgs", max_iter=5, random_state=0)
-    sklearn.set_config()
+    clf = RNNClassifier(3, cell="elman", return_sequences=True, max_iter=3, random_state=0)
     with pytest.warns(Warning, match="Maximum iterations"):
         clf.fit(X, y)
     assert step_scorer("accuracy")(clf, X, y) == clf.score(X, y)

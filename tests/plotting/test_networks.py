@@ -91,7 +91,7 @@ def test_input_gradient_of_columns_and_of_single_numbers(fitted):
 
 def test_input_gradient_of_a_network_of_rows():
     rows = X[:, :, 0]
-    reg = numbarnn.RNNRegressor(3, cell="elman", solver="lbfgs", max_iter=2, random_state=0)
+    reg = numbarnn.RNNRegressor(3, cell="elman", max_iter=2, random_state=0)
     with pytest.warns(Warning, match="Maximum iterations"):
         reg.fit(rows, rows[:, 2])
     display = InputGradientDisplay.from_estimator(reg, rows[0])
