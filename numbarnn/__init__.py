@@ -43,6 +43,10 @@ _LAZY = {
     "step": "numbarnn.recurrence",
     "stream": "numbarnn.recurrence",
     "tangent": "numbarnn.recurrence",
+    "RNNForecaster": "numbarnn.forecasting",
+    "metrics": "",
+    "plotting": "",
+    "forecasting": "",
     "testing": "",
 }
 
@@ -60,6 +64,7 @@ __all__ = [
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RNNClassifier",
+    "RNNForecaster",
     "RNNRegressor",
     "RecurrentMasks",
     "SequencePatches",
@@ -68,9 +73,12 @@ __all__ = [
     "Stream",
     "adjoint",
     "compile_kernels",
+    "forecasting",
     "forward",
     "gradient_flow",
     "lyapunov_exponents",
+    "metrics",
+    "plotting",
     "step",
     "stream",
     "tangent",
@@ -81,8 +89,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "testing":
-        return importlib.import_module("numbarnn.testing")
+    if not _LAZY[name]:
+        return importlib.import_module(f"numbarnn.{name}")
     value = getattr(importlib.import_module(_LAZY[name]), name)
     globals()[name] = value  # the next access costs no call
     return value

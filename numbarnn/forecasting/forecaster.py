@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.estimators import parameters
@@ -23,10 +24,27 @@ from numbarnn.forecasting.panel import Panel, read_panel
 from numbarnn.forecasting.recipe import Data, Recipe
 from numbarnn.forecasting.training import Trained, train_networks
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.losses import Quantile
+from numbarnn.losses import DistributionLoss, Quantile
 
 _NOT_NETWORK = ("bidirectional", "return_sequences", "pooling", "patch")
 _POSITIVE_INT = parameters.CONSTRAINTS["n_estimators"]
+
+
+def _predicts_distribution(forecaster: RNNForecaster) -> bool:
+    """Return whether a forecaster's loss predicts a distribution.
+
+    Raises
+    ------
+    AttributeError
+        If it does not.
+    """
+    loss = forecaster.loss
+    if loss not in LOSSES or loss == "quantile" or issubclass(LOSSES[loss][0], DistributionLoss):
+        return True
+    raise AttributeError(
+        f"loss={loss!r} predicts no distribution. Use loss='quantile' or 'gaussian', or get intervals for any forecaster "
+        "from ConformalForecaster."
+    )
 
 
 class _Fitted(NamedTuple):
@@ -344,6 +362,7 @@ class RNNForecaster(BaseEstimator):
         generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
         return panel.restore(list(generator.points(memory, horizon)))
 
+    @available_if(_predicts_distribution)
     def predict_quantiles(
         self,
         q: ArrayLike,
@@ -374,14 +393,17 @@ class RNNForecaster(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If the loss predicts no distribution, a level is not between 0 and 1, or an argument is not as in `predict`.
+            If a level is not between 0 and 1, or an argument is not as in `predict`.
+        AttributeError
+            If the loss predicts no distribution.
         """
         levels = np.atleast_1d(np.asarray(q, dtype=float))
         if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q must hold levels between 0 and 1, got {q!r}.")
-        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X, distribution=True)
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
         return panel.restore(list(generator.quantiles(memory, horizon, levels)), levels.tolist())
 
+    @available_if(_predicts_distribution)
     def predict_interval(
         self,
         coverage: float = 0.9,
@@ -408,15 +430,16 @@ class RNNForecaster(BaseEstimator):
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError, ValueError, AttributeError
             As `predict_quantiles`.
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage must be between 0 and 1, got {coverage!r}.")
         levels = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
-        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X, distribution=True)
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
         return panel.restore(list(generator.quantiles(memory, horizon, levels)), ["lower", "upper"])
 
+    @available_if(_predicts_distribution)
     def sample(
         self,
         n_samples: int = 100,
@@ -447,12 +470,12 @@ class RNNForecaster(BaseEstimator):
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError, ValueError, AttributeError
             As `predict_quantiles`.
         """
         n_samples = _positive(n_samples, "n_samples")
         rng = check_random_state(random_state)
-        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X, distribution=True)
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
         paths = generator.samples(memory, horizon, n_samples, rng)
         return panel.restore(list(paths), range(n_samples), labels_first=True)
 
@@ -493,7 +516,7 @@ class RNNForecaster(BaseEstimator):
         return self
 
     def _prepared(
-        self, horizon: Any, y: Any, X: Any, past_X: Any, static_X: Any, *, distribution: bool = False
+        self, horizon: Any, y: Any, X: Any, past_X: Any, static_X: Any
     ) -> tuple[Generator, Panel, Memory, int]:
         """Return what generates forecasts, the series that they follow, and the memory after these."""
         check_is_fitted(self)
@@ -504,12 +527,6 @@ class RNNForecaster(BaseEstimator):
             raise ValueError(
                 f"horizon must be at most {recipe.encoding.horizon}, as in fit, since past_X is not known in the "
                 f"future; got {horizon}."
-            )
-        loss = trained.loss.loss
-        if distribution and not (hasattr(loss, "quantiles") or hasattr(loss, "distribution")):
-            raise ValueError(
-                f"loss={self.loss!r} predicts no distribution. Use loss='quantile' or 'gaussian', or get intervals "
-                "for any forecaster from ConformalForecaster."
             )
         if y is None:
             if past_X is not None or static_X is not None:
@@ -522,7 +539,7 @@ class RNNForecaster(BaseEstimator):
             memory = memory.settled(network)
         known = None if X is None else read_covariates(X, panel, recipe.columns, name="X")
         memory = with_future(recipe, panel, memory, known, horizon)
-        return Generator(recipe, network, loss, trained.root), panel, memory, horizon
+        return Generator(recipe, network, trained.loss.loss, trained.root), panel, memory, horizon
 
     def _check_parameters(self, data: Data) -> None:
         """Refuse parameters that do not go together, or not with the data."""

@@ -101,7 +101,9 @@ class Recipe:
         known = [_aligned(given, each, "X") for given, each in _pairs(data.known, panel)]
         past = [_aligned(given, each, "past_X", exact=True) for given, each in _pairs(data.past, panel)]
         encoding = _encoding(forecaster, panel, counts=counts)
-        transformed = [transform.forward(each.values, name=label) for each, label in zip(panel.series, labels, strict=True)]
+        transformed = [
+            transform.forward(each.values, name=label) for each, label in zip(panel.series, labels, strict=True)
+        ]
         scales = np.log([encoding.fixed(x)[1] for x in transformed])
         return cls(
             transform=transform,
