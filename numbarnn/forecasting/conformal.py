@@ -405,9 +405,9 @@ class ConformalForecaster(BaseEstimator):
         shortest = min(map(len, observed.positions))
         if shortest <= held:
             raise ValueError(
-                "the calibration takes the last n_calibration + horizon - 1 = "
-                f"{n_origins} + {self.horizon} - 1 = {held} rows of each series and leaves nothing to fit, as the shortest has {shortest}; it needs at least "
-                f"{fewest_scores(self.coverage)} errors at each step for coverage={self.coverage}"
+                f"the calibration takes the last n_calibration + horizon - 1 = {n_origins} + {self.horizon} - 1 = "
+                f"{held} rows of each series and leaves nothing to fit, as the shortest has {shortest}; it needs at "
+                f"least {fewest_scores(self.coverage)} errors at each step for coverage={self.coverage}"
             )
         return np.array([p[len(p) - held - 1 : len(p) - self.horizon] for p in observed.positions]).T
 
@@ -416,13 +416,17 @@ class ConformalForecaster(BaseEstimator):
         members = range(len(origins))
         X = observed.covariate("X", origins, origins + self.horizon, members)
         targets = np.hstack(observed.targets(origins, self.horizon, members))
-        if self.method != "cqr":
+        if self.method == "cqr":
+            levels = self._cqr_levels()
+            forecast = forecaster.predict_quantiles(levels, self.horizon, X=X)
+            bounds = np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, levels))
+            errors = np.maximum(bounds[..., 0] - targets, targets - bounds[..., 1])  # equation 6
+        else:
             forecast = forecaster.predict(self.horizon, X=X)
-            return np.abs(targets - np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, None)))
-        levels = self._cqr_levels()
-        forecast = forecaster.predict_quantiles(levels, self.horizon, X=X)
-        bounds = np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, levels))
-        return np.maximum(bounds[..., 0] - targets, targets - bounds[..., 1])  # equation 6
+            errors = np.abs(targets - np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, None)))
+        if np.isnan(errors[~np.isnan(targets)]).any():
+            raise ValueError(f"{self.forecaster!r} has forecast NaN, so that it cannot be calibrated")
+        return errors
 
     def _cqr_levels(self) -> list[float]:
         return [round((1 - self.coverage) / 2, 12), round((1 + self.coverage) / 2, 12)]
