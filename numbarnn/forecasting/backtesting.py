@@ -376,7 +376,11 @@ class _Frame:
             return times
         import polars as pl  # noqa: PLC0415  (optional)
 
-        if getattr(times, "tz", None) is None:
+        if times.dtype.kind == "i":
+            return pl.Series(times.to_numpy())
+        if times.unit == "s":  # which polars lacks
+            times = times.as_unit("ms")
+        if times.tz is None:
             return pl.Series(times.to_numpy()).cast(self.dtype)
         return (
             pl.Series(times.tz_convert("UTC").tz_localize(None).to_numpy()).dt.replace_time_zone("UTC").cast(self.dtype)

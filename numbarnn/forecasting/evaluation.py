@@ -20,7 +20,7 @@ def read_metrics(metrics: Metrics, *, has_quantiles: bool) -> dict[str, Metric]:
     Parameters
     ----------
     metrics : sequence of str or callable, or mapping from names to them
-        Names are those of functions of `numbarnn.metrics` or `sklearn.metrics`.
+        Names are those of functions of `sklearn.metrics` or `numbarnn.metrics`.
     has_quantiles : bool
         Whether there will be an interval to judge.
 
@@ -82,4 +82,4 @@ def _function(name: str) -> Metric:
         function = getattr(importlib.import_module(module), name, None)
         if callable(function):
             return function
-    raise ValueError(f"metrics must be functions, or names in numbarnn.metrics or sklearn.metrics, got {name!r}")
+    raise ValueError(f"metrics must be functions, or names in sklearn.metrics or numbarnn.metrics, got {name!r}")

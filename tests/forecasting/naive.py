@@ -65,7 +65,11 @@ class SeasonalNaive(BaseEstimator):
 
     def _items(self, y) -> dict[Any, Any]:
         if self.columns_[0] is not None:
-            frame = pd.DataFrame(y.to_dict(as_series=False)) if isinstance(y, pl.DataFrame) else y
+            frame = y
+            if isinstance(y, pl.DataFrame):
+                frame = pd.DataFrame(y.to_dict(as_series=False))
+                if frame[self.columns_[1]].dtype == object:
+                    frame[self.columns_[1]] = pd.to_datetime(frame[self.columns_[1]])
             by_id = frame.groupby(self.columns_[0], sort=False)
             return {key: part.set_index(self.columns_[1])[self.columns_[2]] for key, part in by_id}
         if isinstance(y, Mapping):
