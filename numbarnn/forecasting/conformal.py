@@ -23,11 +23,11 @@ _MOST_ORIGINS = 100
 class ConformalForecaster(BaseEstimator):
     """Forecaster with conformal prediction intervals around the forecasts of another one.
 
-    The last part of each series is kept for calibration: the forecaster is fitted to the part before it, and forecasts
-    from `n_calibration` origins, one row apart, of which the last is `horizon` rows before the end. How far these
-    forecasts miss says how wide the intervals must be, for each step of the horizon by itself. If the misses to come
-    are exchangeable with those of the calibration, an interval covers with a probability of at least `coverage`,
-    whatever the model and the distribution.
+    The last part of each series, whenever it ends, is kept for calibration: the forecaster is fitted to the part before
+    it, and forecasts from `n_calibration` origins, one row apart, of which the last is `horizon` rows before the end.
+    How far these forecasts miss says how wide the intervals must be, for each step of the horizon by itself. If the
+    misses to come are exchangeable with those of the calibration, an interval covers with a probability of at least
+    `coverage`, whatever the model and the distribution.
 
     Parameters
     ----------
@@ -328,15 +328,15 @@ class ConformalForecaster(BaseEstimator):
         levels = np.atleast_1d(np.asarray(q, np.float64))
         if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q must be levels between 0 and 1, such as [0.05, 0.5, 0.95], got {q!r}")
-        outer = levels[levels != 0.5]
-        coverages = [round(abs(2 * level - 1), 12) for level in outer.tolist()]
+        coverages = np.round(np.abs(2 * levels - 1), 12)
+        outer = coverages > 0
         data = {"y": y, "X": X, "past_X": past_X, "static_X": static_X}
-        forecast, bounds, ids = self._bounds(coverages, horizon, data)
+        forecast, bounds, ids = self._bounds(coverages[outer].tolist(), horizon, data)
         points = forecast_values(forecast, ids, self._columns, None)
         quantiles = []
         for point, bound in zip(points, bounds, strict=True):
             values = np.repeat(point[..., np.newaxis], len(levels), axis=-1)
-            values[..., levels != 0.5] = np.where(outer < 0.5, bound[..., 0], bound[..., 1])
+            values[..., outer] = np.where(levels[outer] < 0.5, bound[..., 0], bound[..., 1])
             # Sorted along the levels, as quantiles are: those of "cqr" need not contain the forecast.
             values[..., np.argsort(levels)] = np.sort(values, axis=-1)
             quantiles.append(values)

@@ -123,25 +123,34 @@ def test_nothing_after_the_cutoff_is_seen(form, refit):
     np.testing.assert_array_equal(forecasts["y_pred"], last)
 
 
-def test_time_is_counted_where_rows_are_missing():
+class Counting(SeasonalNaive):
+    """Goes on counting from the last value."""
+
+    def predict(self, horizon=None, **data):
+        return super().predict(horizon, **data) + np.arange(1, horizon + 1)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_time_is_counted_where_rows_are_missing(refit):
     y = pd.Series(np.arange(12.0), DAYS[:12]).drop(DAYS[[5, 8]])
-    result = backtest(SeasonalNaive(2), y, initial_window=5, step_length=1, gap=1, metrics=MAE).forecasts
+    result = backtest(Counting(2), y, initial_window=5, gap=1, refit=refit, metrics=MAE).forecasts
     assert list(result["cutoff"].unique()) == list(DAYS[4:9])
     assert (result["time"] - result["cutoff"] == pd.to_timedelta(result["step"], "D")).all()
     np.testing.assert_array_equal(result["y_true"], [6, 7, 7, np.nan, np.nan, 9, 9, 10, 10, 11])
-    np.testing.assert_array_equal(result["y_pred"], np.repeat([4.0, 4, 6, 7, 7], 2))
+    np.testing.assert_array_equal(result["y_pred"], [6, 7, 7, 8, 8, 9, 9, 10, 10, 11])
 
 
 def test_when_a_series_of_a_panel_takes_part():
     y = {key: pd.Series(walk(30), DAYS)[a:b] for key, a, b in PARTS}
     taken = {}
     for refit in (True, False):
-        forecasts = backtest(SeasonalNaive(2), y, initial_window=8, step_length=4, refit=refit, metrics=MAE).forecasts
-        cutoffs = (forecasts["cutoff"] - DAYS[0]).dt.days
-        taken[refit] = {key: sorted(set(cutoffs[forecasts["series"] == key])) for key in "abc"}
-    # Series b is 8 steps old at step 7, a (from step 3 to 17) at step 10, c (from step 12) at step 19.
-    assert taken[True] == {"a": [11, 15], "b": [7, 11, 15, 19, 23, 27], "c": [19, 23, 27]}
-    assert taken[False] == {"a": [], "b": [7, 11, 15, 19, 23, 27], "c": []}
+        result = backtest(SeasonalNaive(2), y, initial_window=9, step_length=4, refit=refit, metrics=MAE)
+        cutoffs = (result.metrics["cutoff"] - DAYS[0]).dt.days
+        taken[refit] = {key: sorted(cutoffs[result.metrics["series"] == key]) for key in "abc"}
+        assert result.forecasts["y_true"].notna().all()
+    # Series b is 9 steps old at step 8, a (from step 3 to 17) at step 11, c (from step 12) at step 20.
+    assert taken[True] == {"a": [12], "b": [8, 12, 16, 20, 24], "c": [20, 24]}
+    assert taken[False] == {"a": [], "b": [8, 12, 16, 20, 24], "c": []}
 
 
 def test_lists_of_arrays_count_from_their_own_start():

@@ -201,7 +201,7 @@ def test_missing_rows_are_steps():
 
 def test_quantiles_are_the_bounds_of_central_intervals():
     forecaster = ConformalForecaster(SeasonalNaive(horizon=2), 0.9).fit(walk(100))
-    quantiles = forecaster.predict_quantiles([0.9, 0.05, 0.5, 0.95, 0.1])
+    quantiles = forecaster.predict_quantiles([0.9, 0.05, np.nextafter(0.5, 0), 0.95, 0.1])
     np.testing.assert_array_equal(quantiles[:, [1, 3]], forecaster.predict_interval(0.9))
     np.testing.assert_array_equal(quantiles[:, [4, 0]], forecaster.predict_interval(0.8))
     np.testing.assert_array_equal(quantiles[:, 2], forecaster.predict())
@@ -240,6 +240,28 @@ def test_aci_against_a_plain_loop(rows):
     alpha = reference_aci(errors[99:], errors[69:99], 0.9, 0.05)
     np.testing.assert_allclose(forecaster.alpha_, [[alpha]], rtol=0, atol=1e-12)
     np.testing.assert_array_equal(np.sort(forecaster.scores_[0, :, 0]), np.sort(errors[-30:]))
+
+
+def test_aci_several_steps_ahead_against_a_plain_loop():
+    y = walk(140)
+    horizon, gamma = 3, 0.05
+    forecaster = ConformalForecaster(SeasonalNaive(horizon), 0.8, method="aci", gamma=gamma, n_calibration=30).fit(
+        y[:100]
+    )
+    forecaster.update(y[100:120]).update(y[120:133])
+    for step in range(1, horizon + 1):
+        scores = [abs(y[t + step] - y[t]) for t in range(67, 97)]
+        alpha, widths = 0.2, {}
+        for now in range(100, 133):
+            origin = now - 1
+            rank = int(np.ceil(31 * (1 - alpha) - 1e-9))
+            widths[origin] = np.inf if rank > 30 else sorted(scores)[rank - 1]
+            if now - step in widths:  # the interval that was made so many steps before
+                error = abs(y[now] - y[now - step])
+                alpha += gamma * (0.2 - (error > widths[now - step]))
+                scores = [*scores[1:], error]
+        assert forecaster.alpha_[step - 1, 0] == pytest.approx(alpha, rel=0, abs=1e-12)
+        np.testing.assert_array_equal(forecaster.scores_[step - 1, :, 0], scores)
 
 
 def test_aci_has_a_level_for_each_step_and_needs_the_covariates_of_a_step():
