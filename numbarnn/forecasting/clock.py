@@ -36,23 +36,25 @@ class Clock(NamedTuple):
             return pd.date_range(self.first, last, freq=self.step)
         return pd.RangeIndex(self.first, last + self.step, self.step)
 
-    def positions(self, times: pd.Index, name: str) -> NDArray[np.intp]:
-        """Return the steps of times, which must increase.
+    def positions(self, indexes: list[pd.Index], name: str) -> list[NDArray[np.intp]]:
+        """Return the steps of the times of several indexes, each of which must increase.
 
         Raises
         ------
         ValueError
-            If times are repeated, not sorted, or between two steps. The message calls them `name`.
+            If times are repeated, not sorted, or between two steps. The message calls the rows `name`.
         """
-        if not len(times):
-            return np.empty(0, np.intp)
-        if times.has_duplicates:
-            raise ValueError(f"{name} has more than one row for {times[times.duplicated()][0]}")
-        if not times.is_monotonic_increasing:
+        steps = self.times(max((index[-1] for index in indexes if len(index)), default=self.first))
+        return [self._positions(index, steps, name) for index in indexes]
+
+    def _positions(self, index: pd.Index, steps: pd.Index, name: str) -> NDArray[np.intp]:
+        if index.has_duplicates:
+            raise ValueError(f"{name} has more than one row for {index[index.duplicated()][0]}")
+        if not index.is_monotonic_increasing:
             raise ValueError(f"{name} must be in order of time; sort it, for example with y.sort_index()")
-        positions = self.times(times[-1]).get_indexer(times)
+        positions = steps.get_indexer(index)
         if (positions < 0).any():
-            stray = times[positions < 0][0]
+            stray = index[positions < 0][0]
             raise ValueError(f"{name} has a row for {stray}, which is no step from {self.first} on, {self.step} apart")
         return positions
 
@@ -73,10 +75,7 @@ def find_clock(indexes: list[pd.Index], name: str) -> Clock | None:
     indexes = [index for index in indexes if len(index)] or indexes[:1]
     if len({type(index) if isinstance(index, pd.PeriodIndex) else index.dtype.kind for index in indexes}) > 1:
         raise ValueError(f"the indexes of {name} must be of one kind, got {sorted({str(i.dtype) for i in indexes})}")
-    union = indexes[0]
-    for index in indexes[1:]:
-        union = union.union(index)
-    union = union.unique().sort_values()
+    union = indexes[0].append(indexes[1:]).unique().sort_values()
     if isinstance(union, pd.PeriodIndex):
         return Clock(union[0], union.freq)
     if isinstance(union, pd.DatetimeIndex):

@@ -263,6 +263,9 @@ class Observations:
         self.static_X = static_X
         table = read_table(y, "y", columns)
         self.y = table if follows is None else table.ordered(follows.ids, "y")
+        empty = [key for key, item in zip(self.y.ids, self.y.items, strict=True) if len(item) == 0]
+        if follows is None and (empty or not self.y.ids):
+            raise ValueError(f"each series of y must have at least one row, got none for {empty[:5] or 'y'}")
         if columns.given and columns.target not in self.y.frame.columns:  # type: ignore[union-attr]
             raise ValueError(f"target={columns.target!r} must be a column of y: {self.y.frame.columns}")  # type: ignore[union-attr]
         self.covariates = {
@@ -293,7 +296,7 @@ class Observations:
             return [np.arange(len(item)) + start for item, start in zip(table.items, starts, strict=True)]
         if table.indexes is None:
             raise ValueError(f"y has an index of times, so {name} must have one too")
-        return [self.clock.positions(index, name) for index in table.indexes]
+        return self.clock.positions(table.indexes, name)
 
     @cached_property
     def values(self) -> list[NDArray]:

@@ -322,6 +322,8 @@ def test_conformal_intervals():
         ({"quantiles": [10, 90]}, "levels between 0 and 1"),
         ({"X": [np.ones(20)] * 2}, "X must have one item for each of the 1 series, got 2"),
         ({"y": {}}, "y must have at least one series"),
+        ({"y": {"a": np.ones(20), "b": np.ones(0)}}, r"at least one row, got none for \['b'\]"),
+        ({"y": pd.Series([], pd.DatetimeIndex([]), dtype=float)}, r"at least one row, got none for \[0\]"),
         ({"y": np.ones((2, 3, 4))}, r"must have the shape \(T,\) or \(T, K\), got \(2, 3, 4\)"),
         ({"y": pd.Series(np.ones(20), DAYS[:20]), "X": np.ones(20)}, "so X must have one too"),
         ({"y": {"a": np.ones(20)}, "X": {"b": np.ones(20)}}, r"X has series \['b'\], which y lacks"),

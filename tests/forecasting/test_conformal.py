@@ -56,7 +56,7 @@ def test_intervals_are_the_ranked_errors_of_the_last_origins(method):
 @pytest.mark.parametrize("method", ["split", "cqr"])
 def test_coverage_of_exchangeable_data(method):
     """Over many series, each with its own calibration, at least the nominal share of the next values is covered."""
-    n_series, coverage = 600, 0.8
+    n_series, coverage = 300, 0.8
     y = list(np.random.default_rng(1).standard_t(3, size=(n_series, 25)))
     forecaster = ConformalForecaster(_Quartiles(), coverage, method=method, n_calibration=14, panel="separate").fit(
         [series[:-1] for series in y]
@@ -284,19 +284,19 @@ def test_aci_has_a_level_for_each_step_and_needs_the_covariates_of_a_step():
 
 def test_aci_covers_while_the_distribution_drifts():
     rng = np.random.default_rng(4)
-    y = rng.normal(size=600) * np.linspace(1, 12, 600)
+    y = rng.normal(size=400) * np.linspace(1, 12, 400)
     shares = {}
     for method in ("split", "aci"):
-        forecaster = ConformalForecaster(Zero(), 0.8, method=method, gamma=0.02, n_calibration=60).fit(y[:100])
+        forecaster = ConformalForecaster(Zero(), 0.8, method=method, gamma=0.05, n_calibration=60).fit(y[:100])
         covered = []
-        for t in range(100, 600):
+        for t in range(100, 400):
             ((lower, upper),) = forecaster.predict_interval()
             covered.append(lower <= y[t] <= upper)
             forecaster.update(y[t : t + 1])
         shares[method] = np.mean(covered)
-    assert shares["split"] < 0.4
+    assert shares["split"] < 0.5
     # Gibbs and Candès 2021, proposition 4.1: the share misses by (max(alpha, 1 - alpha) + gamma) / (T gamma) at most.
-    assert abs(shares["aci"] - 0.8) <= (0.8 + 0.02) / (500 * 0.02)
+    assert abs(shares["aci"] - 0.8) <= (0.8 + 0.05) / (300 * 0.05)
 
 
 def test_aci_of_a_panel_in_which_a_series_has_ended():
