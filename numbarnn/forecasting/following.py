@@ -88,6 +88,8 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
     series, tails = list(panel.series), list(memory.tails)
     for i, place in enumerate(places):
         new, label = data.panel.series[i], panel.label(place)
+        if not len(new):
+            continue
         own, tail = series[place], tails[place]
         times, slots = _times_between(own.times, new.times, label)
         values = np.full((len(times), recipe.n_variables), np.nan)

@@ -508,7 +508,7 @@ class RNNForecaster(BaseEstimator):
         check_is_fitted(self)
         fitted = self._fitted
         columns = fitted.recipe.columns
-        panel = read_panel(y, columns)
+        panel = read_panel(y, columns, allow_empty=True)
         places = fitted.panel.places(panel)
         data = Data.read(panel, columns, X, past_X, None)
         panel_after, memory = continued(fitted.recipe, fitted.panel, fitted.memory, data, places)

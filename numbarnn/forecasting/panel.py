@@ -143,7 +143,7 @@ def _labels_first(forecast: Any) -> Any:
     return np.moveaxis(forecast, -1, 0) if isinstance(forecast, np.ndarray) else forecast
 
 
-def read_panel(y: Any, columns: Columns | None = None, *, name: str = "y") -> Panel:
+def read_panel(y: Any, columns: Columns | None = None, *, name: str = "y", allow_empty: bool = False) -> Panel:
     """Read one series or several.
 
     Parameters
@@ -154,6 +154,8 @@ def read_panel(y: Any, columns: Columns | None = None, *, name: str = "y") -> Pa
         Columns of a long frame.
     name : str, default="y"
         Name of the argument in messages.
+    allow_empty : bool, default=False
+        Whether a series may have no steps.
 
     Returns
     -------
@@ -169,18 +171,18 @@ def read_panel(y: Any, columns: Columns | None = None, *, name: str = "y") -> Pa
     if isinstance(y, Mapping):
         if not y:
             raise ValueError(f"{name} is an empty dict; it must hold at least one series.")
-        named = tuple(read_series(item, name=f"{name}[{key!r}]") for key, item in y.items())
+        named = tuple(read_series(item, name=f"{name}[{key!r}]", allow_empty=allow_empty) for key, item in y.items())
         return _checked(Panel(named, DictOf(tuple(y))), name)
     items = None if _is_frame_or_series(y) else separate(y)
     if items is not None:
-        series = tuple(read_series(item, name=f"{name}[{i}]") for i, item in enumerate(items))
+        series = tuple(read_series(item, name=f"{name}[{i}]", allow_empty=allow_empty) for i, item in enumerate(items))
         return _checked(Panel(series, ListOf()), name)
     if isinstance(y, (list, tuple)) and not len(y):
         raise ValueError(f"{name} is empty; it must hold at least one value.")
-    return Panel((read_series(y, name=name),), Single())
+    return Panel((read_series(y, name=name, allow_empty=allow_empty),), Single())
 
 
-def read_series(values: Any, *, name: str) -> Series:
+def read_series(values: Any, *, name: str, allow_empty: bool = False) -> Series:
     """Read one series, or the covariates of one series.
 
     Raises
@@ -201,7 +203,7 @@ def read_series(values: Any, *, name: str) -> Series:
         _refuse_key_columns(values, name)
     else:
         form = ArrayForm(np.ndim(values) == 1)
-    numbers = _numbers(values, name)
+    numbers = _numbers(values, name, allow_empty=allow_empty)
     if slots is not None and times is not None:
         full = np.full((len(times), numbers.shape[1]), np.nan)
         full[slots] = numbers
@@ -209,7 +211,7 @@ def read_series(values: Any, *, name: str) -> Series:
     return Series(numbers, times if times is not None else IntegerTimes(0, 1, len(numbers)), form, columns)
 
 
-def _numbers(values: Any, name: str) -> NDArray[np.float64]:
+def _numbers(values: Any, name: str, *, allow_empty: bool = False) -> NDArray[np.float64]:
     array = as_array(values, name=name)
     if array.ndim == 3:
         raise ValueError(
@@ -219,8 +221,8 @@ def _numbers(values: Any, name: str) -> NDArray[np.float64]:
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must be a series of shape (T,) or (T, K), got shape {array.shape}.")
     check_numeric(array, name=name)
-    floats = as_floats(array, np.float64, input_name=name).reshape(len(array), -1)
-    if not floats.size:
+    floats = as_floats(array, np.float64, input_name=name).reshape(len(array), array.shape[1] if array.ndim == 2 else 1)
+    if not floats.size and not allow_empty:
         raise ValueError(f"{name} is empty: it has shape {array.shape}.")
     if np.isinf(floats).any():
         raise ValueError(f"{name} contains infinity at step {int(np.isinf(floats).any(axis=1).argmax())}.")
