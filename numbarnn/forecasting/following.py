@@ -143,9 +143,7 @@ def _times_between(times: Times, new: Times, label: str) -> tuple[Times, Any]:
     n = len(new)
     if isinstance(new, IntegerTimes) and new.start == 0:
         return times.after(n), slice(None)
-    following = times.after(n)
-    while following.ticks[-1] < new.ticks[-1] and len(following) < 1000 * (n + 10):
-        following = times.after(2 * len(following))
+    following = times.until(int(new.ticks[-1]))
     found = following.locate(new, name="y")
     if (found < 0).any():
         raise ValueError(

@@ -321,17 +321,21 @@ def test_conformal_intervals():
         ({"metrics": [lambda y_true, y_interval: 0]}, "judges intervals; pass coverage="),
         ({"quantiles": [10, 90]}, "levels between 0 and 1"),
         ({"X": [np.ones(20)] * 2}, "X must have one item for each of the 1 series, got 2"),
-        ({"y": {}}, "y must have at least one series"),
+        ({"y": {}}, "y is an empty dict; it must hold at least one series"),
         ({"y": {"a": np.ones(20), "b": np.ones(0)}}, r"at least one row, got none for \['b'\]"),
         ({"y": pd.Series([], pd.DatetimeIndex([]), dtype=float)}, r"at least one row, got none for \[0\]"),
-        ({"y": np.ones((2, 3, 4))}, r"must have the shape \(T,\) or \(T, K\), got \(2, 3, 4\)"),
+        (
+            {"y": np.ones((2, 3, 4))},
+            r"y must be one series of shape \(T,\) or \(T, K\), .* got an array of shape \(2, 3, 4\)",
+        ),
         ({"y": pd.Series(np.ones(20), DAYS[:20]), "X": np.ones(20)}, "so X must have one too"),
         ({"y": {"a": np.ones(20)}, "X": {"b": np.ones(20)}}, r"X has series \['b'\], which y lacks"),
         ({"y": pd.DataFrame({"y": np.ones(20)}), "time": "ds", "target": "y"}, "y has no column 'ds'"),
-        ({"y": pd.DataFrame({"y": np.ones(20)}), "target": "z"}, "target='z' must be a column of y"),
+        ({"y": pd.DataFrame({"y": np.ones(20), "ds": DAYS[:20]}), "time": "ds", "target": "z"}, "y has no column 'z'"),
+        ({"y": pd.DataFrame({"y": np.ones(20)}), "target": "y"}, "needs both time= and target="),
         (
             {"y": pd.DataFrame({"y": np.ones(2), "ds": ["1 May", "2 May"]}), "time": "ds", "target": "y"},
-            "column 'ds' of y must hold dates, periods or whole numbers",
+            "column 'ds' of y must hold dates or integers",
         ),
     ],
 )
@@ -343,5 +347,5 @@ def test_errors(arguments, message):
 def test_what_is_no_forecaster_and_no_frame():
     with pytest.raises(TypeError, match="is no forecaster"):
         backtest("naive", walk(20), initial_window=10)
-    with pytest.raises(TypeError, match="name columns of a long frame, but y is of type ndarray"):
-        backtest(SeasonalNaive(), walk(20), initial_window=10, target="y")
+    with pytest.raises(TypeError, match=r"y must be a long frame with the columns \['ds'\], got ndarray"):
+        backtest(SeasonalNaive(), walk(20), initial_window=10, time="ds", target="y")
