@@ -118,6 +118,11 @@ class Tail:
         past = np.concatenate((own.past[:n], following.past))
         return replace(self, covariates=Covariates(calendar, known, past, own.static))
 
+    def without_future(self) -> Tail:
+        """Return the tail without covariates of the steps that follow."""
+        known = self.covariates.known[: len(self.filled)]
+        return replace(self, covariates=self.covariates._replace(known=known))
+
     def rows(self, encoding: Encoding, n: int) -> NDArray[np.float64]:
         """Return the inputs of the first n pending steps."""
         start = len(self.filled) - self.n_pending

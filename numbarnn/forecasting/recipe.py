@@ -98,7 +98,7 @@ class Recipe:
         if counts and asked is not None:
             raise ValueError(f"transform must be None or 'auto' with loss={forecaster.loss!r}, got {asked!r}.")
         transform = choose_transform(asked, [each.values for each in panel.series], labels)
-        known = [_aligned(given, each, "X") for given, each in _pairs(data.known, panel)]
+        known = [_aligned(given, each, "X", of_steps=True) for given, each in _pairs(data.known, panel)]
         past = [_aligned(given, each, "past_X", exact=True) for given, each in _pairs(data.past, panel)]
         encoding = _encoding(forecaster, panel, counts=counts)
         transformed = [
@@ -232,9 +232,10 @@ def _pairs(given: list[Series] | None, panel: Panel) -> list[tuple[Series, Serie
     return [] if given is None else list(zip(given, panel.series, strict=True))
 
 
-def _aligned(covariates: Series, series: Series, name: str, *, exact: bool = False) -> Series:
+def _aligned(covariates: Series, series: Series, name: str, *, exact: bool = False, of_steps: bool = False) -> Series:
+    """Return covariates from the first step of a series on, with `of_steps` to the last."""
     aligned = align(covariates, series.times, name=name, exact=exact)
-    return replace(aligned, values=aligned.values[: len(series)]) if exact else aligned
+    return replace(aligned, values=aligned.values[: len(series)]) if exact or of_steps else aligned
 
 
 def _check_observed(values: Array, label: str) -> None:

@@ -98,6 +98,7 @@ def train_networks(
     encoding, dtype = recipe.encoding, np.dtype(forecaster.dtype)
     fraction = forecaster.validation_fraction if forecaster.early_stopping and validation_tails is None else 0.0
     held_out = [int(np.ceil(fraction * len(tail.filled))) for tail in tails]
+    tails = tuple(tail.without_future() for tail in tails)  # the networks must not depend on when it becomes known
     steps = [_steps(encoding, tail, dtype, n) for tail, n in zip(tails, held_out, strict=True)]
     examples = _examples(steps, forecaster.look_back, encoding)
     if examples is None:
