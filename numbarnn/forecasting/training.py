@@ -18,7 +18,7 @@ from numbarnn.estimators.regressor import LOSSES
 from numbarnn.forecasting.encoding import Encoding
 from numbarnn.forecasting.memory import Tail
 from numbarnn.forecasting.quantiles import copula_root, normal_scores
-from numbarnn.forecasting.recipe import Recipe
+from numbarnn.forecasting.recipe import COUNTS, Recipe
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.layers import Embedding, Model, Stack
 from numbarnn.losses import Observed
@@ -226,11 +226,15 @@ def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
 
 
 def _trained(
-    forecaster: Any, model: Model, loss: Any, examples: Examples, validation: Validation | None, seed: int, n_jobs: int
+    forecaster: Any, model: Model, loss: Any, examples: Any, validation: Validation | None, seed: int, n_jobs: int
 ) -> TrainingState:
     rng = np.random.RandomState(seed)
     theta = model.init(forecaster.dtype, rng)
-    model.views(theta)["readout.W"] *= theta.dtype.type(_FIRST_READOUT)
+    readout = model.views(theta)
+    readout["readout.W"] *= theta.dtype.type(_FIRST_READOUT)
+    if forecaster.loss in COUNTS:  # both have the logarithm of the mean as the first output of a target
+        means = np.nanmean(examples.targets.values, axis=0)
+        readout["readout.b"][loss.columns(len(means))[:, 0]] = np.log(np.maximum(means, 0.1))
     n = len(examples.sequences)
     size = min(_BATCH, n) if forecaster.batch_size == "auto" else parameters.batch_size(forecaster, n)
     n_updates = parameters.updates_per_epoch(forecaster, examples.sequences.lengths, size)
