@@ -144,7 +144,14 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Whether to set aside part of the sequences for validation (stratified, if there is one class per sequence), to
         stop when its score no longer improves, and to keep the parameters with the best score.
     validation_fraction : float, default=0.1
-        Share of the sequences that `early_stopping` sets aside.
+        Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
+    validation_split : {'random', 'last'}, default='random'
+        Which sequences `early_stopping` sets aside: some at random, or the last ones. Windows of a series must be 'last':
+        their neighbours hold the same steps. Windows of several series, one series after the other, need
+        `validation_data`.
+    validation_gap : int or 'auto', default='auto'
+        With ``validation_split='last'``, number of sequences before the validation part that are left out altogether,
+        because their targets are those of the validation part too. 'auto' is 0.
     beta_1 : float, default=0.9
         Decay rate of the mean of the gradient in 'adam', in [0, 1).
     beta_2 : float, default=0.999
@@ -334,6 +341,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        validation_split: Literal["random", "last"] = "random",
+        validation_gap: int | Literal["auto"] = "auto",
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -379,6 +388,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             nesterovs_momentum=nesterovs_momentum,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
+            validation_split=validation_split,
+            validation_gap=validation_gap,
             beta_1=beta_1,
             beta_2=beta_2,
             epsilon=epsilon,

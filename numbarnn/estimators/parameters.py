@@ -57,6 +57,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [_FRACTION],
+    "validation_split": [StrOptions({"random", "last"})],
+    "validation_gap": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
     "beta_1": [_FRACTION],
     "beta_2": [_FRACTION],
     "epsilon": [_POSITIVE],
@@ -155,6 +157,13 @@ def n_iter_no_change(estimator: Any, n_updates: int) -> int:
 
 def _epochs(total: int, n_updates: int) -> int:
     return -(-total // n_updates)
+
+
+def validation_gap(estimator: Any, head: Any) -> int:
+    """Return how many sequences are left out between the training part and the last ones."""
+    if estimator.validation_gap != "auto":
+        return estimator.validation_gap
+    return 0 if estimator.return_sequences else getattr(head, "n_targets", 1) - 1
 
 
 def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> int:

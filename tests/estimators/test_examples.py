@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from numbarnn.data import Sequences
-from numbarnn.estimators.examples import GivenExamples, split
+from numbarnn.estimators.examples import GivenExamples
+from numbarnn.estimators.validation import split
 from numbarnn.optim import Examples
 
 LENGTHS = np.tile([1, 2], 50)
