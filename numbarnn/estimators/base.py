@@ -25,6 +25,7 @@ from numbarnn.estimators.ensemble import fit_members, new_members, resumed_membe
 from numbarnn.estimators.examples import GivenExamples, read_targets
 from numbarnn.estimators.network import Architecture, architecture, network
 from numbarnn.estimators.outputs import Outputs
+from numbarnn.estimators.scale import Moments, warn_of_scale
 from numbarnn.estimators.validation import read_validation_data, split, warn_of_overlap
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda, to_device
@@ -189,7 +190,11 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         Warns
         -----
         UserWarning
-            If `early_stopping` sets aside overlapping windows at random.
+            If X is a frame, or a 3-D array, whose axes look like others than expected, or `early_stopping` sets aside
+            overlapping windows at random.
+        ConvergenceWarning
+            If X or y are so far from zero mean and unit variance that a network learns slowly, or the training has not
+            converged in `max_iter` epochs.
 
         Examples
         --------
@@ -234,6 +239,14 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         """Return the score of predicted rows; the larger the better."""
+
+    def _moments(self, rows: NDArray, weights: NDArray | None, head: Head) -> Moments | None:  # noqa: ARG002
+        """Return mean and standard deviation of encoded targets that the outputs must come near to; else None."""
+        return None
+
+    def _loss_unit(self, targets: Moments | None) -> float:  # noqa: ARG002
+        """Return the unit in which a decrease of the training loss is compared with `tol`."""
+        return 1.0
 
     def _weighted(self, given: GivenExamples, head: Head) -> GivenExamples:  # noqa: ARG002
         """Return examples with encoded targets, their weights times those of the classes if there are such."""
@@ -333,10 +346,15 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             held_out = read_validation_data(validation_data, read)
         elif self.early_stopping and self.validation_split == "random":
             warn_of_overlap(encoded.sequences)
+        targets = self._moments(encoded.rows, encoded.weights, head)
+        if not resume and not partial:
+            warn_of_scale(Moments.of(encoded.sequences.values), targets)
         model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
         rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
         theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(model, head, examples, held_out, theta, rng, resume=resume, partial=partial)
+        state = self._trained(
+            model, head, examples, held_out, theta, rng, self._loss_unit(targets), resume=resume, partial=partial
+        )
         self._architecture, self.patch_, self._random_state = plan, plan.patch, rng
         self.network_ = model
         self._set_head(head)
@@ -382,6 +400,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         held_out: Examples | None,
         theta: NDArray,
         rng: np.random.RandomState,
+        loss_unit: float,
         *,
         resume: bool,
         partial: bool,
@@ -397,8 +416,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         size = parameters.batch_size(self, len(examples.sequences))
         n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
         max_iter = 1 if partial else parameters.max_iter(self, n_updates)
-        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates)
-        plateau = Plateau(self.tol, parameters.n_iter_no_change(self, n_updates))
+        tol = self.tol * loss_unit
+        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates, tol)
+        plateau = Plateau(tol if validation is None else self.tol, parameters.n_iter_no_change(self, n_updates))
         state = TrainingState(theta, solver, plateau)
         if resume:
             state = self._resumed_state(theta, solver, plateau, partial=partial)
@@ -421,8 +441,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         )
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:
+            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
             warnings.warn(
-                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.",
+                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
                 ConvergenceWarning,
                 stacklevel=6,
             )

@@ -146,9 +146,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
     validation_split : {'random', 'last'}, default='random'
-        Which sequences `early_stopping` sets aside: some at random, or the last ones. Windows of a series must be 'last':
-        their neighbours hold the same steps. Windows of several series, one series after the other, need
-        `validation_data`.
+        Which sequences `early_stopping` sets aside: some at random, or the last ones. Overlapping windows of a series
+        need 'last', since their neighbours hold the same steps. If windows of several series follow each other, the
+        last windows are those of the last series: pass `validation_data` to `fit` instead.
     validation_gap : int or 'auto', default='auto'
         With ``validation_split='last'``, number of sequences before the validation part that are left out altogether,
         because their targets are those of the validation part too. 'auto' is 0.

@@ -16,7 +16,8 @@ from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
+from numbarnn.estimators.scale import Moments
+from numbarnn.losses import AbsoluteError, Gaussian, Head, Huber, NumberHead, Poisson, Quantile, SquaredError
 
 _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
@@ -141,7 +142,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         bit for bit.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
-        stops where no entry of the gradient is larger.
+        stops where no entry of the gradient is larger. For losses in units of y it is meant for targets of unit
+        variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by the standard
+        deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to `huber_delta`
+        d and by d (2 s - d) beyond.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
@@ -157,9 +161,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
     validation_split : {'random', 'last'}, default='random'
-        Which sequences `early_stopping` sets aside: some at random, or the last ones. Windows of a series must be 'last':
-        their neighbours hold the same steps. Windows of several series, one series after the other, need
-        `validation_data`.
+        Which sequences `early_stopping` sets aside: some at random, or the last ones. Overlapping windows of a series
+        need 'last', since their neighbours hold the same steps. If windows of several series follow each other, the
+        last windows are those of the last series: pass `validation_data` to `fit` instead.
     validation_gap : int or 'auto', default='auto'
         With ``validation_split='last'``, number of sequences before the validation part that are left out altogether,
         because their targets are those of the validation part too. 'auto' is the number of targets per sequence
@@ -581,6 +585,22 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     def _resumed_head(self, rows: NDArray) -> NumberHead:
         return self._new_head(rows)
+
+    def _moments(self, rows: NDArray, weights: NDArray | None, head: Head) -> Moments | None:
+        return None if head.loss.out_activation == "exponential" else Moments.of(rows, weights)
+
+    def _loss_unit(self, targets: Moments | None) -> float:
+        std = np.zeros(1) if targets is None else targets.std
+        if self.loss in ("absolute_error", "quantile"):
+            unit = std
+        elif self.loss == "huber":
+            unit = np.where(std <= self.huber_delta, std**2, self.huber_delta * (2 * std - self.huber_delta))
+        elif self.loss == "squared_error":
+            unit = std**2
+        else:
+            unit = np.ones(1)
+        mean = float(np.mean(unit))
+        return mean if 0 < mean < np.inf else 1.0
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
