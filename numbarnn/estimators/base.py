@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
 from numbarnn.data.patches import stack_patches, unstack_rows
-from numbarnn.data.validation import relative_weights, validate_sequences
+from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
@@ -323,7 +323,10 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         partial: bool,
         classes: NDArray | None,
     ) -> None:
-        sequences, _ = validate_sequences(self, X, reset=not resume, dtype=self.theta_.dtype if resume else self.dtype)
+        dtype = self.theta_.dtype if resume else self.dtype
+        sequences, form = validate_sequences(self, X, reset=not resume, dtype=dtype)
+        if not resume:
+            warn_of_dated_targets(X, y, form)
         given = self._given(sequences, y, sample_weight)
         dtype = sequences.values.dtype
         head = self._resumed_head(given.rows) if resume else self._new_head(given.rows, classes)
