@@ -328,9 +328,9 @@ def test_frames_of_numbered_steps_and_arrays_are_no_warning():
         Reader().read(X)
 
 
-def smooth(*shape):
-    """Random walks along the last axis."""
-    return np.cumsum(np.random.default_rng(0).standard_normal(shape), axis=-1)
+def smooth(*shape, axis=-1):
+    """Random walks along an axis."""
+    return np.cumsum(np.random.default_rng(0).standard_normal(shape), axis=axis)
 
 
 @pytest.mark.parametrize("shape", [(10, 1, 150), (10, 6, 100), (4, 3, 20)])
@@ -343,6 +343,8 @@ def test_an_array_with_channels_first_is_a_warning(shape):
     reader.read(list(X))
     reader.read(X, reset=False)
     reader.read(X.transpose(0, 2, 1))
+    with pytest.warns(UserWarning, match=message):
+        reader.read(X * np.linspace(1, 1000, n_steps) ** 2 + 1e6 * np.cos(np.arange(n_steps)))
 
 
 @pytest.mark.parametrize(
@@ -350,12 +352,13 @@ def test_an_array_with_channels_first_is_a_warning(shape):
     [
         np.random.default_rng(0).standard_normal((20, 1, 100)) + np.arange(100.0),
         np.random.default_rng(0).standard_normal((20, 6, 60)) * np.arange(1.0, 61),
-        smooth(20, 60, 6).transpose(0, 2, 1)[:, :, :17],
-        smooth(60, 20, 6).transpose(1, 2, 0) + np.arange(60.0),
+        smooth(20, 6, 60, axis=1) + np.arange(60.0),
+        np.cumsum(smooth(20, 10, 40), axis=1),
+        smooth(20, 6, 17),
         np.ones((20, 2, 30)),
         smooth(1, 1, 30),
     ],
-    ids=["one step", "scaled features", "few features", "smooth along time", "constant", "one sequence"],
+    ids=["one step", "scaled", "smooth in time", "smooth in both", "few features", "constant", "one sequence"],
 )
 def test_many_features_are_no_warning(X):
     Reader().read(X)

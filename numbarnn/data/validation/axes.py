@@ -54,9 +54,9 @@ def warn_of_channels_first(array: NDArray) -> None:
     """Warn of an array (n, T, I) that seems to be (n, channels, T), the order of aeon and sktime.
 
     The last axis must be much longer than the one before, and the numbers smooth along it, as they are along time, but
-    not along the one before. Smoothness is von Neumann's ratio of the mean squared difference of neighbours to twice
-    the variance [1]_: near one for independent numbers, near zero for a smooth series. Each feature is scaled first,
-    since features of different size lie far apart whatever their order.
+    not along the one before. Smoothness is half the mean squared difference of neighbours, with each feature scaled to
+    zero mean and unit variance: near one for independent numbers, near zero for a smooth series. (It is von Neumann's
+    ratio [1]_, with the variance over all sequences.)
 
     References
     ----------
@@ -81,8 +81,7 @@ def warn_of_channels_first(array: NDArray) -> None:
     x -= x.mean(axis=(0, 1))
     deviation = x.std(axis=(0, 1))
     x /= np.where(deviation > 0, deviation, 1)
-    of_features, of_steps = _von_neumann_ratio(x, 2), _von_neumann_ratio(x, 1)
-    if of_features < 0.6 and (n_steps == 1 or of_steps > 1.5 * of_features):
+    if _roughness(x, 2) < 0.5 and (n_steps == 1 or _roughness(x, 1) > max(0.5, 2 * _roughness(x, 2))):
         warnings.warn(
             f"X of shape {array.shape} was read as {n} sequences of {n_steps} steps with {n_features} features, but "
             "its last axis looks like time. If it is (n, channels, T), the order of aeon and sktime, write "
@@ -92,8 +91,5 @@ def warn_of_channels_first(array: NDArray) -> None:
         )
 
 
-def _von_neumann_ratio(x: NDArray, axis: int) -> float:
-    if x.shape[axis] == 1:
-        return 1.0
-    variance = np.mean(np.var(x, axis=axis, ddof=1))
-    return float(np.mean(np.square(np.diff(x, axis=axis))) / (2 * variance)) if variance > 0 else 1.0
+def _roughness(x: NDArray, axis: int) -> float:
+    return float(np.mean(np.square(np.diff(x, axis=axis)))) / 2
