@@ -240,7 +240,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         """Return the score of predicted rows; the larger the better."""
 
-    def _moments(self, rows: NDArray, weights: NDArray | None, head: Head) -> Moments | None:  # noqa: ARG002
+    def _moments(self, rows: NDArray, weights: NDArray | None) -> Moments | None:  # noqa: ARG002
         """Return mean and standard deviation of encoded targets that the outputs must come near to; else None."""
         return None
 
@@ -323,8 +323,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         partial: bool,
         classes: NDArray | None,
     ) -> None:
-        dtype = self.theta_.dtype if resume else self.dtype
-        sequences, form = validate_sequences(self, X, reset=not resume, dtype=dtype)
+        wanted = self.theta_.dtype if resume else self.dtype
+        sequences, form = validate_sequences(self, X, reset=not resume, dtype=wanted)
         if not resume:
             warn_of_dated_targets(X, y, form)
         given = self._given(sequences, y, sample_weight)
@@ -333,23 +333,16 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         plan = architecture(self, given.sequences.lengths, self._architecture if resume else None)
         if resume:
             self._check_resumable(plan, head)
-        encoded = self._weighted(given._replace(rows=head.encode(given.rows, dtype)), head).with_weight()
+        encoded = self._encoded(given, head)
         if self.tbptt is not None:
             plan.check_truncation(encoded.sequences.lengths, "tbptt")
         examples = encoded.patched(plan.patch)
         held_out = None
-
-        def read(X: Any, y: Any, sample_weight: Any) -> Examples:
-            validated, _ = validate_sequences(self, X, reset=False, dtype=dtype)
-            others = self._given(validated, y, sample_weight)
-            others = self._weighted(others._replace(rows=head.encode(others.rows, dtype)), head).with_weight()
-            return others.patched(plan.patch)
-
         if validation_data is not None:
-            held_out = read_validation_data(validation_data, read)
+            held_out = self._read_validation_data(validation_data, head, plan, dtype)
         elif self.early_stopping and self.validation_split == "random":
             warn_of_overlap(encoded.sequences)
-        targets = self._moments(encoded.rows, encoded.weights, head)
+        targets = self._moments(encoded.rows, encoded.weights)
         if not resume and not partial:
             warn_of_scale(Moments.of(encoded.sequences.values), targets)
         model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
@@ -366,6 +359,17 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
     def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
         rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=self.return_sequences)
         return GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
+
+    def _encoded(self, given: GivenExamples, head: Head) -> GivenExamples:
+        rows = head.encode(given.rows, given.sequences.values.dtype)
+        return self._weighted(given._replace(rows=rows), head).with_weight()
+
+    def _read_validation_data(self, validation_data: Any, head: Head, plan: Architecture, dtype: DTypeLike) -> Examples:
+        def read(X: Any, y: Any, sample_weight: Any) -> Examples:
+            sequences, _ = validate_sequences(self, X, reset=False, dtype=dtype)
+            return self._encoded(self._given(sequences, y, sample_weight), head).patched(plan.patch)
+
+        return read_validation_data(validation_data, read)
 
     def _read_targets(
         self, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool

@@ -141,8 +141,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ``n / (n_classes * np.bincount(y))``; with `return_sequences` masked steps are not counted. `partial_fit` does
         not support 'balanced'.
     early_stopping : bool, default=False
-        Whether to set aside part of the sequences for validation (stratified, if there is one class per sequence), to
-        stop when its score no longer improves, and to keep the parameters with the best score.
+        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
+        when its score no longer improves, and to keep the parameters with the best score. A random part is stratified
+        if there is one class per sequence.
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
     validation_split : {'random', 'last'}, default='random'

@@ -17,7 +17,7 @@ from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.scale import Moments
-from numbarnn.losses import AbsoluteError, Gaussian, Head, Huber, NumberHead, Poisson, Quantile, SquaredError
+from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
 
 _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
@@ -28,6 +28,9 @@ _LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "gaussian": (Gaussian, {}),
 }
 """The losses by their names, each with the parameters of the estimator that it takes."""
+
+_LOG_LINK = ("poisson",)
+"""The losses whose outputs are logarithms, so that targets of any size are near them."""
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -156,8 +159,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside a part of the sequences (at random), to stop when the score of this part
-        no longer improves, and to keep the parameters with the best score.
+        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
+        when its score no longer improves, and to keep the parameters with the best score.
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
     validation_split : {'random', 'last'}, default='random'
@@ -586,8 +589,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     def _resumed_head(self, rows: NDArray) -> NumberHead:
         return self._new_head(rows)
 
-    def _moments(self, rows: NDArray, weights: NDArray | None, head: Head) -> Moments | None:
-        return None if head.loss.out_activation == "exponential" else Moments.of(rows, weights)
+    def _moments(self, rows: NDArray, weights: NDArray | None) -> Moments | None:
+        return None if self.loss in _LOG_LINK else Moments.of(rows, weights)
 
     def _loss_unit(self, targets: Moments | None) -> float:
         std = np.zeros(1) if targets is None else targets.std
