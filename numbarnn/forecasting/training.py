@@ -241,7 +241,7 @@ def _trained(
     max_iter = forecaster.max_iter or max(1, round(_N_UPDATES / n_updates))
     runs_to_the_end = validation is None and forecaster.n_iter_no_change is None and forecaster.solver != "lbfgs"
     patience = max_iter if runs_to_the_end else parameters.n_iter_no_change(forecaster, n_updates)
-    solver = parameters.solver(forecaster, theta.size, theta.dtype, max_iter * n_updates)
+    solver = parameters.solver(forecaster, theta.size, theta.dtype, max_iter * n_updates, forecaster.tol)
     return train(
         model,
         loss,
