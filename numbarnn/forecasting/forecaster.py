@@ -202,7 +202,7 @@ class RNNForecaster(BaseEstimator):
         **{name: rule for name, rule in parameters.CONSTRAINTS.items() if name not in _NOT_NETWORK},
         "horizon": _POSITIVE_INT,
         "look_back": [None, *_POSITIVE_INT],
-        "seasonal_periods": [None, *_POSITIVE_INT],
+        "seasonal_periods": [None, "array-like", *_POSITIVE_INT],
         "strategy": [StrOptions({"direct", "recursive"})],
         "loss": [StrOptions(set(LOSSES))],
         "quantiles": ["array-like"],
@@ -219,7 +219,7 @@ class RNNForecaster(BaseEstimator):
         horizon: int = 1,
         *,
         look_back: int | None = None,
-        seasonal_periods: int | None = None,
+        seasonal_periods: int | ArrayLike | None = None,
         strategy: Literal["direct", "recursive"] = "direct",
         loss: str = "quantile",
         quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95),
@@ -327,7 +327,7 @@ class RNNForecaster(BaseEstimator):
         tails = recipe.tails(data)
         trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
         network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
-        memory = Memory.start(recipe.encoding, tails, network, self.look_back, recipe.n_ahead).settled(network)
+        memory = Memory.start(recipe.encoding, tails, network, recipe.look_back, recipe.n_ahead).settled(network)
         self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))
         return self
 
