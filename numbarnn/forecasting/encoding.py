@@ -134,7 +134,7 @@ class Encoding:
 
     @property
     def n_rows_ahead(self) -> int:
-        """Number of rows of inputs after the last observed step, each with one step of the forecast; 0 has all at once."""
+        """Number of rows of inputs after the last observed step, one for each step forecast; 0 has them all at once."""
         return 0
 
     @property
