@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
@@ -193,7 +195,9 @@ def backtest(
         windows = chain.from_iterable(parallel(delayed(walk.listed)(block) for block in blocks))
     hidden = not verbose or sys.stderr is None
     done = list(tqdm(windows, total=len(cutoffs), desc="backtest", unit="cutoff", disable=hidden, dynamic_ncols=True))
-    return _result(done, walk, functions, frame)
+    # A metric is called once for each series and cutoff; what it is called with is known to be valid.
+    with config_context(skip_parameter_validation=True):
+        return _result(done, walk, functions, frame)
 
 
 class _Window(NamedTuple):
@@ -344,9 +348,11 @@ def _result(windows: list[_Window], walk: _Walk, functions: dict[str, Any], fram
     for q, level in enumerate(walk.levels):
         forecasts[str(level)] = np.concatenate([window.quantiles[..., q].ravel() for window in kept])
     for name, metric in functions.items():
+        parameters = inspect.signature(metric).parameters
         scores[name] = [
             evaluate(
                 metric,
+                parameters,
                 window.y_true[row, :, k],
                 window.y_pred[row, :, k],
                 observed.until(i, window.cutoff)[:, k],
