@@ -84,6 +84,10 @@ class PolarsForm(Form):
 class Container(ABC):
     """How the series of a panel are held together."""
 
+    def names_of(self, n: int) -> tuple[Hashable, ...]:
+        """Return the names of n series: their keys, or their positions."""
+        return self.names if isinstance(self, (DictOf, LongFrame)) else tuple(range(n))
+
     @abstractmethod
     def restore(self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None) -> Any:
         """Return the forecasts of all series in the form of the panel."""

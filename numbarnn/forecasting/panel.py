@@ -73,8 +73,7 @@ class Panel:
     @property
     def names(self) -> tuple[Hashable, ...]:
         """Names of the series: their keys, or their positions."""
-        container = self.container
-        return container.names if isinstance(container, (DictOf, LongFrame)) else tuple(range(len(self.series)))
+        return self.container.names_of(len(self.series))
 
     @property
     def n_variables(self) -> int:

@@ -42,9 +42,7 @@ class Rows:
     @property
     def names(self) -> tuple[Hashable, ...]:
         """Names of the series: their keys, or their positions."""
-        return (
-            self.container.names if isinstance(self.container, (DictOf, LongFrame)) else tuple(range(len(self.items)))
-        )
+        return self.container.names_of(len(self.items))
 
     def labels(self, name: str) -> list[str]:
         """Return the name of each series for messages."""

@@ -83,7 +83,7 @@ class SeasonalNaive(BaseEstimator):
             return pd.DataFrame(values, index=_next_index(item.index, horizon), columns=item.columns)
         if isinstance(item, pl.Series):
             return pl.Series(item.name, values)
-        return values
+        return pl.DataFrame(values, schema=item.columns) if isinstance(item, pl.DataFrame) else values
 
     def _quantiles_like(self, item, table, q, horizon):
         flat = table.reshape(horizon, -1)

@@ -153,6 +153,19 @@ def test_when_a_series_of_a_panel_takes_part():
     assert taken[False] == {"a": [], "b": [8, 12, 16, 20, 24], "c": []}
 
 
+def test_rows_of_static_covariates_and_one_frame_of_covariates_for_all_series():
+    y = {key: pd.Series(walk(20), DAYS[:20])[a:] for key, a in (("b", 0), ("a", 14))}
+    static_X = pd.DataFrame({"size": [1, 2]}, ["a", "b"])
+    X = pd.DataFrame({"x": np.arange(30.0)}, DAYS)
+    Spy.calls.clear()
+    backtest(Spy(horizon=2), y, X, static_X=static_X, initial_window=16, step_length=2, metrics=MAE)
+    (_, fitted), (_, predicted) = Spy.calls[:2]
+    assert list(fitted["y"]) == ["b"]
+    pd.testing.assert_frame_equal(fitted["static_X"], static_X[1:])
+    pd.testing.assert_frame_equal(fitted["X"], X[:16])
+    pd.testing.assert_frame_equal(predicted["X"], X[16:18])
+
+
 def test_lists_of_arrays_count_from_their_own_start():
     result = backtest(SeasonalNaive(2), [walk(12), walk(9)], initial_window=6, step_length=3, metrics=MAE)
     assert result.metrics[["series", "cutoff"]].to_numpy().tolist() == [[0, 5], [1, 5], [0, 8]]
@@ -321,6 +334,11 @@ def test_conformal_intervals():
         ({"metrics": [lambda y_true, y_interval: 0]}, "judges intervals; pass coverage="),
         ({"quantiles": [10, 90]}, "levels between 0 and 1"),
         ({"X": [np.ones(20)] * 2}, "X must have one item for each of the 1 series, got 2"),
+        (
+            {"y": {"a": pd.Series(np.ones(30), DAYS), "b": pd.Series(np.ones(4), DAYS[::7][:4])}},
+            r"must have the same frequency, but y\['b'\]",
+        ),
+        ({"y": [pd.Series(np.ones(30), DAYS), np.ones(9)]}, r"on one grid, got \['DatetimeIndex', 'positions'\]"),
         ({"y": {}}, "y is an empty dict; it must hold at least one series"),
         ({"y": {"a": np.ones(20), "b": np.ones(0)}}, r"at least one row, got none for \['b'\]"),
         ({"y": pd.Series([], pd.DatetimeIndex([]), dtype=float)}, r"at least one row, got none for \[0\]"),
