@@ -143,7 +143,7 @@ def _times_between(times: Times, new: Times, label: str) -> tuple[Times, Any]:
     n = len(new)
     if isinstance(new, IntegerTimes) and new.start == 0:
         return times.after(n), slice(None)
-    following = times.until(int(new.ticks[-1])) if times.kind == new.kind else times
+    following = times.until(int(new.ticks_on(times)[-1])) if times.kind == new.kind else times
     found = following.locate(new, name="y")
     if (found < 0).any():
         raise ValueError(

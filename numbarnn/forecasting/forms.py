@@ -51,7 +51,7 @@ class PandasForm(Form):
         """Return a Series or a DataFrame whose index goes on."""
         import pandas as pd  # noqa: PLC0415  (optional)
 
-        index = times.index if isinstance(times, PandasTimes) else _integer_index(times)
+        index = times.index if isinstance(times, PandasTimes) else integer_index(times)
         if self.columns is None:
             if labels is None:
                 return pd.Series(forecast[:, 0], index, name=self.name)
@@ -254,7 +254,8 @@ def _joined_times(name: str, times: list[Any], frame: Any) -> Any:
     return column.cast(dtype)
 
 
-def _integer_index(times: Times) -> Any:
+def integer_index(times: Times) -> Any:
+    """Return integers as an index of pandas."""
     import pandas as pd  # noqa: PLC0415  (optional)
 
     if not isinstance(times, IntegerTimes):

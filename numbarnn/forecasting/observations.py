@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from numbarnn.forecasting.forms import Columns, DictOf, LongFrame, PandasForm, PolarsForm, Single
+from numbarnn.forecasting.forms import Columns, DictOf, LongFrame, PandasForm, PolarsForm, Single, integer_index
 from numbarnn.forecasting.grids import kind_of, locate_stamps, ticks_of
 from numbarnn.forecasting.panel import Panel, panel_of
 from numbarnn.forecasting.rows import Rows, is_polars, read_rows
@@ -262,7 +262,7 @@ class History(Observations):
 def _located(data: Any, name: str, end: End, *, is_later: bool = False) -> Located:
     """Return rows of known series with their steps.
 
-    With `is_later`, integers that start at 0 again are positions: they count from the end.
+    With `is_later`, an index of integers that starts at 0 again counts positions: it is numbered on from the end.
     """
     panel, clock = end.panel, end.clock
     container = panel.container
@@ -272,16 +272,23 @@ def _located(data: Any, name: str, end: End, *, is_later: bool = False) -> Locat
         return Located(rows, [np.arange(len(item)) + last + 1 for item, last in zip(rows.items, end.last, strict=True)])
     if any(each is None for each in rows.stamps):
         raise ValueError(f"y has an index of times, so {name} must have one too.")
+    if is_later and isinstance(clock, IntegerTimes) and rows.frame is None:
+        rows = _numbered_on(rows, clock, end.last)
     ticks = [ticks_of(each, clock) for each in rows.stamps if len(each)]
     latest = max((int(each[-1]) for each in ticks), default=0)
     reaching = clock if latest <= clock.ticks[-1] else clock.joined(clock.until(latest))
-    positions = []
-    for stamps, last, label in zip(rows.stamps, end.last, rows.labels(name), strict=True):
-        if is_later and isinstance(clock, IntegerTimes) and len(stamps) and stamps[0] == 0:
-            positions.append(np.arange(len(stamps)) + last + 1)
-        else:
-            positions.append(_positions(stamps, label, reaching))
-    return Located(rows, positions)
+    each = zip(rows.stamps, rows.labels(name), strict=True)
+    return Located(rows, [_positions(stamps, label, reaching) for stamps, label in each])
+
+
+def _numbered_on(rows: Rows, clock: IntegerTimes, last: Positions) -> Rows:
+    """Return rows of pandas, of which an index that starts at 0 goes on after the last step of its series."""
+    items = []
+    for item, stamps, step in zip(rows.items, rows.stamps, last.tolist(), strict=True):
+        anew = len(stamps) > 0 and step >= 0 and stamps[0] == 0
+        following = IntegerTimes(clock.start + clock.step * (step + 1), clock.step, len(item))
+        items.append(item.set_axis(integer_index(following)) if anew else item)
+    return replace(rows, items=tuple(items), stamps=tuple(item.index for item in items))
 
 
 def _positions(stamps: Any, label: str, clock: Times) -> Positions:

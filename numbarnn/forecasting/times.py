@@ -34,6 +34,10 @@ class Times(ABC):
     def __len__(self) -> int:
         return len(self.ticks)
 
+    def ticks_on(self, other: Times) -> NDArray[np.int64]:  # noqa: ARG002
+        """Return the ticks as other times have them, which are of the same kind."""
+        return self.ticks
+
     @property
     @abstractmethod
     def kind(self) -> str:
@@ -105,8 +109,9 @@ class Times(ABC):
         """
         if self.kind != wanted.kind:
             raise ValueError(f"{name} must have times of the kind of y, {wanted.kind}, got {self.kind}.")
-        found = np.minimum(np.searchsorted(self.ticks, wanted.ticks), len(self.ticks) - 1)
-        return np.where(self.ticks[found] == wanted.ticks, found, -1) if len(self.ticks) else np.full(len(wanted), -1)
+        ticks = wanted.ticks_on(self)
+        found = np.minimum(np.searchsorted(self.ticks, ticks), len(self.ticks) - 1)
+        return np.where(self.ticks[found] == ticks, found, -1) if len(self.ticks) else np.full(len(wanted), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,12 +245,20 @@ class Stamps(Times):
         The time zone, if the column has one.
     weekdays : bool
         Whether the step is a business day: days without Saturdays and Sundays.
+    utc : ndarray of shape (n,), dtype datetime64[us], or None
+        The dates in UTC, if there is a time zone and no step.
     """
 
     stamps: NDArray[np.datetime64]
     step: Any
     zone: str | None = None
     weekdays: bool = False
+    utc: NDArray[np.datetime64] | None = None
+
+    def ticks_on(self, other: Times) -> NDArray[np.int64]:
+        """Return the ticks as other dates have them: a single date does not say whether its steps are short."""
+        instants = self.utc if is_short(getattr(other, "step", None)) and self.utc is not None else self.stamps
+        return instants.astype(np.int64)
 
     @cached_property
     def ticks(self) -> NDArray[np.int64]:  # type: ignore[override]
@@ -275,7 +288,7 @@ class Stamps(Times):
 
     def take(self, start: int, stop: int | None = None) -> Stamps:
         """Return the dates from a step on, before another."""
-        return replace(self, stamps=self.stamps[start:stop])
+        return replace(self, stamps=self.stamps[start:stop], utc=None if self.utc is None else self.utc[start:stop])
 
     @property
     def is_dated(self) -> bool:
@@ -473,7 +486,7 @@ def read_stamps(
     """
     stamps = stamps.astype("datetime64[us]")
     if len(stamps) < 2:
-        return Stamps(stamps, None, zone), None
+        return Stamps(stamps, None, zone, utc=None if utc is None else utc.astype("datetime64[us]")), None
     for step in _candidate_steps(stamps):
         own = utc.astype("datetime64[us]") if utc is not None and is_short(step) else stamps
         weekdays = _is_business_day(step, own)

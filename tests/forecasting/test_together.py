@@ -128,6 +128,22 @@ def test_backtests(form, refit):
         assert list(forecasts["time"][chosen]) == list(own.predict().index)
 
 
+def test_updates_of_a_numbered_series_may_be_numbered_on_or_anew():
+    conformal = ConformalForecaster(tiny(), 0.8, method="aci", n_calibration=8).fit(pd.Series(values()[:40]))
+    assert conformal.update(pd.Series(values()[40:42])).predict_interval().index.tolist() == [42, 43]
+    assert conformal.update(pd.Series(values()[42:44], [42, 43])).predict_interval().index.tolist() == [44, 45]
+
+
+def test_hours_of_a_time_zone_are_updated_one_by_one():
+    hours = pl.datetime_range(
+        pl.datetime(2024, 10, 26), pl.datetime(2024, 10, 28), "1h", time_zone="Europe/Berlin", eager=True
+    )
+    frame = pl.DataFrame({"ds": hours[:44], "y": values()[:44]})
+    conformal = ConformalForecaster(tiny(), 0.8, method="aci", n_calibration=8)
+    conformal.fit(frame[:24], time="ds", target="y").update(frame[24:])  # the clock goes back at the 28th hour
+    assert conformal.predict_interval()["ds"].to_list() == hours[44:46].to_list()
+
+
 def test_forms_agree():
     """The forecasts of a list of series with dates and of a long frame are the same."""
     parts = [pd.Series(values(i)[:n], DATES[2 * i : 2 * i + n]) for i, n in enumerate(LENGTHS)]
