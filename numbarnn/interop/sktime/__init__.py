@@ -10,6 +10,7 @@ except ImportError as error:
     ) from error
 
 from numbarnn.interop.sktime.classifier import RNNTimeSeriesClassifier
+from numbarnn.interop.sktime.forecaster import RNNTimeSeriesForecaster
 from numbarnn.interop.sktime.regressor import RNNTimeSeriesRegressor
 
-__all__ = ["RNNTimeSeriesClassifier", "RNNTimeSeriesRegressor"]
+__all__ = ["RNNTimeSeriesClassifier", "RNNTimeSeriesForecaster", "RNNTimeSeriesRegressor"]
