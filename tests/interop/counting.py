@@ -52,7 +52,9 @@ class CountingForecaster(BaseEstimator):
 
 def _levels(forecast, q):
     columns = forecast.to_frame() if isinstance(forecast, pd.Series) else forecast
-    frame = pd.concat({name: pd.concat({level: columns[name] + level for level in q}, axis=1) for name in columns}, axis=1)
+    frame = pd.concat(
+        {name: pd.concat({level: columns[name] + level for level in q}, axis=1) for name in columns}, axis=1
+    )
     return frame.droplevel(0, axis=1) if isinstance(forecast, pd.Series) else frame
 
 

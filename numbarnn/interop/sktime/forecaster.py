@@ -15,7 +15,7 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 from numbarnn.forecasting import RNNForecaster
 
 _MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
-_LONE: tuple[Hashable, ...] = ()
+_LONE: Hashable = ()
 """Key of a series that is the only one; those of a panel have the levels of the index before time as their keys."""
 
 
@@ -95,7 +95,7 @@ class RNNTimeSeriesForecaster(BaseForecaster):
         self,
         y: pd.DataFrame,
         X: pd.DataFrame | None = None,
-        update_params: bool = True,  # noqa: ARG002, FBT001, FBT002
+        update_params: bool = True,  # noqa: ARG002
     ) -> Self:
         series = _separate(y)
         none = next(iter(series.values())).iloc[:0]
@@ -146,15 +146,16 @@ class RNNTimeSeriesForecaster(BaseForecaster):
         return [{"forecaster": RNNForecaster(3, **tiny)}, {"forecaster": RNNForecaster(2, cell="lstm", **tiny)}]
 
 
-def _separate(data: pd.DataFrame) -> dict[tuple[Hashable, ...], pd.DataFrame]:
+def _separate(data: pd.DataFrame) -> dict[Hashable, pd.DataFrame]:
     """Return the series of a panel or hierarchy by their keys."""
-    outer = list(range(data.index.nlevels - 1))
-    if not outer:
+    if data.index.nlevels == 1:
         return {_LONE: data}
-    return {key: part.droplevel(outer) for key, part in data.groupby(level=outer, sort=False)}
+    outer = list(range(data.index.nlevels - 1))
+    groups = data.groupby(level=outer if len(outer) > 1 else 0, sort=False)
+    return {key: part.droplevel(outer) for key, part in groups}
 
 
-def _targets(series: dict[tuple[Hashable, ...], pd.DataFrame]) -> Any:
+def _targets(series: dict[Hashable, pd.DataFrame]) -> Any:
     """Return series as a forecaster takes them: those of one column as such, those of a panel in a dict."""
     parts = {key: part.iloc[:, 0] if part.shape[1] == 1 else part for key, part in series.items()}
     return parts.get(_LONE, parts)
