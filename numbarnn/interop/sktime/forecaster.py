@@ -15,6 +15,9 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 from numbarnn.forecasting import RNNForecaster
 
 _MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
+_WITHOUT_DISTRIBUTION = ("squared_error", "absolute_error", "huber")
+"""Losses of a forecaster that has no quantiles."""
+
 _LONE: Hashable = ()
 """Key of a series that is the only one; those of a panel have the levels of the index before time as their keys."""
 
@@ -31,7 +34,8 @@ class RNNTimeSeriesForecaster(BaseForecaster):
     forecaster : RNNForecaster, another forecaster with its interface, or None, default=None
         The forecaster; a clone of it is fitted. Its parameters are nested ones here, such as ``forecaster__cell``.
         Beyond its own `horizon` it forecasts recursively. None is an `RNNForecaster` for the horizon that `fit` is
-        given; for one step without any.
+        given; for one step without any. Its default loss gives quantiles and intervals; 'squared_error',
+        'absolute_error' and 'huber' do not.
 
     Attributes
     ----------
@@ -79,6 +83,8 @@ class RNNTimeSeriesForecaster(BaseForecaster):
     def __init__(self, forecaster: BaseEstimator | None = None):
         self.forecaster = forecaster
         super().__init__()
+        if getattr(forecaster, "loss", None) in _WITHOUT_DISTRIBUTION:
+            self.set_tags(**{"capability:pred_int": False})
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> Self:
         if self.forecaster is None:
