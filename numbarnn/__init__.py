@@ -43,12 +43,19 @@ _LAZY = {
     "step": "numbarnn.recurrence",
     "stream": "numbarnn.recurrence",
     "tangent": "numbarnn.recurrence",
+    "ConformalForecaster": "numbarnn.forecasting",
+    "RNNForecaster": "numbarnn.forecasting",
+    "backtest": "numbarnn.forecasting",
+    "metrics": "",
+    "plotting": "",
+    "forecasting": "",
     "testing": "",
 }
 
 __all__ = [
     "GRU",
     "LSTM",
+    "ConformalForecaster",
     "CoupledLSTM",
     "CoupledPeepholeLSTM",
     "Elman",
@@ -60,6 +67,7 @@ __all__ = [
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RNNClassifier",
+    "RNNForecaster",
     "RNNRegressor",
     "RecurrentMasks",
     "SequencePatches",
@@ -67,10 +75,14 @@ __all__ = [
     "SlidingWindow",
     "Stream",
     "adjoint",
+    "backtest",
     "compile_kernels",
+    "forecasting",
     "forward",
     "gradient_flow",
     "lyapunov_exponents",
+    "metrics",
+    "plotting",
     "step",
     "stream",
     "tangent",
@@ -81,8 +93,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "testing":
-        return importlib.import_module("numbarnn.testing")
+    if not _LAZY[name]:
+        return importlib.import_module(f"numbarnn.{name}")
     value = getattr(importlib.import_module(_LAZY[name]), name)
     globals()[name] = value  # the next access costs no call
     return value

@@ -94,12 +94,23 @@ def check_combinations(estimator: Any, *, partial: bool) -> None:
         raise ValueError(
             "partial_fit does not support learning_rate='cosine', which needs the number of epochs; use 'constant'."
         )
-    checked_tbptt(estimator.tbptt)
     if estimator.return_sequences and estimator.pooling not in ("auto", "last"):
         raise ValueError(
             f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
             f"{estimator.pooling!r}."
         )
+    check_training(estimator)
+
+
+def check_training(estimator: Any) -> None:
+    """Refuse parameters of the training that do not go together.
+
+    Raises
+    ------
+    ValueError
+        The message names the parameters.
+    """
+    checked_tbptt(estimator.tbptt)
     if estimator.early_stopping and not estimator.validation_fraction:
         raise ValueError("validation_fraction must be above 0 with early_stopping=True, got 0.")
     if estimator.solver == "lbfgs":

@@ -16,17 +16,34 @@ from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.losses import AbsoluteError, Gaussian, Huber, NumberHead, Poisson, Quantile, SquaredError
+from numbarnn.losses import (
+    AbsoluteError,
+    DistributionLoss,
+    Gaussian,
+    Huber,
+    Mixture,
+    NegativeBinomial,
+    NumberHead,
+    Poisson,
+    Quantile,
+    SquaredError,
+    StudentT,
+)
 
-_LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
+LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
     "squared_error": (SquaredError, {}),
     "absolute_error": (AbsoluteError, {}),
     "huber": (Huber, {"delta": "huber_delta"}),
     "quantile": (Quantile, {"quantiles": "quantiles"}),
     "poisson": (Poisson, {}),
+    "negative_binomial": (NegativeBinomial, {}),
     "gaussian": (Gaussian, {}),
+    "student_t": (StudentT, {}),
 }
 """The losses by their names, each with the parameters of the estimator that it takes."""
+
+_DISTRIBUTIONS = [name for name, (kind, _) in LOSSES.items() if issubclass(kind, DistributionLoss)]
+"""Names of the losses that predict a distribution."""
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -38,7 +55,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Hidden units of each recurrent layer, in each direction.
-    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gaussian'}, default='squared_error'
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'negative_binomial', 'gaussian', \
+            'student_t'}, default='squared_error'
         The loss, its mean over the targets.
 
         - 'squared_error': half the squared error; the prediction is the mean;
@@ -47,8 +65,14 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         - 'quantile': the pinball loss of all `quantiles` [23]_, which never cross; `predict` returns the median, and
           `predict_quantiles` all of them;
         - 'poisson': half the Poisson deviance with a logarithmic link, for targets that are not negative;
+        - 'negative_binomial': the negative log-likelihood of a distribution with predicted mean and dispersion [25]_,
+          for counts that vary more than their mean;
         - 'gaussian': the negative log-likelihood of a normal distribution with predicted mean and scale [24]_;
-          ``predict(X, return_std=True)`` returns both.
+        - 'student_t': the same of Student's t distribution with predicted location, scale and degrees of freedom [26]_,
+          for numbers with outliers.
+
+        With the last four, ``predict(X, return_std=True)`` returns the standard deviations too, and `predict_quantiles`
+        the quantiles of any levels.
     quantiles : array-like of float or None, default=None
         Levels between 0 and 1 for ``loss='quantile'``, one of them 0.5.
     huber_delta : float, default=1.0
@@ -291,6 +315,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     .. [23] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
     .. [24] D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target probability distribution",
        ICNN 1994.
+    .. [25] D. Salinas, V. Flunkert, J. Gasthaus and T. Januschowski, "DeepAR: probabilistic forecasting with
+       autoregressive recurrent networks", International Journal of Forecasting 36, 2020.
+    .. [26] K. L. Lange, R. J. A. Little and J. M. G. Taylor, "Robust statistical modeling using the t distribution",
+       Journal of the American Statistical Association 84, 1989.
 
     Examples
     --------
@@ -308,7 +336,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     _head: NumberHead
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
-        "loss": [StrOptions(set(_LOSSES))],
+        "loss": [StrOptions(set(LOSSES))],
         "quantiles": [None, "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
@@ -318,7 +346,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         self,
         hidden_layer_sizes: int | ArrayLike = (64,),
         *,
-        loss: Literal["squared_error", "absolute_error", "huber", "quantile", "poisson", "gaussian"] = "squared_error",
+        loss: Literal[
+            "squared_error",
+            "absolute_error",
+            "huber",
+            "quantile",
+            "poisson",
+            "negative_binomial",
+            "gaussian",
+            "student_t",
+        ] = "squared_error",
         quantiles: ArrayLike | None = None,
         huber_delta: float = 1.0,
         cell: str | type = "lstm",
@@ -445,8 +482,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     ) -> Any:
         """Predict numbers.
 
-        They are means for the losses 'squared_error', 'poisson' and 'gaussian', medians for 'absolute_error' and
-        'quantile', and in between for 'huber'.
+        They are means for the losses 'squared_error', 'poisson', 'negative_binomial', 'gaussian' and 'student_t',
+        medians for 'absolute_error' and 'quantile', and in between for 'huber'.
 
         Parameters
         ----------
@@ -459,7 +496,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return_state : bool, default=False
             Whether to return the state after the last steps as well.
         return_std : bool, default=False
-            Whether to return the predicted standard deviations as well; needs ``loss="gaussian"``. They are at least
+            Whether to return the predicted standard deviations as well; needs a loss that predicts a distribution:
+            'gaussian', 'student_t', 'poisson' or 'negative_binomial'. Of the first two they are at least
             ``numbarnn.losses.gaussian.SCALE_FLOOR``, in units of y. For an ensemble they are those of the mixture of
             its members.
 
@@ -483,23 +521,32 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             outputs = self._outputs(X, state, return_state=return_state)
             return outputs.result(self._decoded(outputs), return_state=return_state)
         check_is_fitted(self)
-        if not isinstance(self._head.loss, Gaussian):
-            raise ValueError(f"return_std=True needs loss='gaussian', but the fit had loss={self._fitted_loss!r}.")
+        if not isinstance(self._head.loss, DistributionLoss):
+            raise ValueError(
+                f"return_std=True needs a loss that predicts a distribution, one of {_DISTRIBUTIONS}, but the fit had "
+                f"loss={self._fitted_loss!r}."
+            )
         if return_state or state is not None:
             raise ValueError("return_std=True cannot be combined with state or return_state=True.")
         outputs = self._outputs(X)
-        mean, std = _mixture([self._head.loss.output(z) for z in outputs.z])
-        return outputs.restore(self._head.decode(mean)), outputs.restore(self._head.decode(std))
+        mean = self._decoded(outputs)
+        std = _distribution(self._head.loss, outputs).std().astype(mean.dtype)
+        return outputs.restore(mean), outputs.restore(self._head.decode(std))
 
     def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
-        """Predict quantiles, with ``loss="quantile"``.
+        """Predict quantiles.
+
+        With ``loss="quantile"`` they are those fitted, and the mean over the members of an ensemble. With 'gaussian',
+        'student_t', 'poisson' and 'negative_binomial' they are those of the predicted distribution, which for an
+        ensemble is the mixture of the distributions of its members.
 
         Parameters
         ----------
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         q : array-like of float, default=None
-            Levels, each of them in `quantiles`; None is all of `quantiles` in rising order.
+            Levels between 0 and 1. With ``loss="quantile"`` each must be in `quantiles`, and None is all of them in
+            rising order.
 
         Returns
         -------
@@ -509,20 +556,31 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If the estimator was fitted with another loss, or a level was not fitted.
+            If the estimator was fitted with a loss that predicts no quantiles, or a level is missing, is not between 0
+            and 1, or was not fitted.
         """
         check_is_fitted(self)
         loss = self._head.loss
-        if not isinstance(loss, Quantile):
-            raise ValueError(f"predict_quantiles needs loss='quantile', but the fit had loss={self._fitted_loss!r}.")
-        levels = loss.quantiles if q is None else np.atleast_1d(np.asarray(q, dtype=float)).tolist()
-        unknown = [level for level in levels if level not in loss.quantiles]
-        if unknown:
-            raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}.")
-        outputs = self._outputs(X)
-        rows = outputs.average(loss.output)
-        columns = [loss.quantiles.index(level) for level in levels]
-        by_target = rows.reshape(len(rows), self._head.n_targets, -1)[..., columns]
+        if isinstance(loss, Quantile):
+            levels = loss.quantiles if q is None else _levels(q)
+            unknown = [level for level in levels if level not in loss.quantiles]
+            if unknown:
+                raise ValueError(f"q must hold fitted levels, of {list(loss.quantiles)}; got {unknown}.")
+            outputs = self._outputs(X)
+            rows = outputs.average(loss.output)
+            columns = [loss.quantiles.index(level) for level in levels]
+            by_target = rows.reshape(len(rows), self._head.n_targets, -1)[..., columns]
+        elif isinstance(loss, DistributionLoss):
+            levels = _levels(q)
+            outputs = self._outputs(X)
+            distribution = _distribution(loss, outputs)
+            by_target = np.stack([distribution.ppf(level) for level in levels], axis=-1).astype(outputs.z[0].dtype)
+            _check_finite(by_target)
+        else:
+            raise ValueError(
+                f"predict_quantiles needs loss='quantile' or a loss that predicts a distribution, one of "
+                f"{_DISTRIBUTIONS}, but the fit had loss={self._fitted_loss!r}."
+            )
         return outputs.restore(by_target[:, 0] if self._head.one_dimensional else by_target)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -548,12 +606,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     @property
     def _fitted_loss(self) -> str:
-        return next(name for name, (kind, _) in _LOSSES.items() if isinstance(self._head.loss, kind))
+        return next(name for name, (kind, _) in LOSSES.items() if isinstance(self._head.loss, kind))
 
     def _decoded(self, outputs: Outputs) -> NDArray:
         points = outputs.average(self._head.predict)
-        if not np.isfinite(points).all():
-            raise ValueError("The predictions are not finite: X holds numbers too large for the network.")
+        _check_finite(points)
         return self._head.decode(points)
 
     def _check_targets(self, rows: NDArray) -> NDArray:
@@ -562,7 +619,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     def _new_head(self, rows: NDArray, classes: NDArray | None = None) -> NumberHead:  # noqa: ARG002
         if self.loss == "quantile" and self.quantiles is None:
             raise ValueError("loss='quantile' needs quantiles, such as quantiles=[0.1, 0.5, 0.9], got None.")
-        kind, arguments = _LOSSES[self.loss]
+        kind, arguments = LOSSES[self.loss]
         loss = kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
         return NumberHead(loss, 1 if rows.ndim == 1 else rows.shape[1], rows.ndim == 1)
 
@@ -580,10 +637,20 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return tags
 
 
-def _mixture(members: list[NDArray]) -> tuple[NDArray, NDArray]:
-    """Return mean and standard deviation of the mixture of normal distributions, whose own are side by side."""
-    means, stds = np.split(np.asarray(members), 2, axis=-1)
-    if len(members) == 1:
-        return means[0], stds[0]
-    mean = means.mean(axis=0)
-    return mean, np.sqrt(np.mean(np.square(stds) + np.square(means - mean), axis=0))
+def _distribution(loss: DistributionLoss, outputs: Outputs) -> Any:
+    """Return the predicted distribution of each target: of an ensemble, the mixture of those of its members."""
+    members = [loss.distribution(z) for z in outputs.z]
+    return Mixture(members) if outputs.of_ensemble else members[0]
+
+
+def _levels(q: ArrayLike | None) -> list[float]:
+    """Return levels of quantiles as a list of numbers between 0 and 1."""
+    levels = [] if q is None else np.atleast_1d(np.asarray(q, dtype=float)).tolist()
+    if not levels or not all(0 < level < 1 for level in levels):
+        raise ValueError(f"q must hold levels between 0 and 1, such as [0.1, 0.5, 0.9]; got {q!r}.")
+    return levels
+
+
+def _check_finite(predictions: NDArray) -> None:
+    if not np.isfinite(predictions).all():
+        raise ValueError("The predictions are not finite: X holds numbers too large for the network.")

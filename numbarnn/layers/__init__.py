@@ -15,6 +15,7 @@ from numbarnn.layers.base import (
 from numbarnn.layers.bidirectional import Bidirectional
 from numbarnn.layers.dense import Dense
 from numbarnn.layers.dropout import Dropout
+from numbarnn.layers.embedding import Embedding
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
@@ -27,6 +28,7 @@ __all__ = [
     "Bidirectional",
     "Dense",
     "Dropout",
+    "Embedding",
     "Forward",
     "Layer",
     "MaskGenerator",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+BLOCK_BYTES = 1 << 18
+"""Bytes of outputs of which NumPy makes the losses at a time: the arrays on the way stay in the processor's cache."""
+
 
 class Loss(Protocol):
     """A number that training makes small, as a function of the outputs z of a model.
@@ -83,13 +86,41 @@ def check_loss(loss: Any) -> None:
 
 
 class RowLoss(ABC):
-    """A loss that is a weighted sum over rows: one row per vector, or per valid step, sequence after sequence."""
+    """A loss that is a weighted sum over rows: one row per vector, or per valid step, sequence after sequence.
+
+    Attributes
+    ----------
+    skips_nan : bool
+        Whether `row_values_and_gradient` leaves out targets that are NaN by itself.
+    """
 
     out_activation: ClassVar[str] = "identity"
+    skips_nan: ClassVar[bool] = False
+    takes_nan: ClassVar[bool] = False
+    """Whether targets may be NaN, which is a missing target."""
 
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of targets."""
         return n_targets
+
+    def columns(self, n_targets: int) -> Array:
+        """Return which outputs belong to each target, for `Observed`.
+
+        Parameters
+        ----------
+        n_targets : int
+
+        Returns
+        -------
+        columns : ndarray of int of shape (n_targets, m)
+            The columns of z of each target; those of a target are side by side unless a loss says otherwise.
+
+        Raises
+        ------
+        TypeError
+            If the loss is not the mean of the losses of single targets.
+        """
+        return np.arange(self.n_outputs(n_targets)).reshape(n_targets, -1)
 
     def value_and_gradient(self, z: Padded, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss and its adjoint.
@@ -173,16 +204,39 @@ class NumpyRowLoss(RowLoss):
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or one overflows."""
-        host_weights = to_host(weights)
+        rows, host_targets, host_weights = to_host(z), to_host(targets), to_host(weights)
+        losses, z_bar = np.empty(len(rows), rows.dtype), np.empty_like(rows)
+        size = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
         with np.errstate(over="ignore", invalid="ignore"):  # the caller finds it, and says what to do
-            losses, slopes = self.losses_and_slopes(to_host(z), to_host(targets))
+            for start in range(0, len(rows), size):
+                block = slice(start, start + size)
+                losses[block], slopes = self.losses_and_slopes(rows[block], host_targets[block])
+                np.multiply(slopes, host_weights[block, np.newaxis], out=z_bar[block], casting="same_kind")
             value = float(np.sum(losses * host_weights, dtype=np.float64))
-            z_bar = (slopes * host_weights[:, np.newaxis]).astype(losses.dtype, copy=False)
         return value, place_like(z, z_bar)
 
     @abstractmethod
     def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
         """Return the loss of each row (N,), and its derivative by the row (N, K)."""
+
+
+class DistributionLoss(NumpyRowLoss):
+    """The negative log-likelihood of a distribution whose parameters a model predicts, up to a constant."""
+
+    @abstractmethod
+    def distribution(self, z: Array) -> Any:
+        """Return the distribution of each target for outputs z.
+
+        Parameters
+        ----------
+        z : ndarray of shape (..., n_outputs)
+
+        Returns
+        -------
+        distribution : frozen distribution of scipy.stats
+            Of shape (..., K), with ``mean``, ``std``, ``cdf``, ``ppf`` (quantiles) and ``rvs`` (samples), in double
+            precision.
+        """
 
 
 def _rows(z: Padded) -> Array:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.base import DistributionLoss
+from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ SCALE_FLOOR = 1e-3
 """Smallest standard deviation that is predicted, in units of the target."""
 
 
-class Gaussian(NumpyRowLoss):
+class Gaussian(DistributionLoss):
     r"""Negative log-likelihood of a normal distribution with a predicted mean and scale, mean over the K targets.
 
     The first K outputs are the means :math:`\mu`, the others make the standard deviations (Nix and Weigend 1994 [1]_,
@@ -50,6 +51,10 @@ class Gaussian(NumpyRowLoss):
         """Return a mean and a scale for each target."""
         return 2 * n_targets
 
+    def columns(self, n_targets: int) -> Array:
+        """Return the columns of the mean and of the scale of each target."""
+        return np.arange(2 * n_targets).reshape(2, n_targets).T
+
     def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
         """Return the loss of each row, and its derivative."""
         mean, scale = np.split(self.output(z), 2, axis=1)
@@ -70,7 +75,7 @@ class Gaussian(NumpyRowLoss):
         """Return the means and the standard deviations of outputs (..., 2 * K)."""
         n_targets = z.shape[-1] // 2
         output = z.copy()
-        output[..., n_targets:] = z.dtype.type(SCALE_FLOOR) + np.logaddexp(0, z[..., n_targets:])
+        output[..., n_targets:] = z.dtype.type(SCALE_FLOOR) + softplus(z[..., n_targets:])
         return output
 
     def point(self, z: Array) -> Array:
@@ -84,3 +89,9 @@ class Gaussian(NumpyRowLoss):
         # scale = SCALE_FLOOR + softplus(s)
         z_bar[..., n_targets:] *= expit(z[..., n_targets:])
         return z_bar
+
+    def distribution(self, z: Array) -> Any:
+        """Return the frozen ``scipy.stats.norm`` of each target."""
+        from scipy.stats import norm  # noqa: PLC0415  (slow to import, and training does without)
+
+        return norm(*np.split(self.output(z.astype(np.float64)), 2, axis=-1))

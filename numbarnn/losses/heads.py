@@ -196,19 +196,20 @@ class NumberHead:
         return self.loss.n_outputs(self.n_targets)
 
     def encode(self, rows: Array, dtype: DTypeLike) -> Array:
-        """Return targets (N, K) as floats.
+        """Return targets (N, K) as floats; NaN, a missing target, only for a loss that takes it, such as `Observed`.
 
         Raises
         ------
         ValueError
-            If there are other numbers of targets, one overflows, or one is not for the loss.
+            If there are other numbers of targets, one is missing or overflows, or one is not for the loss.
         """
         targets = rows.reshape(len(rows), -1)
         if targets.shape[1] != self.n_targets:
             raise ValueError(f"y must have {self.n_targets} targets per row, got shape {rows.shape}")
         with np.errstate(over="ignore"):
             floats = np.ascontiguousarray(targets, dtype=dtype)
-        if not np.isfinite(floats).all():
+        missing = np.isnan(targets) if getattr(self.loss, "takes_nan", False) else False
+        if not (np.isfinite(floats) | missing).all():
             raise ValueError(f"y must be finite in {np.dtype(dtype)}, got numbers that are too large for it")
         self.loss.check_targets(floats)
         return floats

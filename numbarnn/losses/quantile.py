@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from numbarnn.kernels.cpu.losses import quantile
+from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.checks import check_number
-from numbarnn.losses.base import NumpyRowLoss
+from numbarnn.losses.base import RowLoss
+from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Quantile(NumpyRowLoss):
+class Quantile(RowLoss):
     r"""The quantile (pinball) loss of Q quantiles, mean over targets and quantiles.
 
     For a predicted quantile q at the level :math:`\tau` and :math:`e = t - q` the loss is
@@ -53,6 +56,7 @@ class Quantile(NumpyRowLoss):
     """
 
     out_activation: ClassVar[str] = "quantiles"
+    skips_nan: ClassVar[bool] = True
 
     quantiles: tuple[float, ...]
 
@@ -79,13 +83,10 @@ class Quantile(NumpyRowLoss):
         """Return the number of targets times the number of quantiles."""
         return n_targets * len(self.quantiles)
 
-    def losses_and_slopes(self, z: Array, targets: Array) -> tuple[Array, Array]:
-        """Return the loss of each row, and its derivative."""
-        levels = np.array(self.quantiles, z.dtype)
-        error = targets[:, :, np.newaxis] - self._by_target(self.output(z))
-        losses = np.maximum(levels * error, (levels - 1) * error).mean(axis=(1, 2))
-        slopes = np.where(error > 0, -levels, np.where(error < 0, 1 - levels, 0)) / z.dtype.type(z.shape[1])
-        return losses, self.output_adjoint(z, slopes.reshape(z.shape).astype(z.dtype, copy=False))
+    def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
+        """Return the weighted loss of rows z (N, K) and its adjoint; a target that is NaN takes no part."""
+        value, z_bar = quantile(to_host(z), to_host(targets), to_host(weights), np.array(self.quantiles), self.median)
+        return value, place_like(z, z_bar)
 
     def row_hessian_product(self, z: Array, z_dot: Array, targets: Array, weights: Array) -> Array:  # noqa: ARG002
         """Return zeros: the loss is linear in the quantiles wherever it has a derivative."""
@@ -94,7 +95,7 @@ class Quantile(NumpyRowLoss):
     def output(self, z: Array) -> Array:
         """Return the quantiles, those of each target side by side, of outputs (..., K * Q)."""
         outputs, m = self._by_target(z), self.median
-        steps = np.logaddexp(0, outputs)
+        steps = softplus(outputs)
         quantiles = outputs.copy()
         for j in range(m + 1, len(self.quantiles)):
             quantiles[..., j] = quantiles[..., j - 1] + steps[..., j]
@@ -118,9 +119,11 @@ class Quantile(NumpyRowLoss):
             bars[..., j - 1] += bars[..., j]
         # steps = softplus(outputs)
         slopes = expit(outputs)
-        bars[..., :m] *= -slopes[..., :m]
-        bars[..., m + 1 :] *= slopes[..., m + 1 :]
+        slopes[..., :m] *= -1
+        slopes[..., m] = 1
+        bars *= slopes
         return bars.reshape(z.shape)
 
     def _by_target(self, values: Array) -> Array:
-        return values.reshape(*values.shape[:-1], -1, len(self.quantiles))
+        n_quantiles = len(self.quantiles)
+        return values.reshape(*values.shape[:-1], values.shape[-1] // n_quantiles, n_quantiles)

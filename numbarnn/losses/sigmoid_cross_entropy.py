@@ -38,6 +38,10 @@ class SigmoidCrossEntropy(RowLoss):
 
     out_activation: ClassVar[str] = "logistic"
 
+    def columns(self, n_targets: int) -> Array:  # noqa: ARG002
+        """Refuse: this is a sum over labels."""
+        raise TypeError(f"{type(self).__name__} is a sum over labels, not a mean over targets")
+
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint."""
         return backend_of(z).sigmoid_cross_entropy(z, targets, weights)

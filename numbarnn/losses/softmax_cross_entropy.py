@@ -38,6 +38,10 @@ class SoftmaxCrossEntropy(RowLoss):
 
     out_activation: ClassVar[str] = "softmax"
 
+    def columns(self, n_targets: int) -> Array:  # noqa: ARG002
+        """Refuse: this is a loss of one class per row."""
+        raise TypeError(f"{type(self).__name__} is a loss of one class per row, not a mean over targets")
+
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint."""
         return backend_of(z).softmax_cross_entropy(z, targets, weights)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numbarnn import LSTM, Elman, ProjectedLSTM
-from numbarnn.layers import Bidirectional, Dense, Dropout, MaskGenerator, Pooling, Recurrent, Stack, Unstack
+from numbarnn.layers import Bidirectional, Dense, Dropout, Embedding, MaskGenerator, Pooling, Recurrent, Stack, Unstack
 
 LENGTHS = np.array([4, 0, 1, 3, 2, 4, 1, 3, 4])
 """Valid steps of nine sequences, two slices of a batch, of at most four steps."""
@@ -31,6 +31,18 @@ def last(cell=Elman, n_inputs=3, n_units=5, **options):
     return Recurrent(cell, n_inputs, n_units, return_sequences=False, **options)
 
 
+def codes_of(values):
+    """Codes of four categories in place of any numbers; almost everywhere their derivative is zero."""
+    return np.floor(3 * np.abs(values)) % 4
+
+
+class EmbeddingOfAnyNumbers(Embedding):
+    """An embedding that makes codes of the numbers that the tests draw, scale and move."""
+
+    def _codes(self, values, valid):
+        return super()._codes(codes_of(values), valid)
+
+
 LAYERS = {
     "recurrent": recurrent(),
     "recurrent_last": last(),
@@ -45,6 +57,7 @@ LAYERS = {
     "bidirectional_dropped": Bidirectional(last(**DROPPED)),
     "dense": Dense(3, 7),
     "dropout": Dropout(0.4, 3),
+    "embedding": EmbeddingOfAnyNumbers(3, n_categories=(4, 5), n_dims=(2, 3), columns=(2, 0)),
     "mean": Pooling("mean", 3),
     "max": Pooling("max", 3),
     "attention": Pooling("attention", 3),

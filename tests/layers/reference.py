@@ -7,8 +7,9 @@ from functools import partial, singledispatch
 import numpy as np
 
 import numbarnn
-from numbarnn.layers import Bidirectional, Dense, Dropout, Pooling, Recurrent, Stack, Unstack
+from numbarnn.layers import Bidirectional, Dense, Dropout, Embedding, Pooling, Recurrent, Stack, Unstack
 from tests import grid, reference
+from tests.layers.grid import codes_of
 
 
 def reference_of(layer, masks=None):
@@ -99,6 +100,21 @@ def _(layer: Pooling, parameters, x, state, lengths, masks=None):
         else:
             power = np.exp(steps @ parameters.q)
             y[n] = power / power.sum() @ steps
+    return y, (), lengths
+
+
+@run.register
+def _(layer: Embedding, parameters, x, state, lengths, masks=None):
+    """The tables as matrices that one-hot encoded codes are multiplied with."""
+    others = np.delete(x, layer.columns, axis=-1)
+    codes = codes_of(x.real)
+    parts = [
+        np.eye(len(E))[codes[..., j].astype(int)] @ E for j, E in zip(layer.columns, parameters.tables, strict=True)
+    ]
+    y = np.concatenate([others, *parts], axis=-1)
+    if y.ndim == 3:
+        for n, length in enumerate(lengths):
+            y[length:, n] = 0
     return y, (), lengths
 
 

@@ -31,7 +31,7 @@ def test_certificate(name, spec_name):
     assert certificate.n_slices == (2 if case.spec.B == 9 else 1)
 
 
-@pytest.mark.parametrize("name", ["dense", "dropout"])
+@pytest.mark.parametrize("name", ["dense", "dropout", "embedding"])
 def test_vectors(name):
     """Layers of rows take the vectors that follow the last step or a pooling, too."""
     layer = grid.LAYERS[name]
@@ -56,7 +56,7 @@ def test_model(name, given_state):
     assert certificate.n_slices == 2
 
 
-@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "attention", "unstack", "stack"])
+@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "embedding", "attention", "unstack", "stack"])
 def test_adjoints_of_inputs_can_be_left_out(name):
     case = grid.Case(name, "ragged")
     x = Padded(case.x, case.lengths)
@@ -68,7 +68,7 @@ def test_adjoints_of_inputs_can_be_left_out(name):
         assert_array_equal(ours, expected)
 
 
-@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "attention", "unstack", "stack"])
+@pytest.mark.parametrize("name", ["recurrent", "dense", "dropout", "embedding", "attention", "unstack", "stack"])
 def test_the_tape_can_be_left_out(name):
     case = grid.Case(name, "ragged")
     x = Padded(case.x, case.lengths)

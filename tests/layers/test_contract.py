@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from numbarnn import LSTM, Elman, LayerNormLSTM
-from numbarnn.layers import Bidirectional, Dense, Dropout, Model, Pooling, Recurrent, Stack, Unstack, check_layer
+from numbarnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    Model,
+    Pooling,
+    Recurrent,
+    Stack,
+    Unstack,
+    check_layer,
+)
 from tests.layers.grid import LAYERS, recurrent
 
 
@@ -41,6 +52,12 @@ def test_all_faults_in_one_error():
         (lambda: Dropout("0.5", 3), TypeError, "rate must be a number, got '0.5'"),
         (lambda: Pooling("median", 3), ValueError, "mode must be 'mean', 'max' or 'attention', got 'median'"),
         (lambda: Unstack(0, 3), ValueError, "k must be at least 1, got 0"),
+        (lambda: Embedding(3, (4,), (2, 2), (0,)), ValueError, "must have one entry for each column of codes"),
+        (lambda: Embedding(3, (), (), ()), ValueError, "must have one entry for each column of codes"),
+        (lambda: Embedding(3, (4, 0), (2, 2), (0, 1)), ValueError, "n_categories must be at least 1, got 0"),
+        (lambda: Embedding(3, (4,), (2.0,), (0,)), TypeError, "n_dims must be an integer, got 2.0"),
+        (lambda: Embedding(3, (4,), (2,), (3,)), ValueError, "columns must be different numbers from 0 to 2"),
+        (lambda: Embedding(3, (4, 4), (2, 2), (1, 1)), ValueError, "columns must be different numbers from 0 to 2"),
         (lambda: Bidirectional(Dense(3, 2)), TypeError, "layer must be a Recurrent layer"),
         (lambda: recurrent(input_dropout=-0.1), ValueError, "input_dropout must lie in"),
         (lambda: recurrent(recurrent_dropout=np.nan), ValueError, "recurrent_dropout must lie in"),

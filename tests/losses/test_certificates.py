@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import nbinom, norm
+from scipy.stats import t as student_t
 from sklearn.metrics import log_loss, mean_absolute_error, mean_pinball_loss, mean_poisson_deviance, mean_squared_error
 
 from numbarnn.layers import Padded
@@ -16,11 +17,14 @@ from numbarnn.losses import (
     AbsoluteError,
     Gaussian,
     Huber,
+    NegativeBinomial,
+    Observed,
     Poisson,
     Quantile,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     SquaredError,
+    StudentT,
 )
 from numbarnn.testing import certify
 
@@ -37,7 +41,12 @@ LOSSES = {
     "softmax": SoftmaxCrossEntropy(),
     "quantile": Quantile((0.9, 0.5, 0.1, 0.2)),
     "gaussian": Gaussian(),
+    "student_t": StudentT(),
+    "negative_binomial": NegativeBinomial(),
+    "observed": Observed(Gaussian()),
 }
+OF_TWO_TARGETS = {"quantile", "gaussian", "student_t", "negative_binomial", "observed"}
+COUNTS = {"poisson", "negative_binomial"}
 over_losses = pytest.mark.parametrize("name", LOSSES)
 N = 9
 
@@ -45,12 +54,16 @@ N = 9
 def draw(name, dtype="float64"):
     """Nine rows of outputs, targets and weights."""
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((N, {"gaussian": 4, "quantile": 8}.get(name, 4))).astype(dtype)
-    numbers = (3 * rng.standard_normal((N, {"gaussian": 2, "quantile": 2}.get(name, 4)))).astype(dtype)
+    z = rng.standard_normal((N, {"quantile": 8, "student_t": 6}.get(name, 4))).astype(dtype)
+    n_targets = 2 if name in OF_TWO_TARGETS else 4
+    numbers = (3 * rng.standard_normal((N, n_targets))).astype(dtype)
+    if name == "observed":
+        numbers[1, 0] = numbers[4, 1] = numbers[6] = np.nan
     targets = {
         "softmax": rng.integers(0, 4, N),
         "sigmoid": (numbers > 0).astype(dtype),
         "poisson": np.abs(numbers).round(),
+        "negative_binomial": np.abs(numbers).round(),
     }.get(name, numbers)
     return z, targets, (0.5 + rng.random(N)).astype(dtype)
 
@@ -81,9 +94,17 @@ def expected_value(name, z, targets, weights):
         mean = np.mean(
             [mean_pinball_loss(targets, outputs[..., j], sample_weight=weights, alpha=a) for j, a in enumerate(levels)]
         )
+    elif name == "student_t":
+        scale, degrees = 1e-3 + np.logaddexp(0, z[:, 2:4]), 2.001 + np.logaddexp(0, z[:, 4:])
+        mean = np.average(-student_t.logpdf(targets, degrees, z[:, :2], scale).mean(axis=1), weights=weights)
+    elif name == "negative_binomial":
+        means, alpha = np.exp(z[:, :2]), 1e-6 + np.logaddexp(0, z[:, 2:])
+        losses = -nbinom.logpmf(targets, 1 / alpha, 1 / (1 + alpha * means))
+        mean = np.average(losses.mean(axis=1), weights=weights)
     else:
         scale = 1e-3 + np.logaddexp(0, z[:, 2:])
-        mean = np.average(-norm.logpdf(targets, z[:, :2], scale).mean(axis=1), weights=weights)
+        losses = np.nan_to_num(-norm.logpdf(targets, z[:, :2], scale))
+        mean = np.average(losses.mean(axis=1), weights=weights)
     return mean * weights.sum()
 
 
@@ -126,8 +147,7 @@ def test_rows_do_not_depend_on_one_another(name):
 def test_extreme_outputs(name, dtype):
     """Where the loss itself is finite so are its derivatives, and nothing overflows on the way."""
     loss, (z, targets, weights) = LOSSES[name], draw(name, dtype)
-    large = -80 if name == "poisson" else 1e4
-    z = (large * np.sign(z)).astype(dtype) if name != "poisson" else np.full_like(z, large)
+    z = np.full_like(z, -80) if name in COUNTS else (1e4 * np.sign(z)).astype(dtype)
     value, z_bar = loss.value_and_gradient(Padded(z), targets, weights)
     product = loss.hessian_product(Padded(z), np.ones_like(z), targets, weights)
     assert math.isfinite(value)
@@ -204,6 +224,12 @@ def test_hyperparameters_that_cannot_be(make, error, message):
         make()
 
 
+def curvature(loss, z, target):
+    """The Hessian product with each unit vector, of one row with one target."""
+    given = np.array([[target]]), np.ones(1)
+    return np.array([loss.hessian_product(Padded(z), unit[None], *given)[0] for unit in np.eye(z.shape[1])])
+
+
 def test_gaussian_curvature_is_the_fisher_information():
     """The expectation of the gradient's square over targets as predicted, by Gauss-Hermite quadrature."""
     loss, z = LOSSES["gaussian"], np.array([[0.3, -0.4]])
@@ -213,5 +239,4 @@ def test_gaussian_curvature_is_the_fisher_information():
         loss.value_and_gradient(Padded(z), np.array([[mean + scale * node]]), np.ones(1))[1][0] for node in nodes
     ]
     fisher = sum(share * np.outer(g, g) for share, g in zip(shares, gradients, strict=True)) / np.sqrt(2 * np.pi)
-    columns = [loss.hessian_product(Padded(z), unit[None], np.zeros((1, 1)), np.ones(1))[0] for unit in np.eye(2)]
-    assert_allclose(columns, fisher, rtol=1e-12, atol=1e-13)
+    assert_allclose(curvature(loss, z, 0.0), fisher, rtol=1e-12, atol=1e-13)

@@ -76,3 +76,55 @@ def _squared_error(z, targets, weights, z_bar):
             value += 0.5 * weight * error * error
             z_bar[n, k] = weight * error
     return value
+
+
+def quantile(z, targets, weights, levels, median):
+    """Return the weighted pinball loss of quantiles (N, K * Q) against targets (N, K), and its adjoint z_bar.
+
+    A target that is NaN takes no part. The quantile at position `median` of each target is z itself, and each one
+    further out differs from its neighbour by softplus(z).
+    """
+    z_bar, scratch = np.zeros_like(z), np.empty((2, len(levels)), z.dtype)
+    return _quantile(z, targets, weights, levels.astype(z.dtype), median, scratch, z_bar), z_bar
+
+
+@kernel
+def _quantile(z, targets, weights, levels, median, scratch, z_bar):  # noqa: C901  (one loop after the other)
+    one, zero, n_levels = z.dtype.type(1), z.dtype.type(0), len(levels)
+    steps, bars = scratch[0], scratch[1]  # the quantiles take the place of the steps
+    value = 0.0
+    for n in range(targets.shape[0]):
+        weight = weights[n] / z.dtype.type(z.shape[1])
+        if weight == zero:
+            continue
+        total = zero
+        for k in range(targets.shape[1]):
+            target, first = targets[n, k], k * n_levels
+            if np.isnan(target):
+                continue
+            for j in range(n_levels):
+                v = z[n, first + j]
+                small = math.exp(-abs(v))
+                steps[j] = max(v, zero) + math.log1p(small)
+                z_bar[n, first + j] = (one if v >= zero else small) / (one + small)
+            steps[median] = z[n, first + median]
+            for j in range(median + 1, n_levels):
+                steps[j] = steps[j - 1] + steps[j]
+            for j in range(median - 1, -1, -1):
+                steps[j] = steps[j + 1] - steps[j]
+            for j in range(n_levels):
+                error = target - steps[j]
+                slope = (one if error < zero else zero) - (levels[j] if error != zero else zero)
+                total -= slope * error
+                bars[j] = weight * slope
+            # steps[j] = steps[j + 1] - softplus(z[j])
+            for j in range(median):
+                bars[j + 1] += bars[j]
+                z_bar[n, first + j] *= -bars[j]
+            # steps[j] = steps[j - 1] + softplus(z[j])
+            for j in range(n_levels - 1, median, -1):
+                bars[j - 1] += bars[j]
+                z_bar[n, first + j] *= bars[j]
+            z_bar[n, first + median] = bars[median]
+        value += weight * total
+    return value

@@ -1,0 +1,481 @@
+"""Prediction intervals that cover as often as they say, around the forecasts of any model."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from numbarnn.forecasting.adaptive import AdaptiveLevels
+from numbarnn.forecasting.observations import Columns, Known, Observations
+from numbarnn.forecasting.protocol import Forecaster, check_forecaster
+from numbarnn.forecasting.results import forecast_values, with_columns
+from numbarnn.forecasting.scores import Scores, fewest_scores, series_scales
+
+_MOST_ORIGINS = 100
+
+
+class ConformalForecaster(BaseEstimator):
+    """Forecaster with conformal prediction intervals around the forecasts of another one.
+
+    The last part of each series, whenever it ends, is kept for calibration: the forecaster is fitted to the part before
+    it, and forecasts from `n_calibration` origins, one row apart, of which the last is `horizon` rows before the end.
+    How far these forecasts miss says how wide the intervals must be, for each step of the horizon by itself. If the
+    misses to come are exchangeable with those of the calibration, an interval covers with a probability of at least
+    `coverage`, whatever the model and the distribution.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        The model. A clone of it is fitted.
+    coverage : float, default=0.9
+        Probability with which an interval should contain the value to come.
+    method : {"split", "cqr", "aci"}, default="split"
+        - "split": the forecast, plus and minus a quantile of the absolute errors of the calibration ([1]_, and [2]_,
+          algorithm 2).
+        - "cqr": conformalized quantile regression ([3]_). The quantiles (1 - coverage) / 2 and (1 + coverage) / 2 of
+          the forecaster are moved outwards, or inwards, by a quantile of the scores
+          ``max(lower - y, y - upper)`` (equations 6 to 8). The width follows that of the forecaster's own intervals.
+        - "aci": adaptive conformal inference ([4]_). As "split", but the level of the quantile changes with every
+          observation that `update` brings (equation 2): intervals become wider while too many observations fall
+          outside, so that in the long run the coverage is right even if the distribution drifts.
+    n_calibration : int, default=None
+        Number of origins of the calibration, which takes ``n_calibration + horizon - 1`` rows of each series. None
+        takes the last quarter of the shortest series, but not fewer origins than `coverage` needs and at most 100.
+    panel : {"scaled", "pooled", "separate"}, default="scaled"
+        How the errors of several series, or of several columns of one, are put together.
+
+        - "scaled": all of them, each divided by the scale of its series: the mean absolute difference between one value
+          and the next, in the part that the forecaster was fitted to. The coverage is right on average over the series.
+          The errors of a single series are not scaled.
+        - "pooled": all of them as they are, for series of the same scale. Right on average too.
+        - "separate": each series has only its own errors. The coverage is right for each series, but each needs enough
+          origins.
+    gamma : float, default=0.01
+        Step size of "aci": how fast the level changes.
+    refit : bool, default=False
+        Whether the forecaster is fitted once more, to all of each series, after the calibration. The guarantee holds
+        for the model that was calibrated, so that by default there is no second fit: the forecaster takes in the rest
+        of each series by `update`. A second fit sees more, and its intervals are usually a little too wide.
+
+    Attributes
+    ----------
+    forecaster_ : Forecaster
+        The fitted forecaster.
+    scores_ : ndarray of shape (horizon, n_calibration, n_series)
+        Errors of the calibration, not scaled; NaN where there was no observation. Each column of a series of several
+        columns counts as a series.
+    scale_ : ndarray of shape (n_series,)
+        What the errors are divided by before they are put together.
+    alpha_ : ndarray of shape (horizon, n_series)
+        Only for "aci": the present levels, which start at ``1 - coverage``.
+
+    References
+    ----------
+    .. [1] V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random World, Springer, 2005.
+    .. [2] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, Distribution-Free Predictive Inference for
+       Regression, Journal of the American Statistical Association 113, 2018.
+    .. [3] Y. Romano, E. Patterson and E. J. Candès, Conformalized Quantile Regression, NeurIPS 2019.
+    .. [4] I. Gibbs and E. Candès, Adaptive Conformal Inference Under Distribution Shift, NeurIPS 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.forecasting import ConformalForecaster
+    >>> class LastValue:
+    ...     horizon = 2
+    ...     def fit(self, y, X=None, *, past_X=None, static_X=None):
+    ...         self.last_ = y[-1]
+    ...         return self
+    ...     def update(self, y, X=None, *, past_X=None):
+    ...         return self.fit(y)
+    ...     def predict(self, horizon=None, *, y=None, X=None, past_X=None, static_X=None):
+    ...         return np.full(horizon or self.horizon, self.last_)
+    ...     def predict_quantiles(self, q, horizon=None, *, y=None, X=None, past_X=None, static_X=None):
+    ...         raise NotImplementedError
+    >>> walk = np.cumsum(np.random.default_rng(0).normal(size=100))
+    >>> forecaster = ConformalForecaster(LastValue(), coverage=0.8).fit(walk)
+    >>> forecaster.predict().round(2)
+    array([8.11, 8.11])
+    >>> forecaster.predict_interval().round(2)
+    array([[ 6.79,  9.43],
+           [ 6.13, 10.09]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "forecaster": "no_validation",
+        "coverage": [Interval(Real, 0, 1, closed="neither")],
+        "method": [StrOptions({"split", "cqr", "aci"})],
+        "n_calibration": [Interval(Integral, 1, None, closed="left"), None],
+        "panel": [StrOptions({"scaled", "pooled", "separate"})],
+        "gamma": [Interval(Real, 0, None, closed="left")],
+        "refit": ["boolean"],
+    }
+    forecaster_: Forecaster
+    _adaptive: AdaptiveLevels | None
+    _columns: Columns
+    _known: Known
+    _scores: Scores
+
+    def __init__(
+        self,
+        forecaster: Any,
+        coverage: float = 0.9,
+        *,
+        method: Literal["split", "cqr", "aci"] = "split",
+        n_calibration: int | None = None,
+        panel: Literal["scaled", "pooled", "separate"] = "scaled",
+        gamma: float = 0.01,
+        refit: bool = False,
+    ):
+        self.forecaster = forecaster
+        self.coverage = coverage
+        self.method = method
+        self.n_calibration = n_calibration
+        self.panel = panel
+        self.gamma = gamma
+        self.refit = refit
+
+    @property
+    def horizon(self) -> int:
+        """Number of steps forecast: that of the forecaster."""
+        return self.forecaster.horizon
+
+    @property
+    def alpha_(self) -> NDArray:
+        """The present levels of "aci", one for each step and series."""
+        check_is_fitted(self)
+        if self._adaptive is None:
+            raise AttributeError('only method="aci" has levels that change')
+        return self._adaptive.alpha
+
+    @property
+    def scores_(self) -> NDArray:
+        """Errors of the calibration, (horizon, n_calibration, n_series); of "aci" the latest ones."""
+        check_is_fitted(self)
+        return self._scores.values
+
+    @property
+    def scale_(self) -> NDArray:
+        """The scale of each series, (n_series,)."""
+        check_is_fitted(self)
+        return self._scores.scale
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        y: Any,
+        X: Any = None,
+        *,
+        past_X: Any = None,
+        static_X: Any = None,
+        series_id: str | None = None,
+        time: str | None = None,
+        target: str | None = None,
+    ) -> Self:
+        """Fit the forecaster, and calibrate the intervals on the last part of each series.
+
+        Parameters
+        ----------
+        y : one or several series, or a long frame
+            In any form of `Forecaster`. NaN is a missing value: it takes no part in the calibration.
+        X, past_X, static_X : as for the forecaster, default=None
+            Covariates.
+        series_id, time, target : str, default=None
+            Columns of a long frame; they are handed on to the forecaster.
+
+        Returns
+        -------
+        self : ConformalForecaster
+
+        Raises
+        ------
+        ValueError
+            If a series is too short, or there are too few errors for `coverage`: the message says how many origins the
+            calibration needs.
+        TypeError
+            If `forecaster` is no forecaster.
+        """
+        check_forecaster(self.forecaster)
+        columns = Columns(series_id, time, target)
+        observed = Observations(y, X, past_X, static_X, columns)
+        everything = range(len(observed.y.ids))
+        n_origins = self._n_origins(observed)
+        origins = self._origins(observed, n_origins)
+        before = np.array([positions[0] - 1 for positions in observed.positions])
+        last = observed.known.last
+        static = observed.static(everything)
+
+        forecaster = clone(self.forecaster, safe=False)
+        forecaster.fit(**observed.between(before, origins[0], everything), static_X=static, **columns.given)
+        errors = []
+        for i, origin in enumerate(origins):
+            if i > 0:
+                forecaster.update(**observed.between(origins[i - 1], origin, everything))
+            errors.append(self._errors(forecaster, observed, origin))
+        values = observed.values
+        fitted = [
+            v[: np.searchsorted(p, o, side="right")]
+            for v, p, o in zip(values, observed.positions, origins[0], strict=True)
+        ]
+        scores = Scores(np.stack(errors, axis=1), series_scales(fitted), self.panel)
+        scores.check(self.coverage)
+        if self.refit:
+            forecaster = clone(self.forecaster, safe=False)
+            forecaster.fit(**observed.between(before, last, everything), static_X=static, **columns.given)
+        elif self.horizon > 1:
+            forecaster.update(**observed.between(origins[-1], last, everything))
+        self.forecaster_, self._scores, self._known = forecaster, scores, observed.known
+        self._columns = columns
+        shape = (self.horizon, len(scores.scale))
+        self._adaptive = AdaptiveLevels(1 - self.coverage, self.gamma, shape) if self.method == "aci" else None
+        return self
+
+    def predict(
+        self, horizon: int | None = None, *, y: Any = None, X: Any = None, past_X: Any = None, static_X: Any = None
+    ) -> Any:
+        """Return the forecasts of the forecaster.
+
+        Parameters
+        ----------
+        horizon : int, default=None
+            Number of steps; None is that of the forecaster.
+        y, X, past_X, static_X : as for `Forecaster.predict`, default=None
+
+        Returns
+        -------
+        forecast : in the form of the series
+        """
+        check_is_fitted(self)
+        return self.forecaster_.predict(horizon, y=y, X=X, past_X=past_X, static_X=static_X)
+
+    def predict_interval(
+        self,
+        coverage: float | None = None,
+        horizon: int | None = None,
+        *,
+        y: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        static_X: Any = None,
+    ) -> Any:
+        """Return intervals that contain the values to come with a given probability, each step by itself.
+
+        Parameters
+        ----------
+        coverage : float, default=None
+            None is that of the estimator. With "cqr" another coverage moves the same two quantiles, by more or less.
+            "aci" follows only its own coverage.
+        horizon : int, default=None
+            Number of steps, at most those of the calibration: `horizon` of the forecaster, which None means.
+        y, X, past_X, static_X : as for `Forecaster.predict`, default=None
+            With `y`, intervals for these series. With `panel="separate"` or "aci" they must be those of the fit.
+
+        Returns
+        -------
+        intervals : in the form of the forecast
+            Arrays get a last axis of two; a Series becomes a frame with the columns "lower" and "upper". The bounds of
+            "aci" are infinite while its level asks for more scores than there are.
+
+        Raises
+        ------
+        ValueError
+            If there are too few errors for the coverage, or more steps than in the calibration.
+        """
+        check_is_fitted(self)
+        coverage = self.coverage if coverage is None else coverage
+        data = {"y": y, "X": X, "past_X": past_X, "static_X": static_X}
+        forecast, bounds, ids = self._bounds([coverage], horizon, data)
+        return with_columns(forecast, [b[..., 0, :] for b in bounds], ["lower", "upper"], ids, self._columns)
+
+    def predict_quantiles(
+        self,
+        q: float | ArrayLike,
+        horizon: int | None = None,
+        *,
+        y: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        static_X: Any = None,
+    ) -> Any:
+        """Return the bounds of central intervals as quantiles.
+
+        A level q is a bound of the interval of coverage ``|2 q - 1|``, so that 0.05 and 0.95 are those of 90%. Level
+        0.5 is the forecast itself.
+
+        Parameters
+        ----------
+        q : float or sequence of floats
+            Levels between 0 and 1. "aci" has only those of its own coverage, and 0.5.
+        horizon, y, X, past_X, static_X : as for `predict_interval`
+
+        Returns
+        -------
+        quantiles : in the form of the forecast
+            Arrays get a last axis; a Series becomes a frame with a column for each level.
+
+        Raises
+        ------
+        ValueError
+            As for `predict_interval`.
+        """
+        check_is_fitted(self)
+        levels = np.atleast_1d(np.asarray(q, np.float64))
+        if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"q must be levels between 0 and 1, such as [0.05, 0.5, 0.95], got {q!r}")
+        coverages = np.round(np.abs(2 * levels - 1), 12)
+        outer = coverages > 0
+        data = {"y": y, "X": X, "past_X": past_X, "static_X": static_X}
+        forecast, bounds, ids = self._bounds(coverages[outer].tolist(), horizon, data)
+        points = forecast_values(forecast, ids, self._columns, None)
+        quantiles = []
+        for point, bound in zip(points, bounds, strict=True):
+            values = np.repeat(point[..., np.newaxis], len(levels), axis=-1)
+            values[..., outer] = np.where(levels[outer] < 0.5, bound[..., 0], bound[..., 1])
+            # Sorted along the levels, as quantiles are: those of "cqr" need not contain the forecast.
+            values[..., np.argsort(levels)] = np.sort(values, axis=-1)
+            quantiles.append(values)
+        return with_columns(forecast, quantiles, levels.tolist(), ids, self._columns)
+
+    def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
+        """Take in new observations; forecasts then start after them.
+
+        With "aci" every row is first compared with the intervals that were made for it, and the levels and scores
+        change. The intervals of "split" and "cqr" stay as wide as they are.
+
+        Parameters
+        ----------
+        y : in the form of the series
+            The rows that follow those seen so far.
+        X, past_X : in the form of the covariates, default=None
+            The rows of y. For "aci", X may have more rows: intervals can be judged only for those steps after each
+            observation whose covariates are known.
+
+        Returns
+        -------
+        self : ConformalForecaster
+        """
+        check_is_fitted(self)
+        if self._adaptive is None:
+            self.forecaster_.update(y, X, past_X=past_X)
+            return self
+        new = Observations(y, X, past_X, None, self._columns, follows=self._known)
+        members = range(len(new.y.ids))
+        values = new.values
+        for row in range(max(map(len, new.positions))):
+            origins = self._known.last
+            present = np.array([row < len(positions) for positions in new.positions])
+            now = np.array([p[row] if here else o for p, here, o in zip(new.positions, present, origins, strict=True)])
+            self._remember_intervals(self._adaptive, new, origins)
+            self.forecaster_.update(**new.between(origins, now, members))
+            nothing = np.full(self._known.n_columns, np.nan)
+            latest = [v[row] if here else nothing for v, here in zip(values, present, strict=True)]
+            self._adaptive.observe(np.repeat(now, self._known.n_columns), np.concatenate(latest), self._scores)
+            self._known = self._known._replace(last=now)
+        return self
+
+    def _remember_intervals(self, adaptive: AdaptiveLevels, new: Observations, origins: NDArray) -> None:
+        """Make intervals after the observations so far, as far as the covariates are known."""
+        members = range(len(origins))
+        horizon = self.horizon
+        if "X" in new.covariates:
+            horizon = int(new.n_known(origins, origins + horizon, members).min())
+        if horizon == 0:
+            return
+        forecast = self.forecaster_.predict(horizon, X=new.covariate("X", origins, origins + horizon, members))
+        points = np.hstack(forecast_values(forecast, self._known.ids, self._columns, None))
+        widths = self._scores.widths(1 - adaptive.alpha[:horizon], self.scale_)
+        adaptive.remember(np.repeat(origins, self._known.n_columns), points, widths)
+
+    def _n_origins(self, observed: Observations) -> int:
+        if self.n_calibration is not None:
+            return self.n_calibration
+        n_series = 1 if self.panel == "separate" else len(observed.y.ids) * observed.known.n_columns
+        quarter = min(map(len, observed.positions)) // 4 - self.horizon + 1
+        return max(min(quarter, _MOST_ORIGINS), -(-fewest_scores(self.coverage) // n_series))
+
+    def _origins(self, observed: Observations, n_origins: int) -> NDArray:
+        """Return the step of the last row before the forecasts of the calibration, (n_origins, n_series)."""
+        held = n_origins + self.horizon - 1
+        shortest = min(map(len, observed.positions))
+        if shortest <= held:
+            raise ValueError(
+                f"the calibration takes the last n_calibration + horizon - 1 = {n_origins} + {self.horizon} - 1 = "
+                f"{held} rows of each series and leaves nothing to fit, as the shortest has {shortest}; it needs at "
+                f"least {fewest_scores(self.coverage)} errors at each step for coverage={self.coverage}"
+            )
+        return np.array([p[len(p) - held - 1 : len(p) - self.horizon] for p in observed.positions]).T
+
+    def _errors(self, forecaster: Any, observed: Observations, origins: NDArray) -> NDArray:
+        """Return the scores of the forecasts from some origins, (horizon, n_series)."""
+        members = range(len(origins))
+        X = observed.covariate("X", origins, origins + self.horizon, members)
+        targets = np.hstack(observed.targets(origins, self.horizon, members))
+        if self.method == "cqr":
+            levels = self._cqr_levels()
+            forecast = forecaster.predict_quantiles(levels, self.horizon, X=X)
+            bounds = np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, levels))
+            errors = np.maximum(bounds[..., 0] - targets, targets - bounds[..., 1])  # equation 6
+        else:
+            forecast = forecaster.predict(self.horizon, X=X)
+            errors = np.abs(targets - np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, None)))
+        if np.isnan(errors[~np.isnan(targets)]).any():
+            raise ValueError(f"{self.forecaster!r} has forecast NaN, so that it cannot be calibrated")
+        return errors
+
+    def _cqr_levels(self) -> list[float]:
+        return [round((1 - self.coverage) / 2, 12), round((1 + self.coverage) / 2, 12)]
+
+    def _bounds(
+        self, coverages: list[float], horizon: int | None, data: dict[str, Any]
+    ) -> tuple[Any, list[NDArray], list[Any]]:
+        """Return the forecast, its intervals (horizon, K, n_coverages, 2) for each series, and their ids."""
+        horizon = self.horizon if horizon is None else horizon
+        if horizon > len(self.scores_):
+            raise ValueError(
+                f"horizon={horizon} is more than the {len(self.scores_)} steps that were calibrated; "
+                f"fit a forecaster with horizon={horizon}"
+            )
+        for coverage in coverages:
+            self._check_coverage(coverage)
+        ids, scale = self._known.ids, self.scale_
+        if data["y"] is not None:
+            observed = Observations(data["y"], None, None, None, self._columns)
+            ids, scale = observed.y.ids, series_scales(observed.values)
+        if self._adaptive is not None and len(scale) != len(self.scale_):
+            raise ValueError(
+                f'with method="aci" y must be the {len(self._known.ids)} series of the fit, got {len(ids)}'
+            )
+        forecast = self.predict(horizon, **data)
+        points = forecast_values(forecast, ids, self._columns, None)
+        lower = upper = np.hstack(points)
+        if self.method == "cqr":
+            levels = self._cqr_levels()
+            quantiles = self.forecaster_.predict_quantiles(levels, horizon, **data)
+            both = np.hstack(forecast_values(quantiles, ids, self._columns, levels))
+            lower, upper = both[..., 0], both[..., 1]
+        intervals = np.empty((*lower.shape, len(coverages), 2))
+        for i, coverage in enumerate(coverages):
+            level = np.full(lower.shape, coverage) if self._adaptive is None else 1 - self._adaptive.alpha[:horizon]
+            width = self._scores.widths(level, scale)
+            # Equation 7 of conformalized quantile regression; without quantiles, the forecast plus and minus the width.
+            # Bounds that cross, if quantiles move inwards, meet in the middle.
+            width = np.maximum(width, (lower - upper) / 2)
+            intervals[..., i, 0], intervals[..., i, 1] = lower - width, upper + width
+        return forecast, np.split(intervals, np.cumsum([p.shape[1] for p in points])[:-1], axis=1), ids
+
+    def _check_coverage(self, coverage: float) -> None:
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must be between 0 and 1, such as 0.9, got {coverage!r}")
+        if self._adaptive is None:
+            self._scores.check(coverage)
+        elif not np.isclose(coverage, self.coverage, rtol=0, atol=1e-9):
+            raise ValueError(
+                f'method="aci" has adapted to coverage={self.coverage}, so that it has no interval of {coverage}; '
+                f"fit another ConformalForecaster with coverage={coverage}"
+            )

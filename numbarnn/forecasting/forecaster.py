@@ -1,0 +1,592 @@
+"""Forecasts by recurrent networks."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from numbarnn.estimators import parameters
+from numbarnn.estimators.regressor import LOSSES
+from numbarnn.forecasting.covariates import read_covariates
+from numbarnn.forecasting.following import continued, with_future
+from numbarnn.forecasting.forms import Columns
+from numbarnn.forecasting.generation import Generator
+from numbarnn.forecasting.memory import Memory, Network, Tail
+from numbarnn.forecasting.panel import Panel, read_panel
+from numbarnn.forecasting.recipe import Data, Recipe
+from numbarnn.forecasting.training import Trained, train_networks
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.losses import DistributionLoss, Quantile
+
+_NOT_NETWORK = ("bidirectional", "return_sequences", "pooling", "patch")
+_POSITIVE_INT = parameters.CONSTRAINTS["n_estimators"]
+
+
+def _predicts_distribution(forecaster: RNNForecaster) -> bool:
+    """Return whether a forecaster's loss predicts a distribution.
+
+    Raises
+    ------
+    AttributeError
+        If it does not.
+    """
+    loss = forecaster.loss
+    if loss not in LOSSES or loss == "quantile" or issubclass(LOSSES[loss][0], DistributionLoss):
+        return True
+    raise AttributeError(
+        f"loss={loss!r} predicts no distribution. Use loss='quantile' or 'gaussian', or get intervals for any forecaster "
+        "from ConformalForecaster."
+    )
+
+
+class _Fitted(NamedTuple):
+    """What a fit has found.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    trained : Trained
+    horizon : int
+    panel : Panel
+        The last value of each series, with its time.
+    memory : Memory
+    """
+
+    recipe: Recipe
+    trained: Trained
+    horizon: int
+    panel: Panel
+    memory: Memory
+
+    def network(self, n_jobs: int | None) -> Network:
+        """Return the networks, with a number of threads in joblib's sense."""
+        return Network(self.trained.model, [state.theta for state in self.trained.states], resolve_threads(n_jobs))
+
+
+class RNNForecaster(BaseEstimator):
+    r"""Forecast time series with recurrent networks.
+
+    The networks read a series step by step and forecast, at each step, the next `horizon` values at once (Hewamalage et
+    al. 2021 [1]_): all of a series' past is training data, from a single pass. What they read and forecast is relative to
+    the recent level of the series, so that trends, different scales and, with `seasonal_periods`, seasons need no
+    preparation.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Number of steps to forecast.
+    look_back : int or None, default=None
+        Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
+        each step, which is faster.
+    seasonal_periods : int or None, default=None
+        Number of steps of a season, such as 12 for months.
+    strategy : {'direct', 'recursive'}, default='direct'
+        Whether the networks forecast `horizon` steps at once, or one step that is fed back, again and again.
+    loss : str, default='quantile'
+        The loss: 'quantile', 'gaussian', 'student_t', 'poisson', 'negative_binomial', 'squared_error', 'absolute_error'
+        or 'huber', as in `RNNRegressor`. The first five predict distributions. 'poisson' and 'negative_binomial' are
+        for counts, and use neither a transform nor a base.
+    quantiles : array-like of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
+        Levels for ``loss='quantile'``, one of them 0.5.
+    huber_delta : float, default=1.0
+        Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
+    transform : {'auto', 'log', 'boxcox'} or None, default='auto'
+        Transform of the values. 'auto' is the logarithm if all training values are positive, and otherwise none; it is
+        none for counts. `transform_` is the one chosen. 'boxcox' estimates its exponent by maximum likelihood, the
+        median over all series [2]_.
+    differencing : int, 'auto' or None, default='auto'
+        What the targets are differences from, their base. With a number, such as 1 or a season, the last value a multiple
+        of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a weighted mean of
+        the seasonal deviations of the last three seasons, and otherwise the level.
+    scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
+        The level that is subtracted from values. 'standard' is the mean of each series, which is also divided by its
+        standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the input
+        window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is 'mean' with
+        `seasonal_periods` and 'last' without.
+    input_window : int or 'auto', default='auto'
+        Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season, or
+        else ``max(4, 1.25 * horizon)``.
+    calendar_features : str, list of str, 'auto' or None, default='auto'
+        Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear', 'month' and
+        'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of several steps.
+    n_estimators : int, default=1
+        Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions mixed.
+    hidden_layer_sizes, cell, projection_size, learn_initial_state, dropout, input_dropout, recurrent_dropout, \
+            weight_dropout, zoneout, preactivation_clip
+        The networks, as in `RNNRegressor`.
+    solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
+            verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm, tbptt, \
+            checkpoint_memory_mb, device
+        Their training, as in `RNNRegressor`.
+    batch_size : int or 'auto', default='auto'
+        Series per update; long series count once for each piece of 512 steps. 'auto' is 16.
+    max_iter : int or None, default=None
+        Maximum number of epochs. None is as many as make @@N@@ updates.
+    early_stopping : bool, default=False
+        Whether to hold out the last part of each series, to stop when its loss no longer falls, and to keep the best
+        parameters.
+    validation_fraction : float, default=0.1
+        Share of each series that `early_stopping` holds out.
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None trains to the
+        last epoch or, with early stopping, is as in `RNNRegressor`.
+    dtype : {'float32', 'float64'}, default='float32'
+        Precision of the networks.
+    n_jobs : int or None, default=None
+        Number of threads, or of networks trained at a time.
+
+    Attributes
+    ----------
+    thetas_ : list of ndarray of shape (P,)
+        The parameters of each network.
+    network_ : numbarnn.layers.Model
+        The network as a function of them.
+    transform_ : str
+        The transform chosen: 'log', 'boxcox' or 'identity'.
+    calendar_features_ : tuple of str
+        The fields of the calendar that the networks read.
+    loss_curve_ : list of float
+        Training loss of each epoch, the mean over the networks.
+    validation_scores_ : list of float or None
+        The negative loss of the validation part after each epoch, of the first network.
+    n_iter_ : int
+        Number of epochs.
+
+    See Also
+    --------
+    ConformalForecaster : Intervals with a guaranteed coverage, for any forecaster.
+    backtest : Evaluate a forecaster at many times of a series.
+    RNNRegressor : The network for windows and targets of your own.
+
+    Notes
+    -----
+    With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
+    :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator of
+    missing values, and the covariates, those known in the future for all `horizon` steps. The target of step k is
+    :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season apart,
+    as in [3]_, or else of neighbours. A missing target takes no part in the loss.
+
+    References
+    ----------
+    .. [1] H. Hewamalage, C. Bergmeir and K. Bandara, "Recurrent neural networks for time series forecasting: current
+       status and future directions", International Journal of Forecasting 37, 2021.
+    .. [2] G. E. P. Box and D. R. Cox, "An analysis of transformations", Journal of the Royal Statistical Society B 26,
+       1964.
+    .. [3] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
+       Forecasting 22, 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.forecasting import RNNForecaster
+    >>> y = 10 + np.sin(2 * np.pi * np.arange(96) / 12)
+    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, random_state=0).fit(y)
+    >>> forecaster.predict().round(1)
+    array([10. , 10.5, 10.9, 11. , 10.9, 10.5])
+    >>> forecaster.predict_interval(coverage=0.9).shape
+    (6, 2)
+    """
+
+    _fitted: _Fitted
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{name: rule for name, rule in parameters.CONSTRAINTS.items() if name not in _NOT_NETWORK},
+        "horizon": _POSITIVE_INT,
+        "look_back": [None, *_POSITIVE_INT],
+        "seasonal_periods": [None, *_POSITIVE_INT],
+        "strategy": [StrOptions({"direct", "recursive"})],
+        "loss": [StrOptions(set(LOSSES))],
+        "quantiles": ["array-like"],
+        "huber_delta": parameters.CONSTRAINTS["learning_rate_init"],
+        "transform": [None, StrOptions({"auto", "log", "boxcox"})],
+        "differencing": [None, StrOptions({"auto"}), *_POSITIVE_INT],
+        "scaler": [StrOptions({"auto", "standard", "mean", "last"})],
+        "input_window": [StrOptions({"auto"}), *_POSITIVE_INT],
+        "calendar_features": [None, StrOptions({"auto"}), str, list, tuple],
+    }
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        *,
+        look_back: int | None = None,
+        seasonal_periods: int | None = None,
+        strategy: Literal["direct", "recursive"] = "direct",
+        loss: str = "quantile",
+        quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95),
+        huber_delta: float = 1.0,
+        transform: Literal["auto", "log", "boxcox"] | None = "auto",
+        differencing: int | Literal["auto"] | None = "auto",
+        scaler: Literal["auto", "standard", "mean", "last"] = "auto",
+        input_window: int | Literal["auto"] = "auto",
+        calendar_features: Any = "auto",
+        hidden_layer_sizes: int | ArrayLike = (64,),
+        cell: str | type = "lstm",
+        projection_size: int | None = None,
+        learn_initial_state: bool = False,
+        dropout: float = 0.3,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "cosine",
+        learning_rate_init: float = 0.003,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int | None = None,
+        max_fun: int = 15000,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
+        tbptt: tuple[int, int] | None = None,
+        checkpoint_memory_mb: float | None = None,
+        n_estimators: int = 5,
+        dtype: DTypeLike = "float32",
+        device: Literal["cpu", "cuda"] = "cpu",
+        n_jobs: int | None = None,
+    ):
+        self.__dict__.update({name: value for name, value in locals().items() if name not in {"self", "__class__"}})
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        y: Any,
+        X: Any = None,
+        *,
+        past_X: Any = None,
+        static_X: Any = None,
+        validation_data: Any = None,
+        series_id: str | None = None,
+        time: str | None = None,
+        target: str | list[str] | None = None,
+    ) -> Self:
+        """Fit the networks to one series or to several.
+
+        If it fails, the forecaster stays as it was. Ctrl-C ends the training of a single network early; the forecaster
+        is fitted then, with the parameters of the last complete update.
+
+        Parameters
+        ----------
+        y : array-like, Series or frame, or list or dict of them
+            One series (T,); several variables at the same times, (T, K), which are read and forecast jointly; a list or
+            a dict of series of any lengths; or with `time` a long frame, one row for each series and time. Frames and
+            Series can be those of pandas, polars and every other library that narwhals knows. Missing values are NaN.
+            Times that are missing in a regular index count as missing values.
+        X : array-like or frame, or list or dict of them, default=None
+            Covariates that are known in the future, in the form of y: (T, F) for each series. There may be further
+            rows for the steps that follow. Frames with an index of dates are aligned with y; one such frame serves all
+            series. Of a long frame all columns besides `series_id` and `time` are covariates.
+        past_X : array-like or frame, or list or dict of them, default=None
+            Covariates that are not known in the future, (T, P) for each series.
+        static_X : array-like or frame of shape (n, S), default=None
+            One row for each series: numbers, or categories, for which vectors are learned.
+        validation_data : array-like, Series or frame, or list or dict of them, or tuple (y, X), default=None
+            Other series, by whose loss to stop early and to choose the best parameters.
+        series_id, time, target : str, default=None
+            Columns of a long frame: the name of each row's series, its time, and its value; `target` may be a list
+            of several. Without `series_id` all rows are of one series.
+
+        Returns
+        -------
+        self : RNNForecaster
+            The fitted forecaster.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a parameter is not as described, y is too short for a single forecast, or the training
+            diverges.
+        """
+        columns = _columns(series_id, time, target)
+        data = Data.read(read_panel(y, columns), columns, X, past_X, static_X)
+        self._check_parameters(data)
+        recipe = Recipe.fit(self, data, columns)
+        tails = recipe.tails(data)
+        trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
+        network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
+        memory = Memory.start(recipe.encoding, tails, network, self.look_back, recipe.n_ahead).settled(network)
+        self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))
+        return self
+
+    def predict(
+        self, horizon: int | None = None, *, y: Any = None, X: Any = None, past_X: Any = None, static_X: Any = None
+    ) -> Any:
+        """Forecast the steps that follow.
+
+        Forecasts are medians for the losses 'quantile' and 'absolute_error', and else the centre of the predicted
+        distribution; that of transformed values is transformed back, which makes means of logarithms medians.
+
+        Parameters
+        ----------
+        horizon : int or None, default=None
+            Number of steps; None is that of `fit`. Beyond it, the forecasts are fed back as if they had been observed.
+        y : as in `fit`, default=None
+            Other series to forecast, or the same with other observations; None is those of `fit` and `update`.
+        X : as in `fit`, default=None
+            Covariates of the `horizon` steps that follow; with y, also those of its own steps before them. Rows with
+            dates may also be more. Not needed if `fit` was given these rows.
+        past_X, static_X : as in `fit`, default=None
+            Only with y.
+
+        Returns
+        -------
+        forecast : ndarray of shape (horizon,) or (horizon, K), Series or frame, or list or dict of them
+            In the form of y, with its index continued.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or a covariate is missing.
+        """
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
+        return panel.restore(list(generator.points(memory, horizon)))
+
+    @available_if(_predicts_distribution)
+    def predict_quantiles(
+        self,
+        q: ArrayLike,
+        horizon: int | None = None,
+        *,
+        y: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        static_X: Any = None,
+    ) -> Any:
+        """Forecast quantiles.
+
+        With ``loss="quantile"``, levels between those of `quantiles` are interpolated on the scale of normal scores,
+        and levels beyond extrapolated. Beyond the horizon of `fit`, quantiles are those of 200 sample paths.
+
+        Parameters
+        ----------
+        q : float or array-like of float
+            Levels between 0 and 1.
+        horizon, y, X, past_X, static_X
+            As in `predict`.
+
+        Returns
+        -------
+        quantiles : ndarray of shape (horizon, len(q)) or (horizon, K, len(q)), or frame, or list or dict of them
+            Frames have a column for each level.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a level is not between 0 and 1, or an argument is not as in `predict`.
+        AttributeError
+            If the loss predicts no distribution.
+        """
+        levels = np.atleast_1d(np.asarray(q, dtype=float))
+        if levels.ndim != 1 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"q must hold levels between 0 and 1, got {q!r}.")
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
+        return panel.restore(list(generator.quantiles(memory, horizon, levels)), levels.tolist())
+
+    @available_if(_predicts_distribution)
+    def predict_interval(
+        self,
+        coverage: float = 0.9,
+        horizon: int | None = None,
+        *,
+        y: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        static_X: Any = None,
+    ) -> Any:
+        """Forecast central intervals: between the quantiles ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``.
+
+        Parameters
+        ----------
+        coverage : float, default=0.9
+            Predicted probability of the interval, between 0 and 1.
+        horizon, y, X, past_X, static_X
+            As in `predict`.
+
+        Returns
+        -------
+        interval : ndarray of shape (horizon, 2) or (horizon, K, 2), or frame, or list or dict of them
+            Frames have the columns "lower" and "upper".
+
+        Raises
+        ------
+        TypeError, ValueError, AttributeError
+            As `predict_quantiles`.
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must be between 0 and 1, got {coverage!r}.")
+        levels = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
+        return panel.restore(list(generator.quantiles(memory, horizon, levels)), ["lower", "upper"])
+
+    @available_if(_predicts_distribution)
+    def sample(
+        self,
+        n_samples: int = 100,
+        horizon: int | None = None,
+        *,
+        y: Any = None,
+        X: Any = None,
+        past_X: Any = None,
+        static_X: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Any:
+        """Draw sample paths of the steps that follow.
+
+        Each step follows its predicted distribution. The steps of one block of forecasts depend on each other through a
+        Gaussian copula, with the correlation that the forecasts of the training series have.
+
+        Parameters
+        ----------
+        n_samples : int, default=100
+        horizon, y, X, past_X, static_X
+            As in `predict`.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        paths : ndarray of shape (n_samples, horizon) or (n_samples, horizon, K), or frame, or list or dict of them
+            Frames have a row for each step and a column for each path.
+
+        Raises
+        ------
+        TypeError, ValueError, AttributeError
+            As `predict_quantiles`.
+        """
+        n_samples = _positive(n_samples, "n_samples")
+        rng = check_random_state(random_state)
+        generator, panel, memory, horizon = self._prepared(horizon, y, X, past_X, static_X)
+        paths = generator.samples(memory, horizon, n_samples, rng)
+        return panel.restore(list(paths), range(n_samples), labels_first=True)
+
+    def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
+        """Take in observations that follow those so far; nothing is trained.
+
+        An observation costs one step of the networks. The forecasts are then those of networks that read everything
+        from the start, to the bit, with the transform and the scaling of the fit. With `look_back`, the last
+        `look_back` steps are read again for each forecast.
+
+        Parameters
+        ----------
+        y : as in `fit`
+            The observations that follow. With times, missing ones between are filled with NaN. A dict or a long frame
+            may hold some of the series only.
+        X : as in `fit`, default=None
+            Covariates of these steps, and possibly of later ones; not needed if they were given before.
+        past_X : as in `fit`, default=None
+            Covariates of these steps.
+
+        Returns
+        -------
+        self : RNNForecaster
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the observations do not follow, or an argument is not as described.
+        """
+        check_is_fitted(self)
+        fitted = self._fitted
+        columns = fitted.recipe.columns
+        panel = read_panel(y, columns, allow_empty=True)
+        places = fitted.panel.places(panel)
+        data = Data.read(panel, columns, X, past_X, None)
+        panel_after, memory = continued(fitted.recipe, fitted.panel, fitted.memory, data, places)
+        self._fitted = fitted._replace(panel=panel_after, memory=memory.settled(fitted.network(self.n_jobs)))
+        return self
+
+    def _prepared(
+        self, horizon: Any, y: Any, X: Any, past_X: Any, static_X: Any
+    ) -> tuple[Generator, Panel, Memory, int]:
+        """Return what generates forecasts, the series that they follow, and the memory after these."""
+        check_is_fitted(self)
+        fitted = self._fitted
+        recipe, trained, network = fitted.recipe, fitted.trained, fitted.network(self.n_jobs)
+        horizon = _positive(fitted.horizon if horizon is None else horizon, "horizon")
+        if recipe.past.n_columns and horizon > recipe.encoding.horizon:
+            raise ValueError(
+                f"horizon must be at most {recipe.encoding.horizon}, as in fit, since past_X is not known in the "
+                f"future; got {horizon}."
+            )
+        if y is None:
+            if past_X is not None or static_X is not None:
+                raise ValueError("past_X and static_X belong to new series y; they must be None without y.")
+            panel, memory = fitted.panel, fitted.memory
+        else:
+            data = Data.read(read_panel(y, recipe.columns), recipe.columns, X, past_X, static_X)
+            tails, panel, X = recipe.tails(data), data.panel, None
+            memory = Memory.start(recipe.encoding, tails, network, fitted.memory.look_back, recipe.n_ahead)
+            memory = memory.settled(network)
+        known = None if X is None else read_covariates(X, panel, recipe.columns, name="X")
+        memory = with_future(recipe, panel, memory, known, horizon)
+        return Generator(recipe, network, trained.loss.loss, trained.root), panel, memory, horizon
+
+    def _check_parameters(self, data: Data) -> None:
+        """Refuse parameters that do not go together, or not with the data."""
+        parameters.check_training(self)
+        if self.strategy == "recursive" and data.past is not None:
+            raise ValueError("past_X is not known in the future: use strategy='direct', got 'recursive'.")
+        if self.loss == "quantile":
+            Quantile(tuple(np.atleast_1d(self.quantiles).tolist()))
+
+    def _validation_tails(self, recipe: Recipe, validation_data: Any) -> tuple[Tail, ...] | None:
+        if validation_data is None:
+            return None
+        pair = isinstance(validation_data, tuple) and len(validation_data) == 2
+        y, X = validation_data if pair else (validation_data, None)
+        return recipe.tails(Data.read(read_panel(y, recipe.columns), recipe.columns, X, None, None))
+
+    def _take_over(self, fitted: _Fitted) -> None:
+        """Set the attributes that describe the fit."""
+        states = fitted.trained.states
+        curves = [state.loss_curve for state in states]
+        self._fitted = fitted
+        self.network_ = fitted.trained.model
+        self.thetas_ = [state.theta for state in states]
+        self.transform_ = type(fitted.recipe.transform).__name__.lower()
+        self.calendar_features_ = fitted.recipe.calendar
+        self.loss_curve_ = np.mean(list(zip(*curves, strict=False)), axis=1).tolist()
+        self.n_iter_ = max(state.n_iter for state in states)
+        scores = [state.validation_scores for state in states]
+        self.validation_scores_ = scores[0] if scores[0] else None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_fitted")
+
+
+def _positive(number: Any, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < 1:
+        raise ValueError(f"{name} must be a positive integer, got {number!r}.")
+    return int(number)
+
+
+def _columns(series_id: str | None, time: str | None, target: str | list[str] | None) -> Columns | None:
+    """Return the columns of a long frame, if there is one."""
+    if series_id is None and time is None and target is None:
+        return None
+    if time is None or target is None:
+        raise ValueError(
+            f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, "
+            f"target={target!r}."
+        )
+    return Columns(series_id, time, (target,) if isinstance(target, str) else tuple(target))

@@ -1,0 +1,200 @@
+"""Errors relative to those of a naive forecast of the training series."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
+
+from numbarnn.metrics.panel import Panel, mean_over_columns, mean_over_series, read_panel, weighted_means
+
+
+def mase(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    y_train: Any,
+    seasonal_period: int = 1,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> Any:
+    r"""Return the mean absolute scaled error (MASE).
+
+    The mean absolute error is divided by that of the (seasonal) naive forecast of the training series with period m,
+    one step (season) ahead [1]_:
+
+    .. math:: \frac{\frac{1}{H} \sum_{t=T+1}^{T+H} |y_t - \hat y_t|}{\frac{1}{T-m} \sum_{t=m+1}^{T} |y_t - y_{t-m}|}
+
+    For a panel it is the mean over the series of each series' error.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
+        The observed values. NaN is a missing value, which takes no part.
+    y_pred : array-like or list or dict, in the form of `y_true`
+        The forecasts.
+    y_train : array-like of shape (T,) or (T, K), or list or dict of n of them
+        The series that the forecasts were made from. Differences with a missing value take no part.
+    seasonal_period : int, default=1
+        Steps of a season, m, such as 12 for monthly data.
+    sample_weight : array-like, default=None
+        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        of n arrays, the weights of the steps within their series.
+    multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
+        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+
+    Returns
+    -------
+    error : float, or ndarray of shape (K,) for 'raw_values'
+        Not negative; below one the forecasts are better than naive ones within the training series.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If the scale, the denominator, of a series (of a column) is zero, as that of a constant series is, or has no
+        observed difference. Its error is not defined: it takes no part in the mean, and is NaN if there is no other.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a forecast is NaN, nothing was observed, or a training series is not longer than
+        `seasonal_period`.
+
+    See Also
+    --------
+    rmsse : The same with squared errors.
+
+    References
+    ----------
+    .. [1] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
+       Forecasting 22, 2006, section 3; with a season as in R. J. Hyndman and G. Athanasopoulos, "Forecasting:
+       principles and practice", 3rd edition, 2021, section 5.8.
+
+    Examples
+    --------
+    >>> from numbarnn.metrics import mase
+    >>> mase([6, 8], [5, 5], y_train=[1, 3, 2, 4])
+    1.2
+    >>> mase([[6, 1], [8, 1]], [[5, 1], [5, 2]], y_train=[[1, 0], [3, 1], [2, 0], [4, 1]], multioutput="raw_values")
+    array([1.2, 0.5])
+
+    A panel of two series:
+
+    >>> mase({"a": [6, 8], "b": [3]}, {"a": [5, 5], "b": [4]}, y_train={"a": [1, 3, 2, 4], "b": [1, 2, 0]})
+    0.9333333333333333
+    """
+    panel = read_panel(y_true, y_pred, sample_weight)
+    return mean_over_columns(_scaled(panel, y_train, seasonal_period, np.abs), multioutput)
+
+
+def rmsse(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    y_train: Any,
+    seasonal_period: int = 1,
+    sample_weight: Any = None,
+    multioutput: Any = "uniform_average",
+) -> Any:
+    r"""Return the root mean squared scaled error (RMSSE).
+
+    The mean squared error is divided by that of the (seasonal) naive forecast of the training series with period m, and
+    the root is taken [1]_:
+
+    .. math:: \sqrt{\frac{\frac{1}{H} \sum_{t=T+1}^{T+H} (y_t - \hat y_t)^2}
+              {\frac{1}{T-m} \sum_{t=m+1}^{T} (y_t - y_{t-m})^2}}
+
+    For a panel it is the mean over the series of each series' error, so that the weighted RMSSE of the M5 competition
+    is this with one `sample_weight` per series.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
+        The observed values. NaN is a missing value, which takes no part.
+    y_pred : array-like or list or dict, in the form of `y_true`
+        The forecasts.
+    y_train : array-like of shape (T,) or (T, K), or list or dict of n of them
+        The series that the forecasts were made from. Differences with a missing value take no part. The M5 competition
+        begins each series with its first sale: leave out the zeros before it, or make them NaN.
+    seasonal_period : int, default=1
+        Steps of a season, m; 1 in the M5 competition.
+    sample_weight : array-like, default=None
+        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        of n arrays, the weights of the steps within their series.
+    multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
+        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+
+    Returns
+    -------
+    error : float, or ndarray of shape (K,) for 'raw_values'
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If the scale, the denominator, of a series (of a column) is zero, as that of a constant series is, or has no
+        observed difference. Its error is not defined: it takes no part in the mean, and is NaN if there is no other.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a forecast is NaN, nothing was observed, or a training series is not longer than
+        `seasonal_period`.
+
+    See Also
+    --------
+    mase : The same with absolute errors.
+
+    References
+    ----------
+    .. [1] "The M5 competition: competitors' guide", University of Nicosia 2020, section "Point forecasts"; proposed in
+       R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
+       Forecasting 22, 2006.
+
+    Examples
+    --------
+    >>> from numbarnn.metrics import rmsse
+    >>> rmsse([6, 8], [5, 5], y_train=[1, 3, 2, 4]) ** 2
+    1.666...
+    """
+    panel = read_panel(y_true, y_pred, sample_weight)
+    return mean_over_columns(_scaled(panel, y_train, seasonal_period, np.square, np.sqrt), multioutput)
+
+
+def _scaled(
+    panel: Panel,
+    y_train: Any,
+    seasonal_period: int,
+    loss: Callable[[NDArray], NDArray],
+    link: Callable[[NDArray], NDArray] = np.asarray,
+) -> NDArray:
+    """Return the mean over the series of each column's scaled error."""
+    if isinstance(seasonal_period, bool) or not isinstance(seasonal_period, (int, np.integer)):
+        raise TypeError(f"seasonal_period must be an integer, got {seasonal_period!r}.")
+    if seasonal_period < 1:
+        raise ValueError(f"seasonal_period must be at least 1, got {seasonal_period}.")
+    scores, undefined = [], []
+    for i, train in enumerate(panel.read("y_train", y_train)):
+        label = panel.label("y_train", i)
+        if len(train) <= seasonal_period:
+            raise ValueError(
+                f"{label} must be longer than one season, seasonal_period={seasonal_period}, got {len(train)} steps."
+            )
+        differences = loss(train[seasonal_period:] - train[:-seasonal_period])
+        scale = weighted_means(differences, 1.0 * ~np.isnan(differences))
+        error = weighted_means(loss(panel.y_true[i] - panel.y_pred[i]), panel.step_weights[i])
+        if (~np.isnan(error) & ~(scale > 0)).any():
+            undefined.append(label)
+        scores.append(link(np.divide(error, scale, out=np.full(len(error), np.nan), where=scale > 0)))
+    if undefined:
+        others = f" and {len(undefined) - 1} more" if len(undefined) > 1 else ""
+        warnings.warn(
+            f"The scaled error is not defined for {undefined[0]}{others}, which does not change from one season "
+            f"(seasonal_period={seasonal_period}) to the next where it was observed. It takes no part in the mean.",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )
+    return mean_over_series(np.array(scores), panel)
