@@ -179,14 +179,14 @@ def test_missing_values():
 
 
 def test_forecasts_are_those_of_the_network():
-    y = pd.concat({"u": SERIES, "v": SERIES**2}).to_frame()
-    months = y.index.get_level_values(1)
+    u = SERIES.to_timestamp()
+    y = pd.concat({"u": u, "v": u**2}).to_frame()
     network = RNNForecaster(2, hidden_layer_sizes=3, max_iter=5, random_state=0)
-    forecaster = RNNTimeSeriesForecaster(network).fit(y[months < "2020-07"])
-    network.fit({"u": SERIES[:6], "v": SERIES[:6] ** 2})
+    forecaster = RNNTimeSeriesForecaster(network).fit(y[y.index.get_level_values(1) < "2020-07"])
+    network.fit({"u": u[:6], "v": u[:6] ** 2})
     assert_array_equal(forecaster.predict(fh=[2]).to_numpy().ravel(), [x.iloc[1] for x in network.predict().values()])
     forecaster.update(y.loc[["v"]])
-    network.update({"v": SERIES[6:] ** 2})
+    network.update({"v": u[6:] ** 2})
     expected = network.predict_quantiles([0.3, 0.6], 5)
     quantiles = forecaster.predict_quantiles(fh=[1, 2], alpha=[0.3, 0.6])
     assert_array_equal(quantiles.loc["u"], expected["u"][3:])  # its series ends three months before the cutoff
@@ -200,6 +200,7 @@ def test_intervals_are_offered_where_the_loss_has_them():
     assert not forecaster.set_params(forecaster__loss="huber").get_tag("capability:pred_int")
 
 
+@pytest.mark.slow
 def test_the_default_forecasts_the_horizon_of_fit():
     forecaster = RNNTimeSeriesForecaster().fit(SERIES, fh=[1, 3])
     assert forecaster.forecaster_.horizon == 3

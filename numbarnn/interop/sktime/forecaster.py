@@ -83,8 +83,27 @@ class RNNTimeSeriesForecaster(BaseForecaster):
     def __init__(self, forecaster: BaseEstimator | None = None):
         self.forecaster = forecaster
         super().__init__()
-        if getattr(forecaster, "loss", None) in _WITHOUT_DISTRIBUTION:
-            self.set_tags(**{"capability:pred_int": False})
+        self._tag_intervals()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the forecaster with the prefix ``forecaster__``.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : RNNTimeSeriesForecaster
+            Not fitted.
+        """
+        super().set_params(**params)  # which calls __init__ before it sets nested parameters
+        self._tag_intervals()
+        return self
+
+    def _tag_intervals(self) -> None:
+        loss = getattr(self.forecaster, "loss", None)
+        self.set_tags(**{"capability:pred_int": loss not in _WITHOUT_DISTRIBUTION})
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> Self:
         if self.forecaster is None:
