@@ -18,10 +18,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("sktime")
-    from numbarnn.forecasting import RNNForecaster
     from sktime.split import ExpandingWindowSplitter
     from sktime.utils.estimator_checks import check_estimator
 
+    from numbarnn.forecasting import RNNForecaster
     from numbarnn.interop.sktime import RNNTimeSeriesClassifier, RNNTimeSeriesForecaster, RNNTimeSeriesRegressor
 
 PANEL_ADAPTERS = [RNNTimeSeriesClassifier, RNNTimeSeriesRegressor]

@@ -15,9 +15,6 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 from numbarnn.forecasting import RNNForecaster
 
 _MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
-_WITHOUT_DISTRIBUTION = ("squared_error", "absolute_error", "huber")
-"""Losses of a forecaster that has no quantiles."""
-
 _LONE: Hashable = ()
 """Key of a series that is the only one; those of a panel have the levels of the index before time as their keys."""
 
@@ -34,8 +31,8 @@ class RNNTimeSeriesForecaster(BaseForecaster):
     forecaster : RNNForecaster, another forecaster with its interface, or None, default=None
         The forecaster; a clone of it is fitted. Its parameters are nested ones here, such as ``forecaster__cell``.
         Beyond its own `horizon` it forecasts recursively. None is an `RNNForecaster` for the horizon that `fit` is
-        given; for one step without any. Its default loss gives quantiles and intervals; 'squared_error',
-        'absolute_error' and 'huber' do not.
+        given; for one step without any. Quantiles and intervals are offered if it has `predict_quantiles`, which an
+        `RNNForecaster` has for the losses that predict a distribution, as the default one does.
 
     Attributes
     ----------
@@ -102,8 +99,8 @@ class RNNTimeSeriesForecaster(BaseForecaster):
         return self
 
     def _tag_intervals(self) -> None:
-        loss = getattr(self.forecaster, "loss", None)
-        self.set_tags(**{"capability:pred_int": loss not in _WITHOUT_DISTRIBUTION})
+        has_quantiles = self.forecaster is None or hasattr(self.forecaster, "predict_quantiles")
+        self.set_tags(**{"capability:pred_int": has_quantiles})
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> Self:
         if self.forecaster is None:
@@ -167,7 +164,7 @@ class RNNTimeSeriesForecaster(BaseForecaster):
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
         """Return parameters for sktime's checks: small networks that train for two epochs, one without quantiles."""
-        tiny = {"hidden_layer_sizes": 2, "max_iter": 2, "random_state": 0}
+        tiny: dict[str, Any] = {"hidden_layer_sizes": 2, "max_iter": 2, "random_state": 0}
         return [
             {"forecaster": RNNForecaster(5, **tiny)},
             {"forecaster": RNNForecaster(2, loss="squared_error", **tiny)},
