@@ -18,13 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
 from numbarnn.data.patches import stack_patches, unstack_rows
-from numbarnn.data.validation import relative_weights, validate_sequences
+from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
-from numbarnn.estimators.examples import GivenExamples, read_targets, split
+from numbarnn.estimators.examples import GivenExamples, read_targets
 from numbarnn.estimators.network import Architecture, architecture, network
 from numbarnn.estimators.outputs import Outputs
+from numbarnn.estimators.scale import Moments, warn_of_scale
+from numbarnn.estimators.validation import read_validation_data, split, warn_of_overlap
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda, to_device
 from numbarnn.layers import Model
@@ -88,6 +90,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        validation_split: Literal["random", "last"] = "random",
+        validation_gap: int | Literal["auto"] = "auto",
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -132,6 +136,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
+        self.validation_gap = validation_gap
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -145,7 +151,7 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
         """Fit the network to sequences and their targets.
 
         If it fails, the estimator stays as it was. Ctrl-C ends the training early; the estimator is fitted then, with
@@ -162,6 +168,10 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
                 default=None
             Weight of each sequence or, with `return_sequences`, of each step. Sequences of weight zero are left out; a
             step of weight zero is still read by the network, but its target does not count.
+        validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
+            Sequences, targets and weights, in the forms of X and y, by whose score `early_stopping` decides; all of X
+            is trained on then. It needs ``early_stopping=True``. A pipeline passes it on as it is: give it sequences
+            that its earlier steps have transformed.
 
         Returns
         -------
@@ -171,13 +181,44 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError, TypeError
-            If X, y, the weights or a parameter are not as described, or the training diverges.
+            If X, y, the weights, `validation_data` or a parameter are not as described, or the training diverges.
         MemoryError
             If the network is too large, or what the training needs does not fit on the CUDA device.
         ImportError, RuntimeError
             If numba-cuda or a GPU is missing for `device='cuda'`.
+
+        Warns
+        -----
+        UserWarning
+            If X is a frame, or a 3-D array, whose axes look like others than expected, or `early_stopping` sets aside
+            overlapping windows at random.
+        ConvergenceWarning
+            If X or y are so far from zero mean and unit variance that a network learns slowly, or the training has not
+            converged in `max_iter` epochs.
+
+        Examples
+        --------
+        Early stopping by the last 50 values of a series, and by scaled windows in a pipeline:
+
+        >>> import numpy as np
+        >>> from numbarnn import RNNRegressor, SequenceScaler, SlidingWindow
+        >>> from sklearn.pipeline import make_pipeline
+        >>> series, window = np.sin(0.3 * np.arange(200)), SlidingWindow(length=10)
+        >>> X, y = window.make_xy(series[:-50])
+        >>> X_val, y_val = window.make_xy(series[-60:])
+        >>> reg = RNNRegressor(8, early_stopping=True, learning_rate_init=0.02, random_state=0)
+        >>> reg.fit(X, y, validation_data=(X_val, y_val)).best_validation_score_ > 0.9
+        True
+        >>> model = make_pipeline(SequenceScaler(), reg)
+        >>> scaled = model[:-1].fit(X).transform(X_val)
+        >>> model.fit(X, y, rnnregressor__validation_data=(scaled, y_val))[-1].best_validation_score_ > 0.9
+        True
         """
-        return self._become(self._learned(X, y, sample_weight))
+        if validation_data is not None and not self.early_stopping:
+            raise ValueError(
+                "validation_data needs early_stopping=True: without it, training does not look at a validation score."
+            )
+        return self._become(self._learned(X, y, sample_weight, validation_data=validation_data))
 
     @abstractmethod
     def _check_targets(self, rows: NDArray) -> NDArray:
@@ -199,12 +240,27 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         """Return the score of predicted rows; the larger the better."""
 
+    def _moments(self, rows: NDArray, weights: NDArray | None) -> Moments | None:  # noqa: ARG002
+        """Return mean and standard deviation of encoded targets that the outputs must come near to; else None."""
+        return None
+
+    def _loss_unit(self, targets: Moments | None) -> float:  # noqa: ARG002
+        """Return the unit in which a decrease of the training loss is compared with `tol`."""
+        return 1.0
+
     def _weighted(self, given: GivenExamples, head: Head) -> GivenExamples:  # noqa: ARG002
         """Return examples with encoded targets, their weights times those of the classes if there are such."""
         return given
 
     def _learned(
-        self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False, classes: NDArray | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        validation_data: Any = None,
+        partial: bool = False,
+        classes: NDArray | None = None,
     ) -> Self:
         """Return a copy that has learned."""
         if self.device == "cuda":
@@ -216,10 +272,8 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         learner = copy.copy(self) if resume else self._unfitted()
         if resume:
             self._check_size_of_ensemble()
-        if self.n_estimators > 1:
-            learner._fit_members(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
-        else:
-            learner._fit_network(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
+        fit = learner._fit_members if self.n_estimators > 1 else learner._fit_network
+        fit(X, y, sample_weight, resume=resume, validation_data=validation_data, partial=partial, classes=classes)
         return learner
 
     def _unfitted(self) -> Self:
@@ -259,28 +313,63 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         self.loss_ = float(np.mean([member.loss_ for member in self.estimators_]))
 
     def _fit_network(
-        self, X: Any, y: Any, sample_weight: Any, *, resume: bool, partial: bool, classes: NDArray | None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        resume: bool,
+        validation_data: Any,
+        partial: bool,
+        classes: NDArray | None,
     ) -> None:
-        sequences, _ = validate_sequences(self, X, reset=not resume, dtype=self.theta_.dtype if resume else self.dtype)
-        rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=self.return_sequences)
-        given = GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
+        wanted = self.theta_.dtype if resume else self.dtype
+        sequences, form = validate_sequences(self, X, reset=not resume, dtype=wanted)
+        if not resume:
+            warn_of_dated_targets(X, y, form)
+        given = self._given(sequences, y, sample_weight)
         dtype = sequences.values.dtype
         head = self._resumed_head(given.rows) if resume else self._new_head(given.rows, classes)
         plan = architecture(self, given.sequences.lengths, self._architecture if resume else None)
         if resume:
             self._check_resumable(plan, head)
-        encoded = self._weighted(given._replace(rows=head.encode(given.rows, dtype)), head).with_weight()
+        encoded = self._encoded(given, head)
         if self.tbptt is not None:
             plan.check_truncation(encoded.sequences.lengths, "tbptt")
         examples = encoded.patched(plan.patch)
+        held_out = None
+        if validation_data is not None:
+            held_out = self._read_validation_data(validation_data, head, plan, dtype)
+        elif self.early_stopping and self.validation_split == "random":
+            warn_of_overlap(encoded.sequences)
+        targets = self._moments(encoded.rows, encoded.weights)
+        if not resume and not partial:
+            warn_of_scale(Moments.of(encoded.sequences.values), targets)
         model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
         rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
         theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(model, head, examples, theta, rng, resume=resume, partial=partial)
+        state = self._trained(
+            model, head, examples, held_out, theta, rng, self._loss_unit(targets), resume=resume, partial=partial
+        )
         self._architecture, self.patch_, self._random_state = plan, plan.patch, rng
         self.network_ = model
         self._set_head(head)
         self._set_state(state)
+
+    def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
+        rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=self.return_sequences)
+        return GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
+
+    def _encoded(self, given: GivenExamples, head: Head) -> GivenExamples:
+        rows = head.encode(given.rows, given.sequences.values.dtype)
+        return self._weighted(given._replace(rows=rows), head).with_weight()
+
+    def _read_validation_data(self, validation_data: Any, head: Head, plan: Architecture, dtype: DTypeLike) -> Examples:
+        def read(X: Any, y: Any, sample_weight: Any) -> Examples:
+            sequences, _ = validate_sequences(self, X, reset=False, dtype=dtype)
+            return self._encoded(self._given(sequences, y, sample_weight), head).patched(plan.patch)
+
+        return read_validation_data(validation_data, read)
 
     def _read_targets(
         self, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool
@@ -315,23 +404,28 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         model: Model,
         head: Head,
         examples: Examples,
+        held_out: Examples | None,
         theta: NDArray,
         rng: np.random.RandomState,
+        loss_unit: float,
         *,
         resume: bool,
         partial: bool,
     ) -> TrainingState:
         validation = None
-        if self.early_stopping:
-            examples, held_out = split(examples, self.validation_fraction, rng)
+        if self.early_stopping and held_out is None:
+            gap = parameters.validation_gap(self, head)
+            examples, held_out = split(examples, self.validation_fraction, rng, how=self.validation_split, gap=gap)
+        if held_out is not None:
             validation = Validation(held_out.sequences, self._scorer(held_out, head))
         if self.batch_size == "auto":
             examples = examples.merged(parameters.ONE_BATCH)
         size = parameters.batch_size(self, len(examples.sequences))
         n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
         max_iter = 1 if partial else parameters.max_iter(self, n_updates)
-        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates)
-        plateau = Plateau(self.tol, parameters.n_iter_no_change(self, n_updates))
+        tol = self.tol * loss_unit
+        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates, tol)
+        plateau = Plateau(tol if validation is None else self.tol, parameters.n_iter_no_change(self, n_updates))
         state = TrainingState(theta, solver, plateau)
         if resume:
             state = self._resumed_state(theta, solver, plateau, partial=partial)
@@ -354,8 +448,9 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         )
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:
+            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
             warnings.warn(
-                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.",
+                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
                 ConvergenceWarning,
                 stacklevel=6,
             )

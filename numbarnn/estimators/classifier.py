@@ -141,10 +141,18 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ``n / (n_classes * np.bincount(y))``; with `return_sequences` masked steps are not counted. `partial_fit` does
         not support 'balanced'.
     early_stopping : bool, default=False
-        Whether to set aside part of the sequences for validation (stratified, if there is one class per sequence), to
-        stop when its score no longer improves, and to keep the parameters with the best score.
+        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
+        when its score no longer improves, and to keep the parameters with the best score. A random part is stratified
+        if there is one class per sequence.
     validation_fraction : float, default=0.1
-        Share of the sequences that `early_stopping` sets aside.
+        Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
+    validation_split : {'random', 'last'}, default='random'
+        Which sequences `early_stopping` sets aside: some at random, or the last ones. Overlapping windows of a series
+        need 'last', since their neighbours hold the same steps. If windows of several series follow each other, the
+        last windows are those of the last series: pass `validation_data` to `fit` instead.
+    validation_gap : int or 'auto', default='auto'
+        With ``validation_split='last'``, number of sequences before the validation part that are left out altogether,
+        because their targets are those of the validation part too. 'auto' is 0.
     beta_1 : float, default=0.9
         Decay rate of the mean of the gradient in 'adam', in [0, 1).
     beta_2 : float, default=0.999
@@ -334,6 +342,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        validation_split: Literal["random", "last"] = "random",
+        validation_gap: int | Literal["auto"] = "auto",
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -379,6 +389,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             nesterovs_momentum=nesterovs_momentum,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
+            validation_split=validation_split,
+            validation_gap=validation_gap,
             beta_1=beta_1,
             beta_2=beta_2,
             epsilon=epsilon,

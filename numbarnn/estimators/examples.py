@@ -110,39 +110,3 @@ def read_targets(
         return check(validate_targets(y, lengths)), weights
     rows, weights = mask_targets(validate_step_targets(y, lengths, allow_nan=allow_nan), weights)
     return check(rows), weights
-
-
-def split(
-    examples: Examples, validation_fraction: float, random_state: np.random.RandomState
-) -> tuple[Examples, Examples]:
-    """Set a part aside for validation, with every class in proportion if each sequence has one class.
-
-    Raises
-    ------
-    ValueError
-        If there are too few sequences.
-    """
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow to import, and most fits do without)
-
-    n = len(examples.sequences)
-    n_held_out = int(np.ceil(validation_fraction * n))
-    if n_held_out < 2 or n - n_held_out < 1:
-        raise ValueError(
-            f"early_stopping=True sets aside {n_held_out} of {n} sequences (validation_fraction="
-            f"{validation_fraction:g}), but needs at least 2 for validation and 1 for training. The validation set is "
-            "too small. Increase 'validation_fraction' or the size of your dataset."
-        )
-    has_one_class = isinstance(examples.targets, np.ndarray) and examples.targets.ndim == 1
-    try:
-        training, validation = train_test_split(
-            np.arange(n),
-            test_size=validation_fraction,
-            random_state=random_state,
-            stratify=examples.targets if has_one_class else None,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True cannot set aside {validation_fraction:g} of {n} sequences with every class in "
-            f"proportion: {error} Increase validation_fraction, or use early_stopping=False."
-        ) from error
-    return examples.take(training), examples.take(validation)

@@ -21,6 +21,9 @@ _FRACTION = Interval(Real, 0, 1, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
+_PATIENCE = 500
+"""Updates without an improvement after which training stops by default."""
+
 ONE_BATCH = 32
 """Up to so many different sequences are one batch by default."""
 
@@ -57,6 +60,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [_FRACTION],
+    "validation_split": [StrOptions({"random", "last"})],
+    "validation_gap": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
     "beta_1": [_FRACTION],
     "beta_2": [_FRACTION],
     "epsilon": [_POSITIVE],
@@ -127,10 +132,22 @@ def _check_lbfgs(estimator: Any) -> None:
         raise ValueError(f"device must be 'cpu' with solver='lbfgs', got {estimator.device!r}.")
 
 
-def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int) -> Solver:
-    """Return the solver at its start; `n_updates` is how many updates the whole training has."""
+def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int, tol: float) -> Solver:
+    """Return the solver at its start.
+
+    Parameters
+    ----------
+    estimator : RNNClassifier or RNNRegressor
+    n_parameters : int
+    dtype : dtype
+        That of the parameters.
+    n_updates : int
+        Maximum number of updates of the whole training.
+    tol : float
+        The estimator's tolerance, in units of the loss.
+    """
     if estimator.solver == "lbfgs":
-        return LBFGS(tol=estimator.tol, max_fun=estimator.max_fun)
+        return LBFGS(tol=tol, max_fun=estimator.max_fun)
     options: dict[str, Any] = {
         "schedule": _schedule(estimator, n_updates),
         "max_grad_norm": estimator.max_grad_norm,
@@ -161,11 +178,28 @@ def n_iter_no_change(estimator: Any, n_updates: int) -> int:
     """Return how many epochs of so many updates, or iterations of L-BFGS, may pass without an improvement."""
     if estimator.n_iter_no_change is not None:
         return estimator.n_iter_no_change
-    return 10 if estimator.solver == "lbfgs" else max(10, _epochs(500, n_updates))
+    return 10 if estimator.solver == "lbfgs" else max(10, _epochs(_PATIENCE, n_updates))
+
+
+def advice_on_few_updates(n_epochs: int, n_updates: int) -> str:
+    """Return what to say of a training that has not converged in so many epochs of so many updates."""
+    if n_epochs * n_updates >= _PATIENCE:
+        return ""
+    return (
+        f" There were {n_epochs * n_updates} updates of the parameters, {n_updates} per epoch, and few networks "
+        "learn with so few: increase max_iter or leave it at None, or make batch_size smaller."
+    )
 
 
 def _epochs(total: int, n_updates: int) -> int:
     return -(-total // n_updates)
+
+
+def validation_gap(estimator: Any, head: Any) -> int:
+    """Return how many sequences are left out between the training part and the last ones."""
+    if estimator.validation_gap != "auto":
+        return estimator.validation_gap
+    return 0 if estimator.return_sequences else getattr(head, "n_targets", 1) - 1
 
 
 def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> int:

@@ -16,6 +16,7 @@ from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.estimators.scale import Moments
 from numbarnn.losses import (
     AbsoluteError,
     DistributionLoss,
@@ -44,6 +45,9 @@ LOSSES: dict[str, tuple[Any, dict[str, str]]] = {
 
 _DISTRIBUTIONS = [name for name, (kind, _) in LOSSES.items() if issubclass(kind, DistributionLoss)]
 """Names of the losses that predict a distribution."""
+
+_LOG_LINK = ("poisson", "negative_binomial")
+"""The losses whose outputs are logarithms, so that targets of any size are near them."""
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -165,7 +169,10 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         bit for bit.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
-        stops where no entry of the gradient is larger.
+        stops where no entry of the gradient is larger. For losses in units of y it is meant for targets of unit
+        variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by the standard
+        deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to `huber_delta`
+        d and by d (2 s - d) beyond.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
@@ -176,10 +183,19 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside a part of the sequences (at random), to stop when the score of this part
-        no longer improves, and to keep the parameters with the best score.
+        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
+        when its score no longer improves, and to keep the parameters with the best score.
     validation_fraction : float, default=0.1
-        Share of the sequences that `early_stopping` sets aside.
+        Share of the sequences that `early_stopping` sets aside, if `fit` is given no `validation_data`.
+    validation_split : {'random', 'last'}, default='random'
+        Which sequences `early_stopping` sets aside: some at random, or the last ones. Overlapping windows of a series
+        need 'last', since their neighbours hold the same steps. If windows of several series follow each other, the
+        last windows are those of the last series: pass `validation_data` to `fit` instead.
+    validation_gap : int or 'auto', default='auto'
+        With ``validation_split='last'``, number of sequences before the validation part that are left out altogether,
+        because their targets are those of the validation part too. 'auto' is the number of targets per sequence
+        minus one, which is right for windows that begin at every step of one series, with the next values as targets;
+        0 with `return_sequences`.
     beta_1 : float, default=0.9
         Decay rate of the mean of the gradient in 'adam', in [0, 1).
     beta_2 : float, default=0.999
@@ -389,6 +405,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        validation_split: Literal["random", "last"] = "random",
+        validation_gap: int | Literal["auto"] = "auto",
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -434,6 +452,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             nesterovs_momentum=nesterovs_momentum,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
+            validation_split=validation_split,
+            validation_gap=validation_gap,
             beta_1=beta_1,
             beta_2=beta_2,
             epsilon=epsilon,
@@ -625,6 +645,22 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     def _resumed_head(self, rows: NDArray) -> NumberHead:
         return self._new_head(rows)
+
+    def _moments(self, rows: NDArray, weights: NDArray | None) -> Moments | None:
+        return None if self.loss in _LOG_LINK else Moments.of(rows, weights)
+
+    def _loss_unit(self, targets: Moments | None) -> float:
+        std = np.zeros(1) if targets is None else targets.std
+        if self.loss in ("absolute_error", "quantile"):
+            unit = std
+        elif self.loss == "huber":
+            unit = np.where(std <= self.huber_delta, std**2, self.huber_delta * (2 * std - self.huber_delta))
+        elif self.loss == "squared_error":
+            unit = std**2
+        else:
+            unit = np.ones(1)
+        mean = float(np.mean(unit))
+        return mean if 0 < mean < np.inf else 1.0
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)

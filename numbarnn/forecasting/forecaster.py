@@ -42,8 +42,8 @@ def _predicts_distribution(forecaster: RNNForecaster) -> bool:
     if loss not in LOSSES or loss == "quantile" or issubclass(LOSSES[loss][0], DistributionLoss):
         return True
     raise AttributeError(
-        f"loss={loss!r} predicts no distribution. Use loss='quantile' or 'gaussian', or get intervals for any forecaster "
-        "from ConformalForecaster."
+        f"loss={loss!r} predicts no distribution. Use loss='quantile' or 'gaussian', or get intervals for any "
+        "forecaster from ConformalForecaster."
     )
 
 
@@ -75,8 +75,8 @@ class RNNForecaster(BaseEstimator):
     r"""Forecast time series with recurrent networks.
 
     The networks read a series step by step and forecast, at each step, the next `horizon` values at once (Hewamalage et
-    al. 2021 [1]_): all of a series' past is training data, from a single pass. What they read and forecast is relative to
-    the recent level of the series, so that trends, different scales and, with `seasonal_periods`, seasons need no
+    al. 2021 [1]_): all of a series' past is training data, from a single pass. What they read and forecast is relative
+    to the recent level of the series, so that trends, different scales and, with `seasonal_periods`, seasons need no
     preparation.
 
     Parameters
@@ -103,22 +103,24 @@ class RNNForecaster(BaseEstimator):
         none for counts. `transform_` is the one chosen. 'boxcox' estimates its exponent by maximum likelihood, the
         median over all series [2]_.
     differencing : int, 'auto' or None, default='auto'
-        What the targets are differences from, their base. With a number, such as 1 or a season, the last value a multiple
-        of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a weighted mean of
-        the seasonal deviations of the last three seasons, and otherwise the level.
+        What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
+        multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a
+        weighted mean of the seasonal deviations of the last three seasons, and otherwise the level.
     scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
         The level that is subtracted from values. 'standard' is the mean of each series, which is also divided by its
-        standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the input
-        window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is 'mean' with
-        `seasonal_periods` and 'last' without.
+        standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the
+        input window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is
+        'mean' with `seasonal_periods` and 'last' without.
     input_window : int or 'auto', default='auto'
-        Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season, or
-        else ``max(4, 1.25 * horizon)``.
+        Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season,
+        or else ``max(4, 1.25 * horizon)``.
     calendar_features : str, list of str, 'auto' or None, default='auto'
-        Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear', 'month' and
-        'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of several steps.
+        Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear',
+        'month' and 'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of
+        several steps.
     n_estimators : int, default=1
-        Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions mixed.
+        Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions
+        mixed.
     hidden_layer_sizes, cell, projection_size, learn_initial_state, dropout, input_dropout, recurrent_dropout, \
             weight_dropout, zoneout, preactivation_clip
         The networks, as in `RNNRegressor`.
@@ -136,8 +138,8 @@ class RNNForecaster(BaseEstimator):
     validation_fraction : float, default=0.1
         Share of each series that `early_stopping` holds out.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None trains to the
-        last epoch or, with early stopping, is as in `RNNRegressor`.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None trains to
+        the last epoch or, with early stopping, is as in `RNNRegressor`.
     dtype : {'float32', 'float64'}, default='float32'
         Precision of the networks.
     n_jobs : int or None, default=None
@@ -169,10 +171,10 @@ class RNNForecaster(BaseEstimator):
     Notes
     -----
     With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
-    :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator of
-    missing values, and the covariates, those known in the future for all `horizon` steps. The target of step k is
-    :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season apart,
-    as in [3]_, or else of neighbours. A missing target takes no part in the loss.
+    :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator
+    of missing values, and the covariates, those known in the future for all `horizon` steps. The target of step k is
+    :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season
+    apart, as in [3]_, or else of neighbours. A missing target takes no part in the loss.
 
     References
     ----------
@@ -200,7 +202,7 @@ class RNNForecaster(BaseEstimator):
         **{name: rule for name, rule in parameters.CONSTRAINTS.items() if name not in _NOT_NETWORK},
         "horizon": _POSITIVE_INT,
         "look_back": [None, *_POSITIVE_INT],
-        "seasonal_periods": [None, *_POSITIVE_INT],
+        "seasonal_periods": [None, "array-like", *_POSITIVE_INT],
         "strategy": [StrOptions({"direct", "recursive"})],
         "loss": [StrOptions(set(LOSSES))],
         "quantiles": ["array-like"],
@@ -217,7 +219,7 @@ class RNNForecaster(BaseEstimator):
         horizon: int = 1,
         *,
         look_back: int | None = None,
-        seasonal_periods: int | None = None,
+        seasonal_periods: int | ArrayLike | None = None,
         strategy: Literal["direct", "recursive"] = "direct",
         loss: str = "quantile",
         quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95),
@@ -325,7 +327,7 @@ class RNNForecaster(BaseEstimator):
         tails = recipe.tails(data)
         trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
         network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
-        memory = Memory.start(recipe.encoding, tails, network, self.look_back, recipe.n_ahead).settled(network)
+        memory = Memory.start(recipe.encoding, tails, network, recipe.look_back, recipe.n_ahead).settled(network)
         self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))
         return self
 

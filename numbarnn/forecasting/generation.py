@@ -27,8 +27,8 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    z : list of ndarray of shape (n, outputs)
-        One for each member.
+    z : list of ndarray of shape (n, outputs) or (n * H, outputs)
+        One for each member; of all next steps in one row, or in one row each.
     bases : ndarray of shape (n, H, K)
     scale : ndarray of shape (n, K)
     """
@@ -90,7 +90,7 @@ class Generator:
     def _paths(self, memory: Memory, horizon: int, rng: np.random.RandomState) -> Array:
         def draw(block: Block) -> Array:
             scores = rng.normal(size=(len(block.scale), len(self.root))) @ self.root.T
-            return self._values(values_at(self.loss, block.z, scores), block)
+            return self._values(values_at(self.loss, block.z, scores.reshape(len(block.z[0]), -1)), block)
 
         return self.recipe.inverse(np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon])
 

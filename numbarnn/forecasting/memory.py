@@ -42,8 +42,10 @@ class Network(NamedTuple):
         x = np.zeros((1, n, self.model.n_inputs), self.thetas[0].dtype)
         return [self.model.forward(theta, x, np.zeros(n, np.intp), keep_tape=False)[1] for theta in self.thetas]
 
-    def run(self, rows: list[NDArray[Any]], states: list[State]) -> tuple[list[NDArray[Any]], list[State]]:
-        """Return the outputs of each member after the last row of each series, and its states there.
+    def run(
+        self, rows: list[NDArray[Any]], states: list[State], n_last: int = 1
+    ) -> tuple[list[NDArray[Any]], list[State]]:
+        """Return the outputs of each member for the last rows of each series, and its states after them.
 
         Parameters
         ----------
@@ -51,6 +53,8 @@ class Network(NamedTuple):
             At least one row of each series.
         states : list of nested tuple of ndarray
             The state of each member before the first rows.
+        n_last : int, default=1
+            Number of last rows of each series whose outputs are returned, series after series.
         """
         outputs: list[list[NDArray[Any]]] = [[] for _ in self.thetas]
         after: list[list[State]] = [[] for _ in self.thetas]
@@ -60,7 +64,7 @@ class Network(NamedTuple):
             for i, theta in enumerate(self.thetas):
                 before = _map(lambda array, a=first, b=last: array[a:b], states[i])
                 z, state = predict(self.model, theta, sequences, before, return_state=True, n_jobs=self.n_jobs)
-                outputs[i].append(z[np.cumsum(lengths) - 1])
+                outputs[i].append(z[(np.cumsum(lengths)[:, np.newaxis] + np.arange(-n_last, 0)).ravel()])
                 after[i].append(state)
         joined = [_map(lambda *arrays: np.concatenate(arrays), *parts) for parts in after]
         return [np.concatenate(parts) for parts in outputs], joined
@@ -117,6 +121,11 @@ class Tail:
         calendar = np.concatenate((own.calendar[: n + 1], following.calendar))
         past = np.concatenate((own.past[:n], following.past))
         return replace(self, covariates=Covariates(calendar, known, past, own.static))
+
+    def without_future(self) -> Tail:
+        """Return the tail without covariates of the steps that follow."""
+        known = self.covariates.known[: len(self.filled)]
+        return replace(self, covariates=self.covariates._replace(known=known))
 
     def rows(self, encoding: Encoding, n: int) -> NDArray[np.float64]:
         """Return the inputs of the first n pending steps."""
@@ -192,12 +201,13 @@ class Memory:
         return replace(self, tails=tails, states=states)
 
     def outputs(self, network: Network) -> tuple[list[NDArray[Any]], Memory]:
-        """Return the outputs of each member after the last step of each series, and the memory with all steps read.
+        """Return the outputs of each member from which the next block is forecast, and the memory with all steps read.
 
-        With `look_back` all steps stay pending.
+        They are those of the last step of each series, or those of the steps of the horizon, series after series. With
+        `look_back` all steps stay pending.
         """
         rows = [tail.rows(self.encoding, tail.n_pending) for tail in self.tails]
-        z, states = network.run(rows, self.states)
+        z, states = network.run(rows, self.states, max(1, self.encoding.n_rows_ahead))
         if self.look_back is not None:
             return z, self
         tails = tuple(tail.read(tail.n_pending, self.encoding) for tail in self.tails)

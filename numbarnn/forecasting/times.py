@@ -195,7 +195,10 @@ class PandasTimes(Times):
 
     def calendar(self, field: str) -> NDArray[np.int64]:
         """Return a field of the calendar, in the time zone of the index."""
-        return super().calendar(field) if not self.is_dated else np.asarray(getattr(self.index, field), np.int64)
+        if not self.is_dated:
+            return super().calendar(field)
+        name = {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(field, field)
+        return np.asarray(getattr(self.index, name), np.int64)
 
     @property
     def days_per_step(self) -> float | None:

@@ -13,7 +13,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from numbarnn.data.validation import validate_sequences
+from numbarnn.data.forms import Form
+from numbarnn.data.validation import validate_sequences, warn_of_dated_targets
 
 
 class Reader(BaseEstimator):
@@ -325,6 +326,68 @@ def test_a_frame_that_looks_like_one_long_sequence_is_a_warning(X, sign):
 def test_frames_of_numbered_steps_and_arrays_are_no_warning():
     for X in (SERIES, pd.DataFrame(SERIES), pd.DataFrame(SERIES, columns=["t0", "t1", "t2"])):
         Reader().read(X)
+
+
+def smooth(*shape, axis=-1):
+    """Random walks along an axis."""
+    return np.cumsum(np.random.default_rng(0).standard_normal(shape), axis=axis)
+
+
+@pytest.mark.parametrize("shape", [(10, 1, 150), (10, 6, 100), (4, 3, 20)])
+def test_an_array_with_channels_first_is_a_warning(shape):
+    reader, X = Reader(), smooth(*shape)
+    n, channels, n_steps = shape
+    message = rf"read as {n} sequences of {channels} steps with {n_steps} features.*X.transpose\(0, 2, 1\).*list\(X\)"
+    with pytest.warns(UserWarning, match=message):
+        reader.read(X)
+    reader.read(list(X))
+    reader.read(X, reset=False)
+    reader.read(X.transpose(0, 2, 1))
+    with pytest.warns(UserWarning, match=message):
+        reader.read(X * np.linspace(1, 1000, n_steps) ** 2 + 1e6 * np.cos(np.arange(n_steps)))
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.random.default_rng(0).standard_normal((20, 1, 100)) + np.arange(100.0),
+        np.random.default_rng(0).standard_normal((20, 6, 60)) * np.arange(1.0, 61),
+        smooth(20, 6, 60, axis=1) + np.arange(60.0),
+        np.cumsum(smooth(20, 10, 40), axis=1),
+        smooth(20, 6, 17),
+        np.ones((20, 2, 30)),
+        smooth(1, 1, 30),
+    ],
+    ids=["one step", "scaled", "smooth in time", "smooth in both", "few features", "constant", "one sequence"],
+)
+def test_many_features_are_no_warning(X):
+    Reader().read(X)
+
+
+def test_features_before_steps_are_an_error_that_says_what_to_write():
+    message = r"X has 9 features, but Reader is expecting 4 .*features of X come before the steps, write "
+    for fitted_on in (np.zeros((5, 9, 4)), [np.zeros((9, 4))]):
+        reader = Reader()
+        reader.read(fitted_on)
+        with pytest.raises(ValueError, match=message + r"X.transpose\(0, 2, 1\)"):
+            reader.read(np.zeros((5, 4, 9)), reset=False)
+        with pytest.raises(ValueError, match=message + r"\[x.T for x in X\]"):
+            reader.read([np.zeros((4, 9))], reset=False)
+    with pytest.raises(
+        ValueError, match=r"do not have the same features.*If each is \(channels, T_i\), write \[x.T for"
+    ):
+        Reader().read([np.zeros((2, 5)), np.zeros((2, 7))])
+
+
+def test_dated_targets_of_rows_are_a_warning():
+    X, y, form = np.zeros((5, 2)), pd.Series(np.zeros(5), index=DAYS), Form("array", flat=True)
+    with pytest.warns(
+        UserWarning, match=r"\(5, 2\) was read as 5 sequences, one per row.*y is labelled.*y.to_numpy\(\)"
+    ):
+        warn_of_dated_targets(X, y, form)
+    warn_of_dated_targets(X, y.to_numpy(), form)
+    warn_of_dated_targets(pd.DataFrame(X), y, form)  # a frame has its own warning
+    warn_of_dated_targets(X[:, :, np.newaxis], y, Form("array", flat=False))
 
 
 @pytest.mark.parametrize("fitted_on", [CUBE, list(CUBE), [CUBE[0], CUBE[1, :2]]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -202,6 +203,13 @@ def test_one_bare_sequence(fitted):
         fitted.predict(np.ones((5, 2)))
     with pytest.raises(ValueError, match=r"For one sequence x of 4 steps write \[x\]"):
         RNNClassifier(**QUICK).fit(CUBE[0], [1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_dated_targets_of_an_array_are_a_warning():
+    y = pd.Series(numbers(X), index=pd.date_range("2020-01-01", periods=12))
+    with pytest.warns(UserWarning, match="was read as 12 sequences, one per row, of 4 steps.*y is labelled by time"):
+        RNNRegressor(**QUICK).fit(CUBE[:, :, 0], y)
 
 
 def test_nothing_to_learn_from():

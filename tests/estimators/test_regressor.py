@@ -89,3 +89,14 @@ def test_a_forecast():
     windows, targets = window.make_xy(wave)
     reg = RNNRegressor(8, learning_rate_init=0.02, random_state=0).fit(windows, targets)
     assert_allclose(reg.predict(window.last_window(wave)), [np.sin(0.3 * np.arange(200, 203))], rtol=0, atol=0.3)
+
+
+def test_a_forecast_of_a_series_with_a_trend_and_a_known_covariate():
+    """The steps are those of the covariate: without it, or without the scaling, there is nothing to see."""
+    jumps = np.random.default_rng(1).choice([-1.0, 1.0], 201)
+    series = 500 + np.cumsum(jumps)[:200]
+    window = SlidingWindow(2, scaling="last")
+    X, y = window.make_xy(series, future=jumps)
+    reg = RNNRegressor(8, cell="lstm", learning_rate_init=0.02, max_iter=60, random_state=0).fit(X, y)
+    forecast = window.inverse_transform(reg.predict(window.last_window(series, future=jumps)), series)
+    assert_allclose(forecast, series[-1] + jumps[200:], rtol=0, atol=0.2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from numbarnn.data.forms import Form, separate
 from numbarnn.data.sequences import Sequences
 from numbarnn.data.validation.arrays import MISSING_ADVICE, as_array, as_floats, check_numeric, non_finite, place
+from numbarnn.data.validation.axes import warn_of_channels_first, warn_of_long_frame
 
 _EXPECTED = "an array of shape (n, T, I) or (n, T), or a list of arrays of shape (T_i, I)"
 
@@ -54,7 +54,7 @@ def validate_sequences(
     -----
     UserWarning
         If X is a frame whose rows look like the steps of one long sequence: they are dates, or the columns have the
-        names of features.
+        names of features. If X is an array (n, T, I) that looks like (n, channels, T).
     """
     items = separate(X)
     if items is None:
@@ -87,7 +87,9 @@ def _read_array(X: Any, *, warn: bool) -> tuple[Any, NDArray, NDArray[np.intp], 
         raise ValueError(f"Expected X to be {_EXPECTED}, no axis empty, got an array of shape {shape}.")
     flat = array.ndim == 2
     if is_frame and warn:
-        _warn_of_long_frame(X, shape)
+        warn_of_long_frame(X, shape)
+    if not flat and warn:
+        warn_of_channels_first(array)
     values, lengths = array.reshape(shape[0] * shape[1], -1), np.full(shape[0], shape[1])
     _check_finite(values, lengths)
     return X if flat else array[0], values, lengths, Form("array", flat)
@@ -99,9 +101,11 @@ def _read_items(items: list) -> tuple[Any, NDArray, NDArray[np.intp], Form]:
     arrays = [_read_item(item, i) for i, item in enumerate(items)]
     for i, array in enumerate(arrays):
         if array.shape[1:] != arrays[0].shape[1:]:
+            channels_first = all(each.ndim == 2 and len(each) == len(arrays[0]) for each in arrays)
+            hint = " If each is (channels, T_i), write [x.T for x in X]." if channels_first else ""
             raise ValueError(
                 f"The sequences of X do not have the same features: X[0] has shape {arrays[0].shape}, "
-                f"X[{i}] has shape {array.shape}. Expected X to be {_EXPECTED}."
+                f"X[{i}] has shape {array.shape}. Expected X to be {_EXPECTED}.{hint}"
             )
     _check_same_columns(items)
     lengths = np.array([len(array) for array in arrays])
@@ -159,25 +163,6 @@ def _check_axes_of_frame(X: Any) -> None:
         )
 
 
-def _warn_of_long_frame(X: Any, shape: tuple[int, ...]) -> None:
-    """Warn of a frame that was read as one sequence per row, but looks like one long sequence.
-
-    Rows labelled by time are a sign of that, and names without a digit: steps are usually numbered.
-    """
-    of_time = type(getattr(X, "index", None)).__name__ in {"DatetimeIndex", "PeriodIndex", "TimedeltaIndex"}
-    named = all(isinstance(name, str) and not any(map(str.isdigit, name)) for name in X.columns)
-    if of_time or named:
-        sign = "its rows are labelled by time" if of_time else f"its columns are named {list(X.columns)[:5]}"
-        warnings.warn(
-            f"The frame X of shape {shape} was read as {shape[0]} sequences, one per row, of {shape[1]} steps with one "
-            f"feature, but {sign}. If it is one sequence of {shape[0]} steps with {shape[1]} features, write "
-            "X.to_numpy()[np.newaxis] (and y[np.newaxis] with return_sequences=True), or cut it into windows with "
-            "SlidingWindow. If each row is a sequence, write X.to_numpy() to avoid this warning.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
 def _check_same_columns(items: Sequence[Any]) -> None:
     expected = list(getattr(items[0], "columns", ()))
     for i, item in enumerate(items):
@@ -194,12 +179,17 @@ def _check_finite(values: NDArray, lengths: NDArray[np.intp]) -> None:
 
 
 def _check_features(estimator: BaseEstimator, first: Any, *, reset: bool, form: Form) -> None:
-    """Let scikit-learn set or compare the features; say how one sequence is written if the rows could be its steps."""
+    """Let scikit-learn set or compare the features; say what to write if the axes could be in another order."""
     try:
         validate_data(estimator, first, reset=reset, skip_check_array=True)
     except ValueError as error:
-        n_rows, n_columns = np.shape(first) if form.series_per_row else (0, 0)
-        if not reset and n_columns == 1 and n_rows == estimator.n_features_in_:
+        n_rows, n_columns = np.shape(first)
+        if reset or n_rows != estimator.n_features_in_ or n_columns == n_rows:
+            raise
+        if not form.series_per_row:
+            transposed = "X.transpose(0, 2, 1)" if form.container == "array" else "[x.T for x in X]"
+            raise ValueError(f"{error} If the features of X come before the steps, write {transposed}.") from error
+        if n_columns == 1:
             raise ValueError(f"{error} For one sequence x of {n_rows} steps write x.T or [x].") from error
         raise
 
