@@ -27,7 +27,7 @@ from numbarnn.forecasting.unrolled import UnrolledEncoding
 Array = NDArray[np.float64]
 
 _LEAST_LOOK_BACK = 24
-"""Number of steps that unrolled networks read before each forecast, at least; otherwise twice the horizon."""
+"""Number of steps that unrolled networks read before each forecast, at least; otherwise four times the horizon."""
 
 COUNTS = ("poisson", "negative_binomial")
 """Losses of counts, whose targets are the values themselves."""
@@ -246,7 +246,7 @@ def _encoding(forecaster: Any, panel: Panel, *, counts: bool, unrolled: bool) ->
     }
     if not unrolled:
         return Encoding(**options)
-    look_back = forecaster.look_back or min(longest, max(2 * horizon, _LEAST_LOOK_BACK))
+    look_back = forecaster.look_back or max(1, min(longest // 2, max(4 * horizon, _LEAST_LOOK_BACK)))
     return UnrolledEncoding(**options, seasons=seasons, look_back=int(look_back))
 
 
