@@ -85,7 +85,7 @@ class RNNForecaster(BaseEstimator):
         Number of steps to forecast.
     look_back : int or None, default=None
         Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
-        each step, which is faster; with covariates that are known in the future, it is twice the horizon, at least 24.
+        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least 24.
     seasonal_periods : int, array-like of int or None, default=None
         Number of steps of a season, such as 12 for months, or of several seasons, such as ``[24, 168]`` for the days
         and weeks of hours.
@@ -100,9 +100,9 @@ class RNNForecaster(BaseEstimator):
     huber_delta : float, default=1.0
         Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
-        Transform of the values. 'auto' is the logarithm if all training values are positive, and otherwise none; it is
-        none for counts. `transform_` is the one chosen. 'boxcox' estimates its exponent by maximum likelihood, the
-        median over all series [2]_.
+        Transform of the values. 'auto' is the logarithm if no training value is negative, with a tenth of the mean
+        added to a series that holds zeros, and otherwise none; it is none for counts. `transform_` is the one chosen.
+        'boxcox' estimates its exponent by maximum likelihood, the median over all series [2]_.
     differencing : int, 'auto' or None, default='auto'
         What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
         multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a
@@ -199,7 +199,7 @@ class RNNForecaster(BaseEstimator):
     >>> import numpy as np
     >>> from numbarnn.forecasting import RNNForecaster
     >>> y = 10 + np.sin(2 * np.pi * np.arange(96) / 12)
-    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, random_state=0).fit(y)
+    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, n_estimators=1, random_state=0).fit(y)
     >>> forecaster.predict().round(1)
     array([10. , 10.5, 10.9, 11. , 10.9, 10.5])
     >>> forecaster.predict_interval(coverage=0.9).shape

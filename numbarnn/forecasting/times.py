@@ -430,7 +430,7 @@ def _pandas_dates(index: Any, name: str) -> tuple[Times, NDArray[np.intp] | None
     offset = None if freq is None else pd.tseries.frequencies.to_offset(freq)
     if offset is None and len(index) < 3:
         return PandasTimes(index, None), None
-    if offset is not None and not isinstance(index, pd.PeriodIndex):
+    if offset is not None and (not isinstance(index, pd.PeriodIndex) or not len(index)):
         return PandasTimes(index, offset), None
     if isinstance(index, pd.PeriodIndex):
         full = pd.period_range(index[0], index[-1], freq=index.freq)

@@ -336,3 +336,14 @@ def test_unrolled_inputs_hold_nothing_of_the_future_but_covariates():
     # A forecast reads the same rows as training does.
     covariates = Covariates(np.empty((36, 0)), known[:35], past[:31], np.empty(0))
     np.testing.assert_array_equal(encoding.rows(fill(x[:31], 3), covariates, *given, 26), rows)
+
+
+def test_zeros_under_the_automatic_logarithm_are_shifted_and_forecasts_stay_above_zero():
+    y = np.maximum(np.sin(2 * np.pi * STEPS / 12), 0)
+    forecaster = tiny(12, seasonal_periods=12, max_iter=100).fit([y, 1 + y])
+    assert forecaster.transform_ == "log"
+    offsets = [tail.offset[0] for tail in forecaster._fitted.memory.tails]
+    np.testing.assert_allclose(offsets, [0.1 * y.mean(), 0], rtol=1e-12, atol=0)
+    samples = forecaster.sample(50, random_state=0)
+    assert samples[0].min() >= 0
+    np.testing.assert_allclose(forecaster.predict()[0], y[:12], rtol=0, atol=0.3)
