@@ -329,7 +329,7 @@ class RNNForecaster(BaseEstimator):
             If an argument or a parameter is not as described, y is too short for a single forecast, or the training
             diverges.
         """
-        columns = _columns(series_id, time, target)
+        columns = Columns.read(series_id, time, target)
         data = Data.read(read_panel(y, columns), columns, X, past_X, static_X)
         self._check_parameters(data)
         recipe = Recipe.fit(self, data, columns)
@@ -589,15 +589,3 @@ def _positive(number: Any, name: str) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < 1:
         raise ValueError(f"{name} must be a positive integer, got {number!r}.")
     return int(number)
-
-
-def _columns(series_id: str | None, time: str | None, target: str | list[str] | None) -> Columns | None:
-    """Return the columns of a long frame, if there is one."""
-    if series_id is None and time is None and target is None:
-        return None
-    if time is None or target is None:
-        raise ValueError(
-            f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, "
-            f"target={target!r}."
-        )
-    return Columns(series_id, time, (target,) if isinstance(target, str) else tuple(target))
