@@ -85,7 +85,8 @@ class RNNForecaster(BaseEstimator):
         Number of steps to forecast.
     look_back : int or None, default=None
         Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
-        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least 24.
+        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least
+        24.
     seasonal_periods : int, array-like of int or None, default=None
         Number of steps of a season, such as 12 for months, or of several seasons, such as ``[24, 168]`` for the days
         and weeks of hours.
