@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
 from numbarnn.forecasting.evaluation import Metrics, evaluate, read_metrics
-from numbarnn.forecasting.observations import Columns, Observations, import_pandas
+from numbarnn.forecasting.forms import Columns, LongFrame, time_column
+from numbarnn.forecasting.observations import History
 from numbarnn.forecasting.protocol import Forecaster, check_forecaster
 from numbarnn.forecasting.results import forecast_values
+from numbarnn.forecasting.times import PandasTimes
 from numbarnn.kernels.cpu.threads import resolve_threads
 
 
@@ -75,7 +80,7 @@ def backtest(
     metrics: Metrics = ("mean_absolute_error", "mase"),
     series_id: str | None = None,
     time: str | None = None,
-    target: str | None = None,
+    target: str | list[str] | None = None,
     n_jobs: int | None = None,
     verbose: bool | int = False,
 ) -> BacktestResult:
@@ -174,8 +179,8 @@ def backtest(
     {'mean_absolute_error': 2.25}
     """
     check_forecaster(forecaster)
-    import_pandas("backtest")
-    observed = Observations(y, X, past_X, static_X, Columns(series_id, time, target))
+    observed = History.read(y, X, past_X, static_X, Columns.read(series_id, time, target))
+    frame = _Frame(observed)
     levels = _levels(quantiles, coverage)
     functions = read_metrics(metrics, has_quantiles=bool(levels))
     steps = forecaster.horizon if horizon is None else horizon
@@ -190,7 +195,9 @@ def backtest(
         windows = chain.from_iterable(parallel(delayed(walk.listed)(block) for block in blocks))
     hidden = not verbose or sys.stderr is None
     done = list(tqdm(windows, total=len(cutoffs), desc="backtest", unit="cutoff", disable=hidden, dynamic_ncols=True))
-    return _result(done, walk, functions)
+    # A metric is called once for each series and cutoff; what it is called with is known to be valid.
+    with config_context(skip_parameter_validation=True):
+        return _result(done, walk, functions, frame)
 
 
 class _Window(NamedTuple):
@@ -217,7 +224,7 @@ class _Walk:
     """A forecaster that moves through time, from cutoff to cutoff."""
 
     forecaster: Any
-    observed: Observations
+    observed: History
     horizon: int
     initial_window: int
     gap: int
@@ -229,14 +236,14 @@ class _Walk:
 
     def windows(self, cutoffs: Sequence[int]) -> Iterator[_Window]:
         """Fit at the first cutoff, forecast from it, and move on to the next."""
-        observed, columns = self.observed, self.observed.columns
-        old_enough = [p[0] + self.initial_window - 1 <= cutoffs[0] for p in observed.positions]
-        members = np.flatnonzero(old_enough)
-        before = np.array([observed.positions[i][0] - 1 for i in members])
+        observed, container = self.observed, self.observed.panel.container
+        columns = container.columns.arguments if isinstance(container, LongFrame) else {}
+        members = np.flatnonzero(observed.starts + self.initial_window - 1 <= cutoffs[0])
+        before = observed.starts[members] - 1
         seen = self._last(members, cutoffs[0])
         forecaster = clone(self.forecaster, safe=False)
         arguments = observed.between(before, seen, members)
-        forecaster.fit(**arguments, static_X=observed.static(members), **columns.given)
+        forecaster.fit(**arguments, static_X=observed.static(members), **columns)
         for cutoff in cutoffs:
             last = self._last(members, cutoff)
             if (last > seen).any():
@@ -246,47 +253,47 @@ class _Walk:
 
     def _window(self, forecaster: Any, cutoff: int, members: NDArray[np.intp], last: NDArray[np.intp]) -> _Window:
         end = cutoff + self.gap + self.horizon
-        active = np.array([self.observed.positions[i][-1] >= end for i in members])
+        active = np.array([self.observed.y.positions[i][-1] >= end for i in members])
         chosen = members[active]
         if not len(chosen):
             nothing = np.empty((0, self.horizon, 1))
             return _Window(cutoff, chosen, nothing, nothing, np.empty((0, self.horizon, 1, len(self.levels))))
         # The last rows before the cutoff may be missing, and a forecast starts after the last row that is there.
         n_steps = int(end - last[active].min())
-        data = {"X": self.observed.covariate("X", last, last + n_steps, members)}
+        data = {"X": self.observed.known_between(last, last + n_steps, members)}
         asked = members
-        if data["X"] is not None and (self.observed.n_known(last, last + n_steps, members) < n_steps).any():
+        known = self.observed.known
+        if known is not None and (known.n_between(last, last + n_steps, members) < n_steps).any():
             # Some series end before the covariates of these steps: only the others can be forecast.
             asked = chosen
             data = self._histories(chosen, last[active], n_steps)
-        ids = [self.observed.y.ids[i] for i in asked]
-        columns = self.observed.columns
+        container, names = self.observed.panel.container, [self.observed.panel.names[i] for i in asked]
         first = dict(zip(members.tolist(), (cutoff + self.gap - last).tolist(), strict=True))
 
         def cut(values: list[NDArray]) -> NDArray:
             of = dict(zip(asked.tolist(), values, strict=True))
             return np.stack([of[i][first[i] : first[i] + self.horizon] for i in chosen.tolist()])
 
-        y_pred = cut(forecast_values(forecaster.predict(n_steps, **data), ids, columns, None))
+        y_pred = cut(forecast_values(forecaster.predict(n_steps, **data), container, names))
         quantiles = np.empty((*y_pred.shape, 0))
         if self.levels:
             forecast = forecaster.predict_quantiles(self.levels, n_steps, **data)
-            quantiles = cut(forecast_values(forecast, ids, columns, self.levels))
+            quantiles = cut(forecast_values(forecast, container, names, self.levels))
         y_true = np.stack(self.observed.targets([cutoff + self.gap] * len(chosen), self.horizon, chosen))
         return _Window(cutoff, chosen, y_true, y_pred, quantiles)
 
     def _histories(self, members: NDArray[np.intp], last: NDArray[np.intp], n_steps: int) -> dict[str, Any]:
         """Return some series up to a cutoff, with covariates that reach further, as arguments of `predict`."""
-        before = np.array([self.observed.positions[i][0] - 1 for i in members])
+        before = self.observed.starts[members] - 1
         return {
             **self.observed.between(before, last, members),
-            "X": self.observed.covariate("X", before, last + n_steps, members),
+            "X": self.observed.known_between(before, last + n_steps, members),
             "static_X": self.observed.static(members),
         }
 
     def _last(self, members: NDArray[np.intp], cutoff: int) -> NDArray[np.intp]:
         """Return the step of the last row of some series at a cutoff."""
-        positions = [self.observed.positions[i] for i in members]
+        positions = [self.observed.y.positions[i] for i in members]
         return np.array([p[np.searchsorted(p, cutoff, side="right") - 1] for p in positions], np.intp)
 
 
@@ -299,9 +306,9 @@ def _levels(quantiles: Sequence[float] | None, coverage: float | None) -> list[f
     return sorted(levels)
 
 
-def _cutoffs(observed: Observations, horizon: int, initial_window: int, step_length: int, gap: int) -> list[int]:
-    start = min(int(positions[0]) for positions in observed.positions)
-    end = max(int(positions[-1]) for positions in observed.positions)
+def _cutoffs(observed: History, horizon: int, initial_window: int, step_length: int, gap: int) -> list[int]:
+    start = int(observed.starts.min())
+    end = max(int(positions[-1]) for positions in observed.y.positions)
     cutoffs = list(range(start + initial_window - 1, end - gap - horizon + 1, step_length))
     if not cutoffs:
         raise ValueError(
@@ -311,17 +318,17 @@ def _cutoffs(observed: Observations, horizon: int, initial_window: int, step_len
     return cutoffs
 
 
-def _result(windows: list[_Window], walk: _Walk, functions: dict[str, Any]) -> BacktestResult:
+def _result(windows: list[_Window], walk: _Walk, functions: dict[str, Any], frame: _Frame) -> BacktestResult:
     """Return the frames of forecasts and metrics."""
     observed, horizon = walk.observed, walk.horizon
     pairs = [(window, row, i) for window in windows for row, i in enumerate(window.members.tolist())]
     variables = observed.variables
     n_variables = len(variables)
-    ids = [observed.y.ids[i] for _, _, i in pairs]
+    names = observed.names
+    ids = [names[i] for _, _, i in pairs]
     cutoffs = np.array([window.cutoff for window, _, _ in pairs])
     steps = np.tile(np.repeat(np.arange(walk.gap + 1, walk.gap + 1 + horizon), n_variables), len(pairs))
     every = horizon * n_variables
-    frame = _Frame(observed)
     forecasts = {
         "series": [key for key in ids for _ in range(every)],
         "cutoff": frame.times(np.repeat(cutoffs, every)),
@@ -341,9 +348,11 @@ def _result(windows: list[_Window], walk: _Walk, functions: dict[str, Any]) -> B
     for q, level in enumerate(walk.levels):
         forecasts[str(level)] = np.concatenate([window.quantiles[..., q].ravel() for window in kept])
     for name, metric in functions.items():
+        parameters = inspect.signature(metric).parameters
         scores[name] = [
             evaluate(
                 metric,
+                parameters,
                 window.y_true[row, :, k],
                 window.y_pred[row, :, k],
                 observed.until(i, window.cutoff)[:, k],
@@ -359,39 +368,24 @@ def _result(windows: list[_Window], walk: _Walk, functions: dict[str, Any]) -> B
 class _Frame:
     """Makes frames of the library in which the series came."""
 
-    def __init__(self, observed: Observations) -> None:
-        table, clock, column = observed.y, observed.clock, observed.columns.time
-        self.polars = table.is_polars
-        self.clock_times = None if clock is None else clock.times(max(index[-1] for index in table.indexes or []))
-        self.dtype: Any = (
-            table.frame[column].to_native().dtype if table.frame is not None and column is not None else None
-        )
+    def __init__(self, observed: History) -> None:
+        clock, rows = observed.clock, observed.y.rows
+        self.polars = observed.is_polars
+        self.make = _library("polars" if self.polars else "pandas").DataFrame
+        self.clock: Any = None if clock is None else clock.ticks
+        if isinstance(clock, PandasTimes):
+            self.clock = clock.index
+        elif isinstance(rows.container, LongFrame) and clock is not None:
+            column = time_column(rows.container.columns.time, [clock], rows.frame)
+            self.clock = column.to_native() if self.polars else column.to_pandas().to_numpy()
 
     def times(self, positions: NDArray[np.intp]) -> Any:
         """Return the time of each step, or its number if there are no times."""
-        if self.clock_times is None:
-            return positions
-        times = self.clock_times.take(positions)
-        if not self.polars:
-            return times
-        import polars as pl  # noqa: PLC0415  (optional)
+        return positions if self.clock is None else self.clock[positions]
 
-        if times.dtype.kind == "i":
-            return pl.Series(times.to_numpy())
-        if times.unit == "s":  # which polars lacks
-            times = times.as_unit("ms")
-        if times.tz is None:
-            return pl.Series(times.to_numpy()).cast(self.dtype)
-        return (
-            pl.Series(times.tz_convert("UTC").tz_localize(None).to_numpy()).dt.replace_time_zone("UTC").cast(self.dtype)
-        )
 
-    def make(self, columns: dict[str, Any]) -> Any:
-        """Return a frame of these columns."""
-        if self.polars:
-            import polars as pl  # noqa: PLC0415  (optional)
-
-            return pl.DataFrame(columns)
-        import pandas as pd  # noqa: PLC0415  (optional)
-
-        return pd.DataFrame(columns)
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ImportError(f"backtest needs {name}; install it with `pip install {name}`") from None

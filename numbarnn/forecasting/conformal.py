@@ -12,9 +12,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.forecasting.adaptive import AdaptiveLevels
-from numbarnn.forecasting.observations import Columns, Known, Observations
+from numbarnn.forecasting.forms import Columns
+from numbarnn.forecasting.observations import End, History, Observations
+from numbarnn.forecasting.panel import Panel, read_panel
 from numbarnn.forecasting.protocol import Forecaster, check_forecaster
-from numbarnn.forecasting.results import forecast_values, with_columns
+from numbarnn.forecasting.results import forecast_values
 from numbarnn.forecasting.scores import Scores, fewest_scores, series_scales
 
 _MOST_ORIGINS = 100
@@ -118,8 +120,8 @@ class ConformalForecaster(BaseEstimator):
     }
     forecaster_: Forecaster
     _adaptive: AdaptiveLevels | None
-    _columns: Columns
-    _known: Known
+    _columns: Columns | None
+    _end: End
     _scores: Scores
 
     def __init__(
@@ -176,7 +178,7 @@ class ConformalForecaster(BaseEstimator):
         static_X: Any = None,
         series_id: str | None = None,
         time: str | None = None,
-        target: str | None = None,
+        target: str | list[str] | None = None,
     ) -> Self:
         """Fit the forecaster, and calibrate the intervals on the last part of each series.
 
@@ -187,7 +189,7 @@ class ConformalForecaster(BaseEstimator):
         X, past_X, static_X : as for the forecaster, default=None
             Covariates.
         series_id, time, target : str, default=None
-            Columns of a long frame; they are handed on to the forecaster.
+            Columns of a long frame; they are handed on to the forecaster. `target` may be a list of several.
 
         Returns
         -------
@@ -202,35 +204,32 @@ class ConformalForecaster(BaseEstimator):
             If `forecaster` is no forecaster.
         """
         check_forecaster(self.forecaster)
-        columns = Columns(series_id, time, target)
-        observed = Observations(y, X, past_X, static_X, columns)
-        everything = range(len(observed.y.ids))
+        columns = Columns.read(series_id, time, target)
+        names = {} if columns is None else columns.arguments
+        observed = History.read(y, X, past_X, static_X, columns)
+        everything = range(len(observed.panel))
         n_origins = self._n_origins(observed)
         origins = self._origins(observed, n_origins)
-        before = np.array([positions[0] - 1 for positions in observed.positions])
-        last = observed.known.last
+        before = observed.starts - 1
+        end = observed.end
         static = observed.static(everything)
 
         forecaster = clone(self.forecaster, safe=False)
-        forecaster.fit(**observed.between(before, origins[0], everything), static_X=static, **columns.given)
+        forecaster.fit(**observed.between(before, origins[0], everything), static_X=static, **names)
         errors = []
         for i, origin in enumerate(origins):
             if i > 0:
                 forecaster.update(**observed.between(origins[i - 1], origin, everything))
             errors.append(self._errors(forecaster, observed, origin))
-        values = observed.values
-        fitted = [
-            v[: np.searchsorted(p, o, side="right")]
-            for v, p, o in zip(values, observed.positions, origins[0], strict=True)
-        ]
+        fitted = [observed.until(i, origin) for i, origin in enumerate(origins[0].tolist())]
         scores = Scores(np.stack(errors, axis=1), series_scales(fitted), self.panel)
         scores.check(self.coverage)
         if self.refit:
             forecaster = clone(self.forecaster, safe=False)
-            forecaster.fit(**observed.between(before, last, everything), static_X=static, **columns.given)
+            forecaster.fit(**observed.between(before, end.last, everything), static_X=static, **names)
         elif self.horizon > 1:
-            forecaster.update(**observed.between(origins[-1], last, everything))
-        self.forecaster_, self._scores, self._known = forecaster, scores, observed.known
+            forecaster.update(**observed.between(origins[-1], end.last, everything))
+        self.forecaster_, self._scores, self._end = forecaster, scores, end
         self._columns = columns
         shape = (self.horizon, len(scores.scale))
         self._adaptive = AdaptiveLevels(1 - self.coverage, self.gamma, shape) if self.method == "aci" else None
@@ -290,8 +289,8 @@ class ConformalForecaster(BaseEstimator):
         check_is_fitted(self)
         coverage = self.coverage if coverage is None else coverage
         data = {"y": y, "X": X, "past_X": past_X, "static_X": static_X}
-        forecast, bounds, ids = self._bounds([coverage], horizon, data)
-        return with_columns(forecast, [b[..., 0, :] for b in bounds], ["lower", "upper"], ids, self._columns)
+        panel, _, bounds = self._bounds([coverage], horizon, data)
+        return panel.restore([bound[..., 0, :] for bound in bounds], ["lower", "upper"])
 
     def predict_quantiles(
         self,
@@ -331,8 +330,7 @@ class ConformalForecaster(BaseEstimator):
         coverages = np.round(np.abs(2 * levels - 1), 12)
         outer = coverages > 0
         data = {"y": y, "X": X, "past_X": past_X, "static_X": static_X}
-        forecast, bounds, ids = self._bounds(coverages[outer].tolist(), horizon, data)
-        points = forecast_values(forecast, ids, self._columns, None)
+        panel, points, bounds = self._bounds(coverages[outer].tolist(), horizon, data)
         quantiles = []
         for point, bound in zip(points, bounds, strict=True):
             values = np.repeat(point[..., np.newaxis], len(levels), axis=-1)
@@ -340,7 +338,7 @@ class ConformalForecaster(BaseEstimator):
             # Sorted along the levels, as quantiles are: those of "cqr" need not contain the forecast.
             values[..., np.argsort(levels)] = np.sort(values, axis=-1)
             quantiles.append(values)
-        return with_columns(forecast, quantiles, levels.tolist(), ids, self._columns)
+        return panel.restore(quantiles, levels.tolist())
 
     def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
         """Take in new observations; forecasts then start after them.
@@ -361,69 +359,71 @@ class ConformalForecaster(BaseEstimator):
         self : ConformalForecaster
         """
         check_is_fitted(self)
+        new = self._end.following(y, X, past_X)
         if self._adaptive is None:
             self.forecaster_.update(y, X, past_X=past_X)
+            self._end = self._end.after(new)
             return self
-        new = Observations(y, X, past_X, None, self._columns, follows=self._known)
-        members = range(len(new.y.ids))
-        values = new.values
-        for row in range(max(map(len, new.positions))):
-            origins = self._known.last
-            present = np.array([row < len(positions) for positions in new.positions])
-            now = np.array([p[row] if here else o for p, here, o in zip(new.positions, present, origins, strict=True)])
+        positions, values = new.y.positions, new.y.rows.numbers("y")
+        members, n_variables = range(len(positions)), self._end.panel.n_variables
+        for row in range(max(map(len, positions))):
+            origins = self._end.last
+            present = np.array([row < len(own) for own in positions])
+            now = np.array([p[row] if here else o for p, here, o in zip(positions, present, origins, strict=True)])
             self._remember_intervals(self._adaptive, new, origins)
             self.forecaster_.update(**new.between(origins, now, members))
-            nothing = np.full(self._known.n_columns, np.nan)
+            nothing = np.full(n_variables, np.nan)
             latest = [v[row] if here else nothing for v, here in zip(values, present, strict=True)]
-            self._adaptive.observe(np.repeat(now, self._known.n_columns), np.concatenate(latest), self._scores)
-            self._known = self._known._replace(last=now)
+            self._adaptive.observe(np.repeat(now, n_variables), np.concatenate(latest), self._scores)
+            self._end = self._end.at(now)
         return self
 
     def _remember_intervals(self, adaptive: AdaptiveLevels, new: Observations, origins: NDArray) -> None:
         """Make intervals after the observations so far, as far as the covariates are known."""
         members = range(len(origins))
         horizon = self.horizon
-        if "X" in new.covariates:
-            horizon = int(new.n_known(origins, origins + horizon, members).min())
+        if new.known is not None:
+            horizon = int(new.known.n_between(origins, origins + horizon, members).min())
         if horizon == 0:
             return
-        forecast = self.forecaster_.predict(horizon, X=new.covariate("X", origins, origins + horizon, members))
-        points = np.hstack(forecast_values(forecast, self._known.ids, self._columns, None))
+        panel = self._end.panel
+        forecast = self.forecaster_.predict(horizon, X=new.known_between(origins, origins + horizon, members))
+        points = np.hstack(forecast_values(forecast, panel.container, panel.names))
         widths = self._scores.widths(1 - adaptive.alpha[:horizon], self.scale_)
-        adaptive.remember(np.repeat(origins, self._known.n_columns), points, widths)
+        adaptive.remember(np.repeat(origins, panel.n_variables), points, widths)
 
-    def _n_origins(self, observed: Observations) -> int:
+    def _n_origins(self, observed: History) -> int:
         if self.n_calibration is not None:
             return self.n_calibration
-        n_series = 1 if self.panel == "separate" else len(observed.y.ids) * observed.known.n_columns
-        quarter = min(map(len, observed.positions)) // 4 - self.horizon + 1
+        n_series = 1 if self.panel == "separate" else len(observed.panel) * observed.panel.n_variables
+        quarter = min(map(len, observed.y.positions)) // 4 - self.horizon + 1
         return max(min(quarter, _MOST_ORIGINS), -(-fewest_scores(self.coverage) // n_series))
 
-    def _origins(self, observed: Observations, n_origins: int) -> NDArray:
+    def _origins(self, observed: History, n_origins: int) -> NDArray:
         """Return the step of the last row before the forecasts of the calibration, (n_origins, n_series)."""
         held = n_origins + self.horizon - 1
-        shortest = min(map(len, observed.positions))
+        shortest = min(map(len, observed.y.positions))
         if shortest <= held:
             raise ValueError(
                 f"the calibration takes the last n_calibration + horizon - 1 = {n_origins} + {self.horizon} - 1 = "
                 f"{held} rows of each series and leaves nothing to fit, as the shortest has {shortest}; it needs at "
                 f"least {fewest_scores(self.coverage)} errors at each step for coverage={self.coverage}"
             )
-        return np.array([p[len(p) - held - 1 : len(p) - self.horizon] for p in observed.positions]).T
+        return np.array([p[len(p) - held - 1 : len(p) - self.horizon] for p in observed.y.positions]).T
 
-    def _errors(self, forecaster: Any, observed: Observations, origins: NDArray) -> NDArray:
+    def _errors(self, forecaster: Any, observed: History, origins: NDArray) -> NDArray:
         """Return the scores of the forecasts from some origins, (horizon, n_series)."""
         members = range(len(origins))
-        X = observed.covariate("X", origins, origins + self.horizon, members)
+        panel, X = observed.panel, observed.known_between(origins, origins + self.horizon, members)
         targets = np.hstack(observed.targets(origins, self.horizon, members))
         if self.method == "cqr":
             levels = self._cqr_levels()
             forecast = forecaster.predict_quantiles(levels, self.horizon, X=X)
-            bounds = np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, levels))
+            bounds = np.hstack(forecast_values(forecast, panel.container, panel.names, levels))
             errors = np.maximum(bounds[..., 0] - targets, targets - bounds[..., 1])  # equation 6
         else:
             forecast = forecaster.predict(self.horizon, X=X)
-            errors = np.abs(targets - np.hstack(forecast_values(forecast, observed.y.ids, observed.columns, None)))
+            errors = np.abs(targets - np.hstack(forecast_values(forecast, panel.container, panel.names)))
         if np.isnan(errors[~np.isnan(targets)]).any():
             raise ValueError(f"{self.forecaster!r} has forecast NaN, so that it cannot be calibrated")
         return errors
@@ -433,8 +433,8 @@ class ConformalForecaster(BaseEstimator):
 
     def _bounds(
         self, coverages: list[float], horizon: int | None, data: dict[str, Any]
-    ) -> tuple[Any, list[NDArray], list[Any]]:
-        """Return the forecast, its intervals (horizon, K, n_coverages, 2) for each series, and their ids."""
+    ) -> tuple[Panel, list[NDArray], list[NDArray]]:
+        """Return the series, and for each its forecast (horizon, K) and intervals (horizon, K, n_coverages, 2)."""
         horizon = self.horizon if horizon is None else horizon
         if horizon > len(self.scores_):
             raise ValueError(
@@ -443,21 +443,20 @@ class ConformalForecaster(BaseEstimator):
             )
         for coverage in coverages:
             self._check_coverage(coverage)
-        ids, scale = self._known.ids, self.scale_
+        panel, scale = self._end.panel, self.scale_
         if data["y"] is not None:
-            observed = Observations(data["y"], None, None, None, self._columns)
-            ids, scale = observed.y.ids, series_scales(observed.values)
+            panel = read_panel(data["y"], self._columns)
+            scale = series_scales([each.values for each in panel.series])
         if self._adaptive is not None and len(scale) != len(self.scale_):
             raise ValueError(
-                f'with method="aci" y must be the {len(self._known.ids)} series of the fit, got {len(ids)}'
+                f'with method="aci" y must be the {len(self._end.panel)} series of the fit, got {len(panel)}'
             )
-        forecast = self.predict(horizon, **data)
-        points = forecast_values(forecast, ids, self._columns, None)
+        points = forecast_values(self.predict(horizon, **data), panel.container, panel.names)
         lower = upper = np.hstack(points)
         if self.method == "cqr":
             levels = self._cqr_levels()
             quantiles = self.forecaster_.predict_quantiles(levels, horizon, **data)
-            both = np.hstack(forecast_values(quantiles, ids, self._columns, levels))
+            both = np.hstack(forecast_values(quantiles, panel.container, panel.names, levels))
             lower, upper = both[..., 0], both[..., 1]
         intervals = np.empty((*lower.shape, len(coverages), 2))
         for i, coverage in enumerate(coverages):
@@ -467,7 +466,7 @@ class ConformalForecaster(BaseEstimator):
             # Bounds that cross, if quantiles move inwards, meet in the middle.
             width = np.maximum(width, (lower - upper) / 2)
             intervals[..., i, 0], intervals[..., i, 1] = lower - width, upper + width
-        return forecast, np.split(intervals, np.cumsum([p.shape[1] for p in points])[:-1], axis=1), ids
+        return panel, points, np.split(intervals, np.cumsum([p.shape[1] for p in points])[:-1], axis=1)
 
     def _check_coverage(self, coverage: float) -> None:
         if not 0 < coverage < 1:

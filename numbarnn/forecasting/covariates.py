@@ -131,7 +131,7 @@ def read_covariates(X: Any, panel: Panel, columns: Columns | None, *, name: str)
         X = _as_long(X, columns, name)
         target = tuple(column for column in nw.from_native(X, eager_only=True).columns if column not in columns.keys)
         columns = Columns(columns.series_id, columns.time, target)
-    given = read_panel(X, columns, name=name)
+    given = read_panel(X, columns, name=name, allow_empty=not all(map(len, panel.series)))
     for i, each in enumerate(given.series):
         missing = np.isnan(each.values)
         if missing.any():

@@ -16,7 +16,7 @@ _N_PERIODS = 5
 _DECAY = 0.7
 """Weight of a period in them, relative to the following one."""
 
-_LARGEST = 10.0
+LARGEST = 10.0
 """Inputs made of values are clipped to this size."""
 
 
@@ -133,6 +133,11 @@ class Encoding:
         return max(self.window, self._n_mean) + _N_PERIODS * self.period + 1
 
     @property
+    def n_rows_ahead(self) -> int:
+        """Number of rows of inputs after the last observed step, one for each step forecast; 0 has them all at once."""
+        return 0
+
+    @property
     def _n_mean(self) -> int:
         """Number of values of which the level is the mean."""
         return self.period or self.window
@@ -188,7 +193,7 @@ class Encoding:
             changes.append(levels - _before(levels, self.period))
         values = [(relative / scale[:, np.newaxis])[start:].reshape(n_steps, -1)]
         values += [(change / scale)[start:] for change in changes]
-        inputs = np.clip(np.concatenate(values, axis=1), -_LARGEST, _LARGEST)
+        inputs = np.clip(np.concatenate(values, axis=1), -LARGEST, LARGEST)
         others = [np.isnan(filled.x[start:]).astype(float), covariates.calendar[start + 1 : len(filled) + 1]]
         others += [self._known(covariates.known, start, len(filled)), covariates.past[start : len(filled)]]
         others.append(np.broadcast_to(covariates.static, (n_steps, len(covariates.static))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,13 @@ def read_metrics(metrics: Metrics, *, has_quantiles: bool) -> dict[str, Metric]:
 
 
 def evaluate(
-    metric: Metric, y_true: NDArray, y_pred: NDArray, y_train: NDArray, quantiles: NDArray, levels: Sequence[float]
+    metric: Metric,
+    parameters: Collection[str],
+    y_true: NDArray,
+    y_pred: NDArray,
+    y_train: NDArray,
+    quantiles: NDArray,
+    levels: Sequence[float],
 ) -> float:
     """Return the value of a metric for one series and cutoff, NaN if nothing was observed or a forecast is missing.
 
@@ -49,6 +55,8 @@ def evaluate(
     metric : callable
         Called with `y_true` and `y_pred`. If it has the parameter `y_interval` it gets the outermost quantiles instead
         of `y_pred`, if `levels` all quantiles (where there are some), if `y_train` that as well.
+    parameters : collection of str
+        The names of the metric's parameters.
     y_true, y_pred : ndarray of shape (horizon,)
         Steps whose `y_true` is NaN are left out.
     y_train : ndarray of shape (T,)
@@ -58,7 +66,6 @@ def evaluate(
         The levels of the quantiles, in ascending order.
     """
     observed = ~np.isnan(y_true)
-    parameters = inspect.signature(metric).parameters
     forecast = y_pred
     more: dict[str, Any] = {"y_train": y_train} if "y_train" in parameters else {}
     if "y_interval" in parameters:

@@ -105,7 +105,7 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
         if data.past is not None:
             past = recipe.past.transform(_of_steps(data.past[i], times, "past_X"))[: len(times)]
         calendar = recipe.calendar_rows(times, n_after=1)[1:]
-        x = recipe.transform.forward(values, name=label)
+        x = recipe.transform.forward(values, tail.offset, name=label)
         tails[place] = tail.with_covariates(Covariates(calendar, known, past, np.empty(0))).extended(
             x, recipe.encoding.period
         )
@@ -143,9 +143,7 @@ def _times_between(times: Times, new: Times, label: str) -> tuple[Times, Any]:
     n = len(new)
     if isinstance(new, IntegerTimes) and new.start == 0:
         return times.after(n), slice(None)
-    following = times.after(n)
-    while following.ticks[-1] < new.ticks[-1] and len(following) < 1000 * (n + 10):
-        following = times.after(2 * len(following))
+    following = times.until(int(new.ticks_on(times)[-1])) if times.kind == new.kind else times
     found = following.locate(new, name="y")
     if (found < 0).any():
         raise ValueError(

@@ -85,9 +85,10 @@ class RNNForecaster(BaseEstimator):
         Number of steps to forecast.
     look_back : int or None, default=None
         Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
-        each step, which is faster.
-    seasonal_periods : int or None, default=None
-        Number of steps of a season, such as 12 for months.
+        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least 24.
+    seasonal_periods : int, array-like of int or None, default=None
+        Number of steps of a season, such as 12 for months, or of several seasons, such as ``[24, 168]`` for the days
+        and weeks of hours.
     strategy : {'direct', 'recursive'}, default='direct'
         Whether the networks forecast `horizon` steps at once, or one step that is fed back, again and again.
     loss : str, default='quantile'
@@ -99,18 +100,18 @@ class RNNForecaster(BaseEstimator):
     huber_delta : float, default=1.0
         Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
-        Transform of the values. 'auto' is the logarithm if all training values are positive, and otherwise none; it is
-        none for counts. `transform_` is the one chosen. 'boxcox' estimates its exponent by maximum likelihood, the
-        median over all series [2]_.
+        Transform of the values. 'auto' is the logarithm if no training value is negative, with a tenth of the mean
+        added to a series that holds zeros, and otherwise none; it is none for counts. `transform_` is the one chosen.
+        'boxcox' estimates its exponent by maximum likelihood, the median over all series [2]_.
     differencing : int, 'auto' or None, default='auto'
         What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
         multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a
-        weighted mean of the seasonal deviations of the last three seasons, and otherwise the level.
+        weighted mean of the seasonal deviations of the last five seasons, and otherwise the level.
     scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
         The level that is subtracted from values. 'standard' is the mean of each series, which is also divided by its
         standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the
         input window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is
-        'mean' with `seasonal_periods` and 'last' without.
+        'last'.
     input_window : int or 'auto', default='auto'
         Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season,
         or else ``max(4, 1.25 * horizon)``.
@@ -118,10 +119,12 @@ class RNNForecaster(BaseEstimator):
         Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear',
         'month' and 'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of
         several steps.
-    n_estimators : int, default=1
+    n_estimators : int, default=5
         Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions
         mixed.
-    hidden_layer_sizes, cell, projection_size, learn_initial_state, dropout, input_dropout, recurrent_dropout, \
+    dropout : float, default=0.3
+        Probability that an output of a recurrent layer is dropped, drawn anew at each step.
+    hidden_layer_sizes, cell, projection_size, learn_initial_state, input_dropout, recurrent_dropout, \
             weight_dropout, zoneout, preactivation_clip
         The networks, as in `RNNRegressor`.
     solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
@@ -131,7 +134,7 @@ class RNNForecaster(BaseEstimator):
     batch_size : int or 'auto', default='auto'
         Series per update; long series count once for each piece of 512 steps. 'auto' is 16.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is as many as make @@N@@ updates.
+        Maximum number of epochs. None is as many as make 400 updates.
     early_stopping : bool, default=False
         Whether to hold out the last part of each series, to stop when its loss no longer falls, and to keep the best
         parameters.
@@ -168,13 +171,19 @@ class RNNForecaster(BaseEstimator):
     backtest : Evaluate a forecaster at many times of a series.
     RNNRegressor : The network for windows and targets of your own.
 
-    Notes
-    -----
-    With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
+    Notes ----- With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
     :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator
-    of missing values, and the covariates, those known in the future for all `horizon` steps. The target of step k is
+    of missing values, past and static covariates, and the calendar of the next step. The target of step k is
     :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season
     apart, as in [3]_, or else of neighbours. A missing target takes no part in the loss.
+
+    With covariates that are known in the future, and a horizon above one, the network is unrolled through the horizon
+    instead: it reads `look_back` steps, and then the covariates of the steps to forecast, with one output at each. It
+    also reads values and covariates whole seasons before. The base of all targets is then the level, the mean of the
+    last season.
+
+    The intervals of ``loss="quantile"`` and of the distributions are learned from the training data. On a single short
+    series they tend to be too narrow; `ConformalForecaster` makes them honest.
 
     References
     ----------
@@ -190,7 +199,7 @@ class RNNForecaster(BaseEstimator):
     >>> import numpy as np
     >>> from numbarnn.forecasting import RNNForecaster
     >>> y = 10 + np.sin(2 * np.pi * np.arange(96) / 12)
-    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, random_state=0).fit(y)
+    >>> forecaster = RNNForecaster(horizon=6, seasonal_periods=12, n_estimators=1, random_state=0).fit(y)
     >>> forecaster.predict().round(1)
     array([10. , 10.5, 10.9, 11. , 10.9, 10.5])
     >>> forecaster.predict_interval(coverage=0.9).shape
@@ -202,7 +211,7 @@ class RNNForecaster(BaseEstimator):
         **{name: rule for name, rule in parameters.CONSTRAINTS.items() if name not in _NOT_NETWORK},
         "horizon": _POSITIVE_INT,
         "look_back": [None, *_POSITIVE_INT],
-        "seasonal_periods": [None, *_POSITIVE_INT],
+        "seasonal_periods": [None, "array-like", *_POSITIVE_INT],
         "strategy": [StrOptions({"direct", "recursive"})],
         "loss": [StrOptions(set(LOSSES))],
         "quantiles": ["array-like"],
@@ -219,7 +228,7 @@ class RNNForecaster(BaseEstimator):
         horizon: int = 1,
         *,
         look_back: int | None = None,
-        seasonal_periods: int | None = None,
+        seasonal_periods: int | ArrayLike | None = None,
         strategy: Literal["direct", "recursive"] = "direct",
         loss: str = "quantile",
         quantiles: ArrayLike = (0.05, 0.25, 0.5, 0.75, 0.95),
@@ -327,7 +336,7 @@ class RNNForecaster(BaseEstimator):
         tails = recipe.tails(data)
         trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
         network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
-        memory = Memory.start(recipe.encoding, tails, network, self.look_back, recipe.n_ahead).settled(network)
+        memory = Memory.start(recipe.encoding, tails, network, recipe.look_back, recipe.n_ahead).settled(network)
         self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))
         return self
 

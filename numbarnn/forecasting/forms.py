@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 from numpy.typing import NDArray
 
 from numbarnn.forecasting.times import IntegerTimes, PandasTimes, Stamps, Times, is_short
@@ -49,7 +51,7 @@ class PandasForm(Form):
         """Return a Series or a DataFrame whose index goes on."""
         import pandas as pd  # noqa: PLC0415  (optional)
 
-        index = times.index if isinstance(times, PandasTimes) else _integer_index(times)
+        index = times.index if isinstance(times, PandasTimes) else integer_index(times)
         if self.columns is None:
             if labels is None:
                 return pd.Series(forecast[:, 0], index, name=self.name)
@@ -75,13 +77,16 @@ class PolarsForm(Form):
             if self.columns is None:
                 return pl.Series(self.name, forecast[:, 0].copy())
             return pl.DataFrame(dict(zip(self.columns, forecast.T.copy(), strict=True)))
-        names = [""] if self.columns is None else [f"{column} " for column in self.columns]
-        columns = [f"{name}{label}" for name in names for label in labels]
+        columns = label_columns(self.columns or ("",), labels)
         return pl.DataFrame(dict(zip(columns, forecast.reshape(len(forecast), -1).T.copy(), strict=True)))
 
 
 class Container(ABC):
     """How the series of a panel are held together."""
+
+    def names_of(self, n: int) -> tuple[Hashable, ...]:
+        """Return the names of n series: their keys, or their positions."""
+        return self.names if isinstance(self, (DictOf, LongFrame)) else tuple(range(n))
 
     @abstractmethod
     def restore(self, forms: list[Form], forecasts: list[NDArray], times: list[Times], labels: Labels | None) -> Any:
@@ -136,10 +141,39 @@ class Columns:
     time: str
     target: tuple[str, ...]
 
+    @classmethod
+    def read(cls, series_id: str | None, time: str | None, target: str | Sequence[str] | None) -> Columns | None:
+        """Return the columns that are named in the arguments of `fit`; None if there are none.
+
+        Raises
+        ------
+        ValueError
+            If only some are named.
+        """
+        if series_id is None and time is None and target is None:
+            return None
+        if time is None or target is None:
+            raise ValueError(
+                f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, "
+                f"target={target!r}."
+            )
+        return cls(series_id, time, (target,) if isinstance(target, str) else tuple(target))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `fit` that name these columns."""
+        target = self.target[0] if len(self.target) == 1 else list(self.target)
+        named = {} if self.series_id is None else {"series_id": self.series_id}
+        return {**named, "time": self.time, "target": target}
+
     @property
     def keys(self) -> list[str]:
         """Columns that say which series and which time a row belongs to."""
         return [self.time] if self.series_id is None else [self.series_id, self.time]
+
+    def labelled(self, labels: Labels) -> list[str]:
+        """Return the names of the columns of forecasts with labels."""
+        return label_columns(self.target if len(self.target) > 1 else ("",), labels)
 
 
 @dataclass(frozen=True)
@@ -147,7 +181,7 @@ class LongFrame(Container):
     """A long frame: one row for each series and time."""
 
     columns: Columns
-    ids: tuple[Hashable, ...]
+    names: tuple[Hashable, ...]
     example: Any
     """The first rows of the frame, whose library and types the forecasts take."""
 
@@ -161,47 +195,67 @@ class LongFrame(Container):
         """Return a long frame: the names, the times, and a column for each target or label."""
         frame = nw.from_native(self.example, eager_only=True)
         backend, columns = frame.implementation, self.columns
-        parts = []
-        for name, forecast, own in zip(self.ids, forecasts, times, strict=True):
-            data = {}
-            if columns.series_id is not None:
-                dtype = frame.schema[columns.series_id]
-                data[columns.series_id] = nw.new_series(columns.series_id, [name] * len(own), dtype, backend=backend)
-            data[columns.time] = _time_column(columns.time, own, frame)
-            names = _target_names(columns.target, labels)
-            rows = forecast.reshape(len(forecast), -1)
-            for i, target in enumerate(names):
-                data[target] = nw.new_series(target, rows[:, i].copy(), backend=backend)
-            parts.append(nw.from_dict(data))
-        return nw.maybe_reset_index(nw.concat(parts)).to_native()
+        data = {}
+        if columns.series_id is not None:
+            ids = [name for name, own in zip(self.names, times, strict=True) for _ in range(len(own))]
+            data[columns.series_id] = nw.new_series(
+                columns.series_id, ids, frame.schema[columns.series_id], backend=backend
+            )
+        data[columns.time] = time_column(columns.time, times, frame)
+        rows = np.concatenate([forecast.reshape(len(forecast), -1) for forecast in forecasts])
+        names = columns.target if labels is None else columns.labelled(labels)
+        for i, name in enumerate(names):
+            data[name] = nw.new_series(name, rows[:, i].copy(), backend=backend)
+        return nw.from_dict(data).to_native()
 
 
-def _target_names(target: tuple[str, ...], labels: Labels | None) -> list[str]:
-    if labels is None:
-        return list(target)
-    if len(target) == 1:
-        return [str(label) for label in labels]
-    return [f"{name} {label}" for name in target for label in labels]
+def label_columns(names: Sequence[str], labels: Labels) -> list[str]:
+    """Return the names of columns of one label each; a column without a name has only that."""
+    return [f"{name}_{label}" if name else str(label) for name in names for label in labels]
 
 
-def _time_column(name: str, times: Times, frame: Any) -> Any:
-    backend, dtype = frame.implementation, frame.schema[name]
-    if isinstance(times, IntegerTimes):
-        return nw.new_series(name, times.ticks, backend=backend)
-    if isinstance(times, PandasTimes):
+def time_column(name: str, times: Sequence[Times], frame: Any) -> Any:
+    """Return a column of the times of several series, one after the other, with the type that it has in a frame.
+
+    Parameters
+    ----------
+    name : str
+    times : sequence of Times
+    frame : DataFrame of narwhals
+
+    Returns
+    -------
+    column : Series of narwhals
+    """
+    parts = [_joined_times(name, list(group), frame) for _, group in groupby(times, _is_in_utc)]
+    return parts[0] if len(parts) == 1 else nw.concat([part.to_frame() for part in parts])[name]
+
+
+def _is_in_utc(times: Times) -> bool:
+    return isinstance(times, Stamps) and times.zone is not None and is_short(times.step)
+
+
+def _joined_times(name: str, times: list[Any], frame: Any) -> Any:
+    backend, dtype, first = frame.implementation, frame.schema[name], times[0]
+    if isinstance(first, IntegerTimes):
+        return nw.new_series(name, np.concatenate([each.ticks for each in times]), dtype, backend=backend)
+    if isinstance(first, PandasTimes):
         import pandas as pd  # noqa: PLC0415  (optional)
 
-        return nw.from_native(pd.Series(times.index, name=name), series_only=True)
-    if not isinstance(times, Stamps):
-        raise TypeError(f"unknown kind of times: {type(times).__name__}")
-    in_utc = times.zone is not None and is_short(times.step)
-    column = nw.new_series(name, times.stamps, nw.Datetime("us"), backend=backend)
-    if times.zone is not None:
-        column = column.dt.replace_time_zone("UTC" if in_utc else times.zone).dt.convert_time_zone(times.zone)
+        index = first.index.append([each.index for each in times[1:]])
+        return nw.from_native(pd.Series(index, name=name), series_only=True)
+    if not isinstance(first, Stamps):
+        raise TypeError(f"unknown kind of times: {type(first).__name__}")
+    stamps = np.concatenate([each.stamps for each in times])
+    column = nw.new_series(name, stamps, nw.Datetime("us"), backend=backend)
+    if first.zone is not None:
+        column = column.dt.replace_time_zone("UTC" if _is_in_utc(first) else first.zone)
+        column = column.dt.convert_time_zone(first.zone)
     return column.cast(dtype)
 
 
-def _integer_index(times: Times) -> Any:
+def integer_index(times: Times) -> Any:
+    """Return integers as an index of pandas."""
     import pandas as pd  # noqa: PLC0415  (optional)
 
     if not isinstance(times, IntegerTimes):

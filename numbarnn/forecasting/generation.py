@@ -27,8 +27,8 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    z : list of ndarray of shape (n, outputs)
-        One for each member.
+    z : list of ndarray of shape (n, outputs) or (n * H, outputs)
+        One for each member; of all next steps in one row, or in one row each.
     bases : ndarray of shape (n, H, K)
     scale : ndarray of shape (n, K)
     """
@@ -60,7 +60,7 @@ class Generator:
     def points(self, memory: Memory, horizon: int) -> Array:
         """Return point forecasts, (n, horizon, K)."""
         blocks = list(self._blocks(memory, horizon, self._points))
-        return self.recipe.inverse(np.concatenate(blocks, axis=1)[:, :horizon])
+        return self.recipe.inverse(np.concatenate(blocks, axis=1)[:, :horizon], memory.offsets)
 
     def quantiles(self, memory: Memory, horizon: int, levels: Array) -> Array:
         """Return quantiles, (n, horizon, K, number of levels); those beyond the first block are of sample paths."""
@@ -70,7 +70,7 @@ class Generator:
             return self._values(quantile_function(self.loss, block.z, levels), block)
 
         first = next(self._blocks(memory, min(horizon, n_direct), of_block, self._points))
-        quantiles = self.recipe.inverse(first)[:, :horizon]
+        quantiles = self.recipe.inverse(first, memory.offsets)[:, :horizon]
         if horizon <= n_direct:
             return quantiles
         paths = self.samples(memory, horizon, _N_PATHS, np.random.RandomState(0))[:, n_direct:]
@@ -90,9 +90,10 @@ class Generator:
     def _paths(self, memory: Memory, horizon: int, rng: np.random.RandomState) -> Array:
         def draw(block: Block) -> Array:
             scores = rng.normal(size=(len(block.scale), len(self.root))) @ self.root.T
-            return self._values(values_at(self.loss, block.z, scores), block)
+            return self._values(values_at(self.loss, block.z, scores.reshape(len(block.z[0]), -1)), block)
 
-        return self.recipe.inverse(np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon])
+        x = np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon]
+        return self.recipe.inverse(x, memory.offsets)
 
     def _points(self, block: Block) -> Array:
         each = [self.loss.point(z.astype(np.float64)) for z in block.z]

@@ -42,8 +42,10 @@ class Network(NamedTuple):
         x = np.zeros((1, n, self.model.n_inputs), self.thetas[0].dtype)
         return [self.model.forward(theta, x, np.zeros(n, np.intp), keep_tape=False)[1] for theta in self.thetas]
 
-    def run(self, rows: list[NDArray[Any]], states: list[State]) -> tuple[list[NDArray[Any]], list[State]]:
-        """Return the outputs of each member after the last row of each series, and its states there.
+    def run(
+        self, rows: list[NDArray[Any]], states: list[State], n_last: int = 1
+    ) -> tuple[list[NDArray[Any]], list[State]]:
+        """Return the outputs of each member for the last rows of each series, and its states after them.
 
         Parameters
         ----------
@@ -51,6 +53,8 @@ class Network(NamedTuple):
             At least one row of each series.
         states : list of nested tuple of ndarray
             The state of each member before the first rows.
+        n_last : int, default=1
+            Number of last rows of each series whose outputs are returned, series after series.
         """
         outputs: list[list[NDArray[Any]]] = [[] for _ in self.thetas]
         after: list[list[State]] = [[] for _ in self.thetas]
@@ -60,7 +64,7 @@ class Network(NamedTuple):
             for i, theta in enumerate(self.thetas):
                 before = _map(lambda array, a=first, b=last: array[a:b], states[i])
                 z, state = predict(self.model, theta, sequences, before, return_state=True, n_jobs=self.n_jobs)
-                outputs[i].append(z[np.cumsum(lengths) - 1])
+                outputs[i].append(z[(np.cumsum(lengths)[:, np.newaxis] + np.arange(-n_last, 0)).ravel()])
                 after[i].append(state)
         joined = [_map(lambda *arrays: np.concatenate(arrays), *parts) for parts in after]
         return [np.concatenate(parts) for parts in outputs], joined
@@ -96,6 +100,8 @@ class Tail:
         Those of these steps, and of later ones that are known.
     fixed, scale : ndarray of shape (K,)
         Level and scale of the whole training series.
+    offset : ndarray of shape (K,)
+        What is added to values before the transform.
     n_pending : int
         Number of steps at the end that the networks have not read.
     """
@@ -104,6 +110,7 @@ class Tail:
     covariates: Covariates
     fixed: NDArray[np.float64]
     scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
     n_pending: int
 
     def extended(self, x: NDArray[np.float64], period: int) -> Tail:
@@ -168,6 +175,11 @@ class Memory:
         """Return the memory of series of which the networks have read nothing yet."""
         return cls(encoding, tails, network.initial_states(len(tails)), look_back, n_ahead)
 
+    @property
+    def offsets(self) -> NDArray[np.float64]:
+        """What is added to the values of each series before the transform, (n, K)."""
+        return np.stack([tail.offset for tail in self.tails])
+
     def settled(self, network: Network) -> Memory:
         """Return the memory after the networks have read every step whose inputs will not change.
 
@@ -197,12 +209,13 @@ class Memory:
         return replace(self, tails=tails, states=states)
 
     def outputs(self, network: Network) -> tuple[list[NDArray[Any]], Memory]:
-        """Return the outputs of each member after the last step of each series, and the memory with all steps read.
+        """Return the outputs of each member from which the next block is forecast, and the memory with all steps read.
 
-        With `look_back` all steps stay pending.
+        They are those of the last step of each series, or those of the steps of the horizon, series after series. With
+        `look_back` all steps stay pending.
         """
         rows = [tail.rows(self.encoding, tail.n_pending) for tail in self.tails]
-        z, states = network.run(rows, self.states)
+        z, states = network.run(rows, self.states, max(1, self.encoding.n_rows_ahead))
         if self.look_back is not None:
             return z, self
         tails = tuple(tail.read(tail.n_pending, self.encoding) for tail in self.tails)

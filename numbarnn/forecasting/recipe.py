@@ -22,8 +22,12 @@ from numbarnn.forecasting.memory import Tail
 from numbarnn.forecasting.panel import Panel, Series
 from numbarnn.forecasting.times import Times
 from numbarnn.forecasting.transforms import Transform, choose_transform
+from numbarnn.forecasting.unrolled import UnrolledEncoding
 
 Array = NDArray[np.float64]
+
+_LEAST_LOOK_BACK = 24
+"""Number of steps that unrolled networks read before each forecast, at least; otherwise four times the horizon."""
 
 COUNTS = ("poisson", "negative_binomial")
 """Losses of counts, whose targets are the values themselves."""
@@ -75,6 +79,8 @@ class Recipe:
     n_variables : int
     log_scale : tuple of two ndarray of shape (K,)
         Mean and standard deviation of the logarithms of the scales of the training series.
+    asked_look_back : int or None
+        The forecaster's parameter.
     """
 
     transform: Transform
@@ -86,6 +92,7 @@ class Recipe:
     columns: Columns | None
     n_variables: int
     log_scale: tuple[Array, Array]
+    asked_look_back: int | None
 
     @classmethod
     def fit(cls, forecaster: Any, data: Data, columns: Columns | None) -> Recipe:
@@ -100,9 +107,11 @@ class Recipe:
         transform = choose_transform(asked, [each.values for each in panel.series], labels)
         known = [_aligned(given, each, "X", of_steps=True) for given, each in _pairs(data.known, panel)]
         past = [_aligned(given, each, "past_X", exact=True) for given, each in _pairs(data.past, panel)]
-        encoding = _encoding(forecaster, panel, counts=counts)
+        horizon = 1 if forecaster.strategy == "recursive" else forecaster.horizon
+        encoding = _encoding(forecaster, panel, counts=counts, unrolled=data.known is not None and horizon > 1)
         transformed = [
-            transform.forward(each.values, name=label) for each, label in zip(panel.series, labels, strict=True)
+            transform.forward(each.values, transform.offset(each.values), name=label)
+            for each, label in zip(panel.series, labels, strict=True)
         ]
         scales = np.log([encoding.fixed(x)[1] for x in transformed])
         return cls(
@@ -114,6 +123,7 @@ class Recipe:
             static=None if data.static is None else StaticEncoder(data.static, panel),
             columns=columns,
             n_variables=panel.n_variables,
+            asked_look_back=forecaster.look_back,
             log_scale=(scales.mean(axis=0), np.where(scales.std(axis=0) > 0, scales.std(axis=0), 1.0)),
         )
 
@@ -121,6 +131,11 @@ class Recipe:
     def n_ahead(self) -> int:
         """Number of following steps whose covariates a step reads."""
         return self.encoding.horizon if self.known.n_columns else 1
+
+    @property
+    def look_back(self) -> int | None:
+        """Number of steps that the networks read before each forecast; None is all of them."""
+        return self.encoding.look_back if isinstance(self.encoding, UnrolledEncoding) else self.asked_look_back
 
     def tails(self, data: Data) -> tuple[Tail, ...]:
         """Return series of which nothing has been read yet.
@@ -160,7 +175,8 @@ class Recipe:
 
     def _tail(self, label: str, series: Series, known: Series | None, past: Series | None, static: Array) -> Tail:
         _check_observed(series.values, label)
-        x = self.transform.forward(series.values, name=label)
+        offset = self.transform.offset(series.values)
+        x = self.transform.forward(series.values, offset, name=label)
         n_steps = len(x)
         filled = fill(x, self.encoding.period)
         fixed, scale = self.encoding.fixed(x)
@@ -173,7 +189,7 @@ class Recipe:
             else self.past.transform(_aligned(past, series, "past_X", exact=True)),
             np.concatenate(((np.log(scale) - mean) / std, static)),
         )
-        return Tail(filled, covariates, fixed, scale, n_steps)
+        return Tail(filled, covariates, fixed, scale, offset, n_steps)
 
     def calendar_rows(self, times: Times, n_after: int = 0) -> Array:
         """Return the features of the calendar of some times, and of those that follow."""
@@ -195,37 +211,59 @@ class Recipe:
         trailing = (1,) * (relative.ndim - 3)
         return bases.reshape(*bases.shape, *trailing) + scale.reshape(len(scale), 1, -1, *trailing) * relative
 
-    def inverse(self, x: Array) -> Array:
-        """Return forecasts (n, H, K, ...) of transformed ones.
+    def inverse(self, x: Array, offsets: Array) -> Array:
+        """Return forecasts (n, H, K, ...) of transformed ones; the offsets are (n, K).
 
         Raises
         ------
         ValueError
             If one is not finite.
         """
-        y = np.moveaxis(self.transform.inverse(np.moveaxis(x, 2, -1)), -1, 2)
+        by_series = offsets.reshape(len(offsets), *(1,) * (x.ndim - 2), -1)
+        y = np.moveaxis(self.transform.inverse(np.moveaxis(x, 2, -1), by_series), -1, 2)
         if not np.isfinite(y).all():
             raise ValueError("A forecast is not finite: what the networks say is too large for the transform.")
         return y
 
 
-def _encoding(forecaster: Any, panel: Panel, *, counts: bool) -> Encoding:
-    season = forecaster.seasonal_periods or 1
+def _encoding(forecaster: Any, panel: Panel, *, counts: bool, unrolled: bool) -> Encoding:
+    seasons = _seasons(forecaster.seasonal_periods)
+    season = seasons[-1] if seasons else 1
     horizon = 1 if forecaster.strategy == "recursive" else forecaster.horizon
     longest = max(len(each) for each in panel.series)
     asked = forecaster.differencing
     period = (0 if asked is None else season if season > 1 else 0) if asked in ("auto", None) else int(asked)
     window = forecaster.input_window
     if window == "auto":
-        window = season if season > 1 else max(4, int(np.ceil(1.25 * horizon)))
-    return Encoding(
-        horizon=horizon,
-        window=int(min(window, longest)),
-        period=int(period),
-        smooth=asked == "auto" and period > 1,
-        level={"standard": "fixed", "auto": "last"}.get(forecaster.scaler, forecaster.scaler),
-        counts=counts,
-    )
+        window = seasons[0] if season > 1 else max(4, int(np.ceil(1.25 * horizon)))
+    options: dict[str, Any] = {
+        "horizon": horizon,
+        "window": int(min(window, longest)),
+        "period": int(period),
+        "smooth": asked == "auto" and period > 1,
+        "level": {"standard": "fixed", "auto": "last"}.get(forecaster.scaler, forecaster.scaler),
+        "counts": counts,
+    }
+    if not unrolled:
+        return Encoding(**options)
+    look_back = forecaster.look_back or max(1, min(longest // 2, max(4 * horizon, _LEAST_LOOK_BACK)))
+    return UnrolledEncoding(**options, seasons=seasons, look_back=int(look_back))
+
+
+def _seasons(seasonal_periods: Any) -> tuple[int, ...]:
+    """Return the seasons in rising order.
+
+    Raises
+    ------
+    ValueError
+        If one is not an integer above one.
+    """
+    if seasonal_periods is None:
+        return ()
+    seasons = np.atleast_1d(seasonal_periods)
+    if seasons.ndim != 1 or seasons.dtype.kind not in "iu" or not seasons.size or seasons.min() < 1:
+        raise ValueError(f"seasonal_periods must be a positive integer, or several, got {seasonal_periods!r}.")
+    return tuple(season for season in sorted(set(seasons.tolist())) if season > 1)
 
 
 def _pairs(given: list[Series] | None, panel: Panel) -> list[tuple[Series, Series]]:

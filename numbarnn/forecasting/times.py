@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,10 @@ class Times(ABC):
     def __len__(self) -> int:
         return len(self.ticks)
 
+    def ticks_on(self, other: Times) -> NDArray[np.int64]:  # noqa: ARG002
+        """Return the ticks as other times have them, which are of the same kind."""
+        return self.ticks
+
     @property
     @abstractmethod
     def kind(self) -> str:
@@ -48,8 +52,25 @@ class Times(ABC):
         """Return the times of the n steps that follow."""
 
     @abstractmethod
-    def take(self, start: int) -> Times:
-        """Return the times from one step on; a negative number counts from the end."""
+    def take(self, start: int, stop: int | None = None) -> Times:
+        """Return the times from one step on, before another; negative numbers count from the end."""
+
+    def until(self, tick: int) -> Times:
+        """Return the times that follow, up to the first that is not before a tick.
+
+        Raises
+        ------
+        ValueError
+            If it is too far away to be on the grid.
+        """
+        n = 16
+        following = self.after(n)
+        while following.ticks[-1] < tick:
+            n *= 2
+            if n > 1000 * (len(self) + 1000):
+                raise ValueError(f"The times that follow {self.label(len(self) - 1)} end too far from it.")
+            following = self.after(n)
+        return following.take(0, int(np.searchsorted(following.ticks, tick)) + 1)
 
     def joined(self, other: Times) -> Times:
         """Return these times with others that follow, which must be of the same grid."""
@@ -88,8 +109,9 @@ class Times(ABC):
         """
         if self.kind != wanted.kind:
             raise ValueError(f"{name} must have times of the kind of y, {wanted.kind}, got {self.kind}.")
-        found = np.minimum(np.searchsorted(self.ticks, wanted.ticks), len(self.ticks) - 1)
-        return np.where(self.ticks[found] == wanted.ticks, found, -1) if len(self.ticks) else np.full(len(wanted), -1)
+        ticks = wanted.ticks_on(self)
+        found = np.minimum(np.searchsorted(self.ticks, ticks), len(self.ticks) - 1)
+        return np.where(self.ticks[found] == ticks, found, -1) if len(self.ticks) else np.full(len(wanted), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +145,10 @@ class IntegerTimes(Times):
         """Return the n integers that follow."""
         return IntegerTimes(self.start + self.step * self.n, self.step, n)
 
-    def take(self, start: int) -> IntegerTimes:
-        """Return the integers from a position on."""
-        first = range(self.n)[start:]
-        return IntegerTimes(self.start + self.step * (self.n - len(first)), self.step, len(first))
+    def take(self, start: int, stop: int | None = None) -> IntegerTimes:
+        """Return the integers from a position on, before another."""
+        taken = range(self.n)[start:stop]
+        return IntegerTimes(self.start + self.step * taken.start, self.step, len(taken))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +169,12 @@ class PandasTimes(Times):
     @cached_property
     def ticks(self) -> NDArray[np.int64]:  # type: ignore[override]
         """Nanoseconds since 1970 in UTC, or ordinals of periods."""
-        return _pandas_ticks(self.index)
+        return pandas_ticks(self.index)
 
     @property
     def kind(self) -> str:
         """Type of the index, and its time zone or frequency."""
-        return _pandas_kind(self.index)
+        return pandas_kind(self.index)
 
     def label(self, i: int) -> str:
         """Return the date."""
@@ -184,9 +206,9 @@ class PandasTimes(Times):
             index = (index[1:] if index[0] == last else index[:n]).as_unit(self.index.unit)
         return PandasTimes(index.rename(self.index.name), self.freq)
 
-    def take(self, start: int) -> PandasTimes:
-        """Return the dates from a step on."""
-        return PandasTimes(self.index[start:], self.freq)
+    def take(self, start: int, stop: int | None = None) -> PandasTimes:
+        """Return the dates from a step on, before another."""
+        return PandasTimes(self.index[start:stop], self.freq)
 
     @property
     def is_dated(self) -> bool:
@@ -206,7 +228,7 @@ class PandasTimes(Times):
         if not self.is_dated or len(self.index) < 2:
             return None
         dates = self.index.to_timestamp() if hasattr(self.index, "to_timestamp") else self.index
-        return float(np.median(np.diff(_pandas_ticks(dates)))) / 86_400e9
+        return float(np.median(np.diff(pandas_ticks(dates)))) / 86_400e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,11 +243,22 @@ class Stamps(Times):
         In months ("M") or microseconds; None if it cannot be told.
     zone : str or None
         The time zone, if the column has one.
+    weekdays : bool
+        Whether the step is a business day: days without Saturdays and Sundays.
+    utc : ndarray of shape (n,), dtype datetime64[us], or None
+        The dates in UTC, if there is a time zone and no step.
     """
 
     stamps: NDArray[np.datetime64]
     step: Any
     zone: str | None = None
+    weekdays: bool = False
+    utc: NDArray[np.datetime64] | None = None
+
+    def ticks_on(self, other: Times) -> NDArray[np.int64]:
+        """Return the ticks as other dates have them: a single date does not say whether its steps are short."""
+        instants = self.utc if is_short(getattr(other, "step", None)) and self.utc is not None else self.stamps
+        return instants.astype(np.int64)
 
     @cached_property
     def ticks(self) -> NDArray[np.int64]:  # type: ignore[override]
@@ -251,11 +284,11 @@ class Stamps(Times):
         """
         if self.step is None and n:
             raise ValueError(f"The frequency cannot be told from {len(self)} time(s); at least two are needed.")
-        return Stamps(grid(self.stamps[-1], self.step, n + 1)[1:], self.step, self.zone)
+        return replace(self, stamps=grid(self.stamps[-1], self.step, n + 1, weekdays=self.weekdays)[1:])
 
-    def take(self, start: int) -> Stamps:
-        """Return the dates from a step on."""
-        return Stamps(self.stamps[start:], self.step, self.zone)
+    def take(self, start: int, stop: int | None = None) -> Stamps:
+        """Return the dates from a step on, before another."""
+        return replace(self, stamps=self.stamps[start:stop], utc=None if self.utc is None else self.utc[start:stop])
 
     @property
     def is_dated(self) -> bool:
@@ -299,8 +332,14 @@ def is_short(step: Any) -> bool:
     return step is not None and step.dtype != np.dtype("timedelta64[M]") and step < np.timedelta64(1, "D")
 
 
-def grid(first: Any, step: Any, n: int) -> NDArray[np.datetime64]:
-    """Return n dates in equal steps; months keep their day, the last day of a month stays the last."""
+def grid(first: Any, step: Any, n: int, *, weekdays: bool = False) -> NDArray[np.datetime64]:
+    """Return n dates in equal steps; months keep their day, the last day of a month stays the last.
+
+    With `weekdays`, the first one is none of a weekend, and the step is a day.
+    """
+    if weekdays:
+        date = first.astype("datetime64[D]")
+        return np.busday_offset(date, np.arange(n)).astype("datetime64[us]") + (first - date)
     if step.dtype != np.dtype("timedelta64[M]"):
         return first + np.arange(n) * step
     month, day = first.astype("datetime64[M]"), first.astype("datetime64[D]")
@@ -323,7 +362,7 @@ def _with_ticks(times: Any, other: Any) -> Any:
     if isinstance(times, PandasTimes):
         return PandasTimes(times.index.append(other.index), times.freq if times.freq is not None else other.freq)
     step = times.step if times.step is not None else other.step
-    return Stamps(np.concatenate((times.stamps, other.stamps)), step, times.zone)
+    return replace(times, stamps=np.concatenate((times.stamps, other.stamps)), step=step)
 
 
 def read_pandas_index(index: Any, *, name: str) -> tuple[Times, NDArray[np.intp] | None]:
@@ -337,11 +376,7 @@ def read_pandas_index(index: Any, *, name: str) -> tuple[Times, NDArray[np.intp]
         If the index has several levels, is not sorted, holds duplicates or missing times, or is not on a grid.
     """
     pd = sys.modules["pandas"]
-    if index.nlevels > 1:
-        raise ValueError(
-            f"{name} has a MultiIndex of the levels {list(index.names)}. Pass it as a long frame: "
-            f"fit({name}.reset_index(), series_id=..., time=..., target=...)."
-        )
+    check_levels(index, name=name)
     dated = isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex))
     if not dated and not pd.api.types.is_integer_dtype(index.dtype):
         return IntegerTimes(0, 1, len(index)), None
@@ -356,6 +391,15 @@ def read_pandas_index(index: Any, *, name: str) -> tuple[Times, NDArray[np.intp]
     if not index.is_monotonic_increasing:
         raise ValueError(f"The index of {name} is not sorted; pass {name}.sort_index().")
     return _pandas_dates(index, name) if dated else read_integers(np.asarray(index, np.int64), name=name)
+
+
+def check_levels(index: Any, *, name: str) -> None:
+    """Raise a ValueError if an index of pandas has several levels."""
+    if index.nlevels > 1:
+        raise ValueError(
+            f"{name} has a MultiIndex of the levels {list(index.names)}. Pass it as a long frame: "
+            f"fit({name}.reset_index(), series_id=..., time=..., target=...)."
+        )
 
 
 def read_integers(values: NDArray[np.int64], *, name: str) -> tuple[IntegerTimes, NDArray[np.intp] | None]:
@@ -386,7 +430,7 @@ def _pandas_dates(index: Any, name: str) -> tuple[Times, NDArray[np.intp] | None
     offset = None if freq is None else pd.tseries.frequencies.to_offset(freq)
     if offset is None and len(index) < 3:
         return PandasTimes(index, None), None
-    if offset is not None and not isinstance(index, pd.PeriodIndex):
+    if offset is not None and (not isinstance(index, pd.PeriodIndex) or not len(index)):
         return PandasTimes(index, offset), None
     if isinstance(index, pd.PeriodIndex):
         full = pd.period_range(index[0], index[-1], freq=index.freq)
@@ -409,9 +453,11 @@ def _filled(index: Any, name: str) -> tuple[Any, Any]:
     pd = sys.modules["pandas"]
     found = (_inferred(index[i : i + 3]) for i in range(min(len(index) - 2, 1000)))
     for freq in pd.Series([each for each in found if each is not None], dtype=object).value_counts().index[:3]:
-        full = pd.date_range(index[0], index[-1], freq=freq)
+        on_weekdays = freq == "D" and len(index) > 5 and (index.day_of_week < 5).all()
+        offset = pd.tseries.frequencies.to_offset("B" if on_weekdays else freq)
+        full = pd.date_range(index[0], index[-1], freq=offset)
         if len(full) and (full.get_indexer(index) >= 0).all():
-            return full.as_unit(index.unit), pd.tseries.frequencies.to_offset(freq)
+            return full.as_unit(index.unit), offset
     raise ValueError(
         f"The index of {name} is not on a regular grid of times: {index[0]}, {index[1]}, {index[2]}, ... "
         f"Resample it first, such as with {name}.resample('D').mean(); days without a value may be NaN."
@@ -440,17 +486,18 @@ def read_stamps(
     """
     stamps = stamps.astype("datetime64[us]")
     if len(stamps) < 2:
-        return Stamps(stamps, None, zone), None
+        return Stamps(stamps, None, zone, utc=None if utc is None else utc.astype("datetime64[us]")), None
     for step in _candidate_steps(stamps):
         own = utc.astype("datetime64[us]") if utc is not None and is_short(step) else stamps
+        weekdays = _is_business_day(step, own)
         n = int((own[-1] - own[0]) / step.astype("timedelta64[us]")) + 2 if _is_fixed(step) else _n_months(own, step)
         if n > 4 * len(own) + 4:
             continue
-        full = grid(own[0], step, n)
+        full = grid(own[0], step, n, weekdays=weekdays)
         full = full[full <= own[-1]]
         slots = np.searchsorted(full, own)
         if len(full) and (full[np.minimum(slots, len(full) - 1)] == own).all():
-            return Stamps(full, step, zone), None if len(full) == len(own) else slots
+            return Stamps(full, step, zone, weekdays), None if len(full) == len(own) else slots
     raise ValueError(
         f"The times of {name} are not on a regular grid: {stamps[0]}, {stamps[1]}, ... Resample them first; "
         "times without a value may be left out or hold NaN."
@@ -467,6 +514,12 @@ def _candidate_steps(stamps: NDArray[np.datetime64]) -> list[Any]:
     return by_month + [each.astype("timedelta64[us]") for each in fixed]
 
 
+def _is_business_day(step: Any, stamps: NDArray[np.datetime64]) -> bool:
+    """Return whether a step of a day must be a business day, as no date is one of a weekend."""
+    is_day = _is_fixed(step) and step == np.timedelta64(1, "D") and len(stamps) > 5
+    return is_day and bool(np.is_busday(stamps.astype("datetime64[D]")).all())
+
+
 def _is_fixed(step: Any) -> bool:
     return step.dtype != np.dtype("timedelta64[M]")
 
@@ -476,12 +529,14 @@ def _n_months(stamps: NDArray[np.datetime64], step: Any) -> int:
     return int((months[-1] - months[0]) // step.astype(int)) + 2
 
 
-def _pandas_ticks(index: Any) -> NDArray[np.int64]:
+def pandas_ticks(index: Any) -> NDArray[np.int64]:
+    """Return the times of an index of pandas as integers: nanoseconds, or ordinals of periods."""
     nanoseconds = index.as_unit("ns") if hasattr(index, "as_unit") else index
     return np.asarray(nanoseconds.asi8)
 
 
-def _pandas_kind(index: Any) -> str:
+def pandas_kind(index: Any) -> str:
+    """Return the type of an index of pandas, and its time zone or frequency."""
     zone = getattr(index, "tz", None)
     if zone is not None:
         return f"dates in {zone}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from numbarnn.forecasting.encoding import Encoding
 from numbarnn.forecasting.memory import Tail
 from numbarnn.forecasting.quantiles import copula_root, normal_scores
 from numbarnn.forecasting.recipe import COUNTS, Recipe
+from numbarnn.forecasting.unrolled import UnrolledEncoding
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.layers import Embedding, Model, Stack
 from numbarnn.losses import Observed
@@ -36,6 +37,9 @@ _BATCH = 16
 
 _LARGEST_VECTOR = 16
 """Width of the vectors that are learned for categories, at most; otherwise half the number of categories."""
+
+_N_STEPS_OF_ROOT = 16384
+"""Number of training steps from which the dependence of the steps of a forecast is estimated."""
 
 _FIRST_READOUT = 0.1
 """Factor of the first weights of the readout, so that the first forecasts are close to their bases."""
@@ -62,18 +66,44 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True)
 class _Steps:
-    """Inputs, targets and weights of the steps of one series, or of a piece of it."""
+    """Inputs, targets and weights of the steps of one series, or of a part of it.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (T, I)
+    targets : ndarray of shape (T, K)
+    ahead : ndarray of shape (T, K)
+        The steps of the series that the targets are the values of.
+    burn_in : int
+        Number of first steps that are only read.
+    """
 
     rows: NDArray[Any]
     targets: NDArray[Any]
-    weights: NDArray[np.float64]
+    ahead: NDArray[np.intp]
+    burn_in: int = 0
 
-    def piece(self, start: int, stop: int, n_before: int) -> _Steps:
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """One for each step that has a target, and otherwise zero."""
+        weights = (~np.isnan(self.targets)).any(axis=1).astype(float)
+        weights[: self.burn_in] = 0.0
+        return weights
+
+    def before(self, step: int) -> _Steps:
+        """Return the steps with the targets before one step only."""
+        return replace(self, targets=np.where(self.ahead < step, self.targets, np.nan))
+
+    def since(self, step: int) -> _Steps:
+        """Return the steps with the targets from one step on only."""
+        return replace(self, targets=np.where(self.ahead >= step, self.targets, np.nan))
+
+    def part(self, start: int, stop: int, n_before: int) -> _Steps:
         """Return some steps, after some that are only read."""
         first = max(0, start - n_before)
-        weights = self.weights[first:stop].copy()
-        weights[: start - first] = 0.0
-        return _Steps(self.rows[first:stop], self.targets[first:stop], weights)
+        own = slice(first, stop)
+        burn_in = max(start - first, self.burn_in - first)
+        return _Steps(self.rows[own], self.targets[own], self.ahead[own], burn_in)
 
 
 def train_networks(
@@ -97,10 +127,11 @@ def train_networks(
     """
     encoding, dtype = recipe.encoding, np.dtype(forecaster.dtype)
     fraction = forecaster.validation_fraction if forecaster.early_stopping and validation_tails is None else 0.0
-    held_out = [int(np.ceil(fraction * len(tail.filled))) for tail in tails]
-    tails = tuple(tail.without_future() for tail in tails)  # the networks must not depend on when it becomes known
-    steps = [_steps(encoding, tail, dtype, n) for tail, n in zip(tails, held_out, strict=True)]
-    examples = _examples(steps, forecaster.look_back, encoding)
+    ends = [len(tail.filled) - int(np.ceil(fraction * len(tail.filled))) for tail in tails]
+    # Covariates of the future must not matter: they may also become known later.
+    steps = [_steps(encoding, tail.without_future(), dtype) for tail in tails]
+    training = [each.before(end) for of_one, end in zip(steps, ends, strict=True) for each in of_one]
+    examples = _examples(training, recipe)
     if examples is None:
         longest = max(len(tail.filled) for tail in tails)
         raise ValueError(
@@ -108,15 +139,14 @@ def train_networks(
             f"the forecaster horizon={forecaster.horizon}."
         )
     loss = _loss(forecaster)
-    n_outputs = loss.n_outputs(encoding.horizon * recipe.n_variables)
+    n_outputs = loss.n_outputs(examples.targets.values.shape[1])
     model = _network(forecaster, recipe, examples.sequences.n_inputs, n_outputs)
     validation = None
     if validation_tails is not None:
-        validation = _validation(loss, [_steps(encoding, tail, dtype, 0) for tail in validation_tails])
+        validation = _validation(loss, [each for tail in validation_tails for each in _steps(encoding, tail, dtype)])
     elif fraction:
-        validation = _validation(
-            loss, [_last_steps(encoding, *each, dtype) for each in zip(tails, held_out, strict=True)]
-        )
+        held_out = [each.since(end) for of_one, end in zip(steps, ends, strict=True) for each in of_one]
+        validation = _validation(loss, held_out)
     rng = check_random_state(forecaster.random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=forecaster.n_estimators)
     single = forecaster.n_estimators == 1
@@ -129,7 +159,7 @@ def train_networks(
         return state
 
     states = fit_members(list(seeds), fit_member, n_jobs=1 if single else forecaster.n_jobs)
-    return Trained(model, loss, states, _root(model, loss, states[0].theta, examples))
+    return Trained(model, loss, states, _root(model, loss, states[0].theta, examples, encoding))
 
 
 def _loss(forecaster: Any) -> Observed:
@@ -137,53 +167,47 @@ def _loss(forecaster: Any) -> Observed:
     return Observed(kind(**{name: getattr(forecaster, parameter) for name, parameter in arguments.items()}))
 
 
-def _steps(encoding: Encoding, tail: Tail, dtype: Any, n_held_out: int) -> _Steps:
+def _steps(encoding: Encoding, tail: Tail, dtype: Any) -> list[_Steps]:
+    """Return the steps of a series, or of each of its parts that are forecast on their own."""
+    if isinstance(encoding, UnrolledEncoding):
+        origins, n = encoding.origins(len(tail.filled)), encoding.look_back
+        given = tail.filled, tail.covariates, tail.fixed, tail.scale
+        rows = encoding.sequences(*given, origins, n).astype(dtype)
+        targets, ahead = encoding.sequence_targets(tail.filled, tail.fixed, tail.scale, origins, n)
+        steps = zip(rows, targets.astype(dtype), ahead, strict=True)
+        return [_Steps(x, y, np.broadcast_to(at[:, np.newaxis], y.shape)) for x, y, at in steps]
     rows = tail.rows(encoding, len(tail.filled))
     targets = encoding.targets(tail.filled, tail.fixed, tail.scale)
-    if n_held_out:
-        targets[_ahead(targets, encoding) >= len(targets) - n_held_out] = np.nan
-    return _weighted(rows, targets, encoding, dtype)
-
-
-def _last_steps(encoding: Encoding, tail: Tail, n_held_out: int, dtype: Any) -> _Steps:
-    """Return the steps of a series whose targets are all but the last ones missing."""
-    targets = encoding.targets(tail.filled, tail.fixed, tail.scale)
-    targets[_ahead(targets, encoding) < len(targets) - n_held_out] = np.nan
-    return _weighted(tail.rows(encoding, len(tail.filled)), targets, encoding, dtype)
-
-
-def _ahead(targets: NDArray[Any], encoding: Encoding) -> NDArray[np.intp]:
-    """Return the step that each target is the value of."""
     n_variables = targets.shape[1] // encoding.horizon
-    return np.arange(len(targets))[:, np.newaxis] + np.repeat(np.arange(1, encoding.horizon + 1), n_variables)
+    ahead = np.arange(len(targets))[:, np.newaxis] + np.repeat(np.arange(1, encoding.horizon + 1), n_variables)
+    burn_in = max(0, min(encoding.period or encoding.window, len(targets) - encoding.horizon) - 1)
+    return [_Steps(rows.astype(dtype), targets.astype(dtype), ahead, burn_in)]
 
 
-def _weighted(rows: NDArray[Any], targets: NDArray[Any], encoding: Encoding, dtype: Any) -> _Steps:
-    weights = (~np.isnan(targets)).any(axis=1).astype(float)
-    n_known = len(weights) - encoding.horizon
-    weights[: max(0, min(encoding.period or encoding.window, n_known) - 1)] = 0.0
-    return _Steps(rows.astype(dtype), targets.astype(dtype), weights)
-
-
-def _examples(steps: list[_Steps], look_back: int | None, encoding: Encoding) -> Examples | None:
-    pieces: list[_Steps] = []
+def _examples(steps: list[_Steps], recipe: Recipe) -> Any:
+    """Return examples of a suitable length; None if no step has a target."""
+    parts: list[_Steps] = []
     for each in steps:
         n = len(each.rows)
-        if look_back is not None:
-            pieces += [each.piece(i, i + 1, look_back - 1) for i in np.flatnonzero(each.weights).tolist()]
-        elif n <= 1.5 * _PIECE:
-            pieces.append(each)
+        if isinstance(recipe.encoding, UnrolledEncoding) or (recipe.look_back is None and n <= 1.5 * _PIECE):
+            parts.append(each)
+        elif recipe.look_back is not None:
+            parts += [each.part(i, i + 1, recipe.look_back - 1) for i in np.flatnonzero(each.weights).tolist()]
         else:
-            n_before = min(_PIECE // 4, 2 * encoding.window)
-            pieces += [each.piece(i, min(n, i + _PIECE), n_before) for i in range(0, n, _PIECE)]
-    pieces = [piece for piece in pieces if piece.weights.any()]
-    if not pieces:
+            n_before = min(_PIECE // 4, 2 * recipe.encoding.window)
+            parts += [each.part(i, min(n, i + _PIECE), n_before) for i in range(0, n, _PIECE)]
+    parts = [part for part in parts if part.weights.any()]
+    if not parts:
         return None
-    lengths = np.array([len(piece.rows) for piece in pieces], np.intp)
-    rows, targets, weights = (
-        np.concatenate(parts) for parts in zip(*((p.rows, p.targets, p.weights) for p in pieces), strict=True)
-    )
+    rows, targets, weights, lengths = _joined(parts)
     return Examples(Sequences(rows, lengths), Sequences(targets, lengths), Sequences(weights, lengths))
+
+
+def _joined(steps: list[_Steps]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.intp]]:
+    """Return rows, targets and weights of all steps, and the lengths of their parts."""
+    each = ([part.rows for part in steps], [part.targets for part in steps], [part.weights for part in steps])
+    rows, targets, weights = (np.concatenate(arrays) for arrays in each)
+    return rows, targets, weights, np.array([len(part.rows) for part in steps], np.intp)
 
 
 def _network(forecaster: Any, recipe: Recipe, n_inputs: int, n_outputs: int) -> Model:
@@ -211,9 +235,7 @@ def _network(forecaster: Any, recipe: Recipe, n_inputs: int, n_outputs: int) -> 
 
 
 def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
-    rows, targets, weights = (
-        np.concatenate(parts) for parts in zip(*((s.rows, s.targets, s.weights) for s in steps), strict=True)
-    )
+    rows, targets, weights, lengths = _joined(steps)
     counted = weights > 0
     if not counted.any():
         raise ValueError("The validation part holds no value to forecast; use a larger validation_fraction.")
@@ -222,7 +244,7 @@ def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
     def score(z: NDArray[Any]) -> float:
         return -float(loss.row_values_and_gradient(z[counted], targets[counted], shares)[0])
 
-    return Validation(Sequences(rows, np.array([len(s.rows) for s in steps], np.intp)), score)
+    return Validation(Sequences(rows, lengths), score)
 
 
 def _trained(
@@ -261,13 +283,17 @@ def _trained(
     )
 
 
-def _root(model: Model, loss: Observed, theta: NDArray[Any], examples: Any, n_steps: int = 4096) -> NDArray[np.float64]:
-    """Return the dependence of the targets of a step, from the first training series."""
+def _root(model: Model, loss: Observed, theta: NDArray[Any], examples: Any, encoding: Encoding) -> NDArray[np.float64]:
+    """Return the dependence of the targets of a block, from the first training examples."""
     n_targets = examples.targets.values.shape[1]
+    n_unrolled = encoding.n_rows_ahead
     if not hasattr(loss.loss, "quantiles") and not hasattr(loss.loss, "distribution"):
-        return np.eye(n_targets)
-    n = max(1, int(np.searchsorted(np.cumsum(examples.sequences.lengths), n_steps)))
+        return np.eye(n_targets * max(1, n_unrolled))
+    n = max(1, int(np.searchsorted(np.cumsum(examples.sequences.lengths), _N_STEPS_OF_ROOT)))
     some = examples.take(np.arange(min(n, len(examples.sequences))))
-    z = predict(model, theta, some.sequences).z
-    counted = some.row_weights > 0
-    return copula_root(normal_scores(loss.loss, z[counted], some.targets.values[counted].astype(float)))
+    z, targets = predict(model, theta, some.sequences).z, some.targets.values.astype(float)
+    if not n_unrolled:
+        counted = some.row_weights > 0
+        return copula_root(normal_scores(loss.loss, z[counted], targets[counted]))
+    scores = normal_scores(loss.loss, z, targets).reshape(len(some.sequences), -1, n_targets)
+    return copula_root(scores[:, -n_unrolled:].reshape(len(scores), -1))

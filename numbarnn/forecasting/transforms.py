@@ -11,11 +11,18 @@ from scipy.special import boxcox, inv_boxcox
 
 Array = NDArray[np.float64]
 
+_SHARE = 0.1
+"""Share of its mean that is added to a series with zeros before the logarithm."""
+
 
 class Transform(Protocol):
     """A rising function of the values of a series, with its inverse."""
 
-    def forward(self, y: Array, *, name: str) -> Array:
+    def offset(self, y: Array) -> Array:
+        """Return the number that is added to the values of each variable of a series (T, K) before the transform."""
+        ...
+
+    def forward(self, y: Array, offset: Array, *, name: str) -> Array:
         """Return transformed values (T, K); NaN stays NaN.
 
         Raises
@@ -25,41 +32,60 @@ class Transform(Protocol):
         """
         ...
 
-    def inverse(self, x: Array) -> Array:
-        """Return the values of transformed ones (..., K)."""
+    def inverse(self, x: Array, offset: Array) -> Array:
+        """Return the values of transformed ones (..., K), with offsets that broadcast against them."""
         ...
 
 
+class _WithoutOffset:
+    def offset(self, y: Array) -> Array:
+        """Return zeros."""
+        return np.zeros(y.shape[1])
+
+
 @dataclass(frozen=True)
-class Identity:
+class Identity(_WithoutOffset):
     """No transform."""
 
-    def forward(self, y: Array, *, name: str) -> Array:  # noqa: ARG002
+    def forward(self, y: Array, offset: Array, *, name: str) -> Array:  # noqa: ARG002
         """Return the values themselves."""
         return y
 
-    def inverse(self, x: Array) -> Array:
+    def inverse(self, x: Array, offset: Array) -> Array:  # noqa: ARG002
         """Return the values themselves."""
         return x
 
 
 @dataclass(frozen=True)
 class Log:
-    """The natural logarithm."""
+    """The natural logarithm.
 
-    def forward(self, y: Array, *, name: str) -> Array:
+    Parameters
+    ----------
+    share : float, default=0.0
+        To a series that holds zeros, this share of its mean is added first.
+    """
+
+    share: float = 0.0
+
+    def offset(self, y: Array) -> Array:
+        """Return the share of the mean of each variable that holds a zero, and zero for the others."""
+        means = np.nanmean(y, axis=0)
+        return np.where((y == 0).any(axis=0), np.where(means > 0, self.share * means, self.share), 0.0)
+
+    def forward(self, y: Array, offset: Array, *, name: str) -> Array:
         """Return the logarithms."""
-        _check_positive(y, "log", name)
-        return np.log(y)
+        _check_positive(y + offset, "log", name)
+        return np.log(y + offset)
 
-    def inverse(self, x: Array) -> Array:
-        """Return the exponentials."""
+    def inverse(self, x: Array, offset: Array) -> Array:
+        """Return the exponentials less the offsets, at least zero."""
         with np.errstate(over="ignore"):  # the caller refuses forecasts that are not finite
-            return np.exp(x)
+            return np.maximum(np.exp(x) - offset, 0.0)
 
 
 @dataclass(frozen=True)
-class BoxCox:
+class BoxCox(_WithoutOffset):
     """The transform of Box and Cox (1964), equation 1: ``(y ** lmbda - 1) / lmbda``, the logarithm for zero.
 
     Parameters
@@ -70,12 +96,12 @@ class BoxCox:
 
     lmbda: tuple[float, ...]
 
-    def forward(self, y: Array, *, name: str) -> Array:
+    def forward(self, y: Array, offset: Array, *, name: str) -> Array:  # noqa: ARG002
         """Return transformed values."""
         _check_positive(y, "boxcox", name)
         return boxcox(y, np.array(self.lmbda))
 
-    def inverse(self, x: Array) -> Array:
+    def inverse(self, x: Array, offset: Array) -> Array:  # noqa: ARG002
         """Return the values; transformed ones that no value has become the nearest that one has."""
         lmbda = np.array(self.lmbda)
         with np.errstate(divide="ignore", over="ignore"):
@@ -91,7 +117,8 @@ def choose_transform(transform: str | None, series: list[Array], names: list[str
     Parameters
     ----------
     transform : {'auto', 'log', 'boxcox'} or None
-        'auto' is the logarithm if all values are positive, and otherwise none.
+        'auto' is the logarithm if no value is negative, with a tenth of the mean added to a series that holds zeros;
+        otherwise none.
     series : list of ndarray of shape (T_i, K)
         The training series.
     names : list of str
@@ -103,8 +130,8 @@ def choose_transform(transform: str | None, series: list[Array], names: list[str
         If a value is not positive, for 'log' and 'boxcox'.
     """
     if transform == "auto":
-        positive = all(not (values <= 0).any() for values in series)
-        return Log() if positive else Identity()
+        negative = any((values < 0).any() for values in series)
+        return Identity() if negative else Log(_SHARE)
     if transform == "log":
         return Log()
     if transform is None:

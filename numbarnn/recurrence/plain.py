@@ -1,6 +1,6 @@
 """A fast check whether arguments can go to the kernels unchanged: plain NumPy arrays of matching shapes and dtypes.
 
-The result is cached by the class of the cell and the arrays' shapes, dtypes and flags. A usual call spends a few
+The result is cached by the class of the cell and the arrays' shapes and dtypes. A usual call spends a few
 microseconds here instead of the thirty that the checks with their messages take.
 """
 
@@ -41,8 +41,8 @@ def adjoint_takes(cell: Any, tape: Any, y_bar: Any, state_bar: Any) -> bool:
 
 
 def _signatures(arrays: tuple[Any, ...]) -> Any:
-    """Return what decides whether kernels can take arrays; None unless all are NumPy's own."""
-    found = [(np.ndarray, a.shape, a.dtype, a.flags.carray) for a in arrays if type(a) is np.ndarray]
+    """Return the arrays' shapes and dtypes; None unless all are NumPy's own, and as contiguous as kernels want them."""
+    found = [(a.shape, a.dtype) for a in arrays if type(a) is np.ndarray and a.flags.carray]
     return tuple(found) if len(found) == len(arrays) else None
 
 
@@ -53,13 +53,13 @@ def _fit_forward(kind: Any, has_state: bool, signatures: Any) -> bool:
         return False
     n_weights, n_inputs, n_outputs, size, dtype = sizes
     x, *state = signatures[n_weights:]
-    if len(x[1]) != 3:
+    if len(x[0]) != 3:
         return False
-    n_steps, n_sequences, _ = x[1]
+    n_steps, n_sequences, _ = x[0]
     wanted: list[tuple[int, ...]] = [(n_steps, n_sequences, n_inputs)]
     if has_state:
         wanted += _state_shapes(kind, n_sequences, n_outputs, size)
-    return [(array[1], array[2]) for array in (x, *state)] == [(shape, dtype) for shape in wanted]
+    return [x, *state] == [(shape, dtype) for shape in wanted]
 
 
 @lru_cache(1024)
@@ -69,9 +69,9 @@ def _fit_adjoint(kind: Any, left_by: Any, has_y_bar: bool, has_state_bar: bool, 
         return False
     n_weights, n_inputs, n_outputs, size, dtype = sizes
     x, lengths, *others = signatures[n_weights:]
-    if len(x[1]) != 3 or lengths[1:3] != (x[1][1:2], np.dtype(np.intp)):
+    if len(x[0]) != 3 or lengths != (x[0][1:2], np.dtype(np.intp)):
         return False
-    n_steps, n_sequences, _ = x[1]
+    n_steps, n_sequences, _ = x[0]
     wanted: list[tuple[int, ...]] = [
         (n_steps, n_sequences, n_inputs),
         (n_steps + 1, n_sequences, n_outputs),
@@ -81,20 +81,19 @@ def _fit_adjoint(kind: Any, left_by: Any, has_y_bar: bool, has_state_bar: bool, 
         wanted.append((n_steps, n_sequences, n_outputs))
     if has_state_bar:
         wanted += _state_shapes(kind, n_sequences, n_outputs, size)
-    return [(array[1], array[2]) for array in (x, *others)] == [(shape, dtype) for shape in wanted]
+    return [x, *others] == [(shape, dtype) for shape in wanted]
 
 
 def _fitting_sizes(kind: Any, signatures: Any) -> Any:
     """Return the number of weights, inputs, outputs and units, and the dtype, of a cell; None if it is not sound."""
-    if not all(plain for _, _, _, plain in signatures):
-        return None
     n_weights = len(getattr(kind, "_fields", signatures))
+    weights = tuple((np.ndarray, shape, dtype, True) for shape, dtype in signatures[:n_weights])
     try:
-        if not check_weights("cell", kind, signatures[:n_weights], cuda=False):
+        if not check_weights("cell", kind, weights, cuda=False):
             return None
     except (TypeError, ValueError):
         return None
-    (_, (n_inputs, _), dtype, _), (_, (n_outputs, _), _, _), (_, (n_biases,), _, _) = signatures[:3]
+    ((n_inputs, _), dtype), ((n_outputs, _), _), ((n_biases,), _) = signatures[:3]
     return n_weights, n_inputs, n_outputs, n_biases // kind.n_gates, dtype
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,13 @@ from numba.extending import overload, overload_method, register_model, typeof_im
 
 from numbarnn.cells.equations import code_of
 from numbarnn.cells.form import n_memory, n_units
+from numbarnn.cells.trial import jit_is_off
 from numbarnn.kernels.cpu import loops, passes
-from numbarnn.kernels.cpu.compile import kernel, kernel_for_class
+from numbarnn.kernels.cpu.compile import inline, kernel, kernel_for_class
 from numbarnn.kernels.cpu.finite import finite
 from numbarnn.kernels.cpu.masks import modifiers_of
 from numbarnn.kernels.cpu.operands import Modifiers, Steps, Weights
+from numbarnn.kernels.cpu.outline import call, keep, n_bytes, outlined
 from numbarnn.kernels.cpu.simd import lanes, load, store
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.tile import prepare
@@ -86,6 +89,11 @@ class Stream(_Fields):
         ndarray of shape (B, H)
         """
         return step(self, x_t)
+
+    @cached_property
+    def _in_python(self) -> tuple[np.ndarray, np.ndarray, Callable[[], Any]]:
+        """Inputs and outputs of a step, and a function that advances the stream and returns whether x is finite."""
+        return self.x[0], self.h[1], _bound(self)
 
     @cached_property
     def _numba_type_(self) -> StreamType:
@@ -241,22 +249,60 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     """
     if not isinstance(stream, Stream):
         raise TypeError(f"stream must come from numbarnn.stream, got {type(stream).__name__}")
-    if not isinstance(x_t, np.ndarray) or isinstance(x_t, np.ma.MaskedArray) or x_t.dtype != stream.x.dtype:
+    x, y, advance = stream._in_python
+    if not isinstance(x_t, np.ndarray) or isinstance(x_t, np.ma.MaskedArray) or x_t.dtype != x.dtype:
         got = x_t.dtype if type(x_t) is np.ndarray else type(x_t).__name__
-        raise TypeError(f"x_t must be an array of {stream.x.dtype} as the cell's weights, got {got}")
-    if x_t.shape != stream.x.shape[1:]:
-        raise ValueError(f"x_t must have shape {stream.x.shape[1:]}, got {x_t.shape}")
-    stream.x[0] = x_t  # so that the kernel is compiled for no layout but its own
-    kernel_for_class(type(stream.cell), _advance)(stream)
-    return stream.h[1].copy()
+        raise TypeError(f"x_t must be an array of {x.dtype} as the cell's weights, got {got}")
+    if x_t.shape != x.shape:
+        raise ValueError(f"x_t must have shape {x.shape}, got {x_t.shape}")
+    x[...] = x_t  # so that the kernel is compiled for no layout but its own
+    if not advance():
+        raise ValueError("x_t must be finite, got NaN or infinity")
+    return y.copy()
+
+
+def _bound(stream: Stream) -> Callable[[], Any]:
+    """Return a function that advances a stream by the inputs that it holds, and returns whether they are finite.
+
+    For compiled code, a stream is dozens of numbers, which Numba would gather from Python's objects at each call, in
+    3 us. Here they are written to memory once.
+    """
+    advance = kernel_for_class(type(stream.cell), _advance)
+    if jit_is_off():
+        return lambda: advance(stream, 0)
+    operands = np.empty(n_bytes(stream._numba_type_), np.uint8)
+    return partial(_advance_by_operands, advance(stream, operands.ctypes.data), operands, stream.x)
 
 
 @kernel
-def _advance(stream):
-    """Move a stream on by the inputs that it holds."""
-    cell, packed, units, x, lengths, h, memory, modifiers = stream
+def _advance(stream, place):
+    """Move a stream on by the inputs that it holds, unless they are not finite.
+
+    Return whether they are. With another `place` than 0, the stream's arrays are written to that address instead, and
+    the address of the function that moves them on is returned.
+    """
+    function, operands = outlined(_move_on, stream)
+    if place != 0:
+        keep(stream, place)
+        return function
+    if not finite(stream.x):
+        return 0
+    call(function, operands, 0)
+    return 1
+
+
+@kernel
+def _advance_by_operands(function, operands, x):
+    """Do what `_advance` does without a place, by what it leaves at one."""
     if not finite(x):
-        raise ValueError("x_t must be finite, got NaN or infinity")
+        return False
+    call(function, operands.ctypes.data, 0)
+    return True
+
+
+@inline
+def _move_on(stream, i):  # noqa: ARG001  (the loop index of `outlined` functions)
+    cell, packed, units, x, lengths, h, memory, modifiers = stream
     _, n_sequences, n_outputs = h.shape
     # A loop, since Numba compiles h[0] = h[1] with a message for shapes that do not fit, which takes seconds.
     for b in range(n_sequences):
@@ -281,7 +327,8 @@ def _step_in_compiled_code(stream, x_t):
         for b in range(x_t.shape[0]):
             for i in range(x_t.shape[1]):
                 stream.x[0, b, i] = x_t[b, i]
-        advance(stream)
+        if not advance(stream, 0):
+            raise ValueError("x_t must be finite, got NaN or infinity")
         return stream.h[1]
 
     return move_on

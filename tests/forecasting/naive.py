@@ -11,7 +11,7 @@ import polars as pl
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
-from numbarnn.forecasting.clock import find_clock
+from numbarnn.forecasting.times import read_pandas_index
 
 
 class SeasonalNaive(BaseEstimator):
@@ -83,7 +83,7 @@ class SeasonalNaive(BaseEstimator):
             return pd.DataFrame(values, index=_next_index(item.index, horizon), columns=item.columns)
         if isinstance(item, pl.Series):
             return pl.Series(item.name, values)
-        return values
+        return pl.DataFrame(values, schema=item.columns) if isinstance(item, pl.DataFrame) else values
 
     def _quantiles_like(self, item, table, q, horizon):
         flat = table.reshape(horizon, -1)
@@ -137,7 +137,7 @@ def _values(item):
 
 def _next_index(index, horizon):
     if isinstance(index, pd.DatetimeIndex):
-        step = find_clock([index], "y").step
+        step = read_pandas_index(index, name="y")[0].freq
         return pd.date_range(index[-1], periods=horizon + 1, freq=step, name=index.name)[1:]
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(index[-1] + 1, periods=horizon, name=index.name)

@@ -153,6 +153,19 @@ def test_when_a_series_of_a_panel_takes_part():
     assert taken[False] == {"a": [], "b": [8, 12, 16, 20, 24], "c": []}
 
 
+def test_rows_of_static_covariates_and_one_frame_of_covariates_for_all_series():
+    y = {key: pd.Series(walk(20), DAYS[:20])[a:] for key, a in (("b", 0), ("a", 14))}
+    static_X = pd.DataFrame({"size": [1, 2]}, ["a", "b"])
+    X = pd.DataFrame({"x": np.arange(30.0)}, DAYS)
+    Spy.calls.clear()
+    backtest(Spy(horizon=2), y, X, static_X=static_X, initial_window=16, step_length=2, metrics=MAE)
+    (_, fitted), (_, predicted) = Spy.calls[:2]
+    assert list(fitted["y"]) == ["b"]
+    pd.testing.assert_frame_equal(fitted["static_X"], static_X[1:])
+    pd.testing.assert_frame_equal(fitted["X"], X[:16])
+    pd.testing.assert_frame_equal(predicted["X"], X[16:18])
+
+
 def test_lists_of_arrays_count_from_their_own_start():
     result = backtest(SeasonalNaive(2), [walk(12), walk(9)], initial_window=6, step_length=3, metrics=MAE)
     assert result.metrics[["series", "cutoff"]].to_numpy().tolist() == [[0, 5], [1, 5], [0, 8]]
@@ -321,17 +334,26 @@ def test_conformal_intervals():
         ({"metrics": [lambda y_true, y_interval: 0]}, "judges intervals; pass coverage="),
         ({"quantiles": [10, 90]}, "levels between 0 and 1"),
         ({"X": [np.ones(20)] * 2}, "X must have one item for each of the 1 series, got 2"),
-        ({"y": {}}, "y must have at least one series"),
+        (
+            {"y": {"a": pd.Series(np.ones(30), DAYS), "b": pd.Series(np.ones(4), DAYS[::7][:4])}},
+            r"must have the same frequency, but y\['b'\]",
+        ),
+        ({"y": [pd.Series(np.ones(30), DAYS), np.ones(9)]}, r"on one grid, got \['DatetimeIndex', 'positions'\]"),
+        ({"y": {}}, "y is an empty dict; it must hold at least one series"),
         ({"y": {"a": np.ones(20), "b": np.ones(0)}}, r"at least one row, got none for \['b'\]"),
         ({"y": pd.Series([], pd.DatetimeIndex([]), dtype=float)}, r"at least one row, got none for \[0\]"),
-        ({"y": np.ones((2, 3, 4))}, r"must have the shape \(T,\) or \(T, K\), got \(2, 3, 4\)"),
+        (
+            {"y": np.ones((2, 3, 4))},
+            r"y must be one series of shape \(T,\) or \(T, K\), .* got an array of shape \(2, 3, 4\)",
+        ),
         ({"y": pd.Series(np.ones(20), DAYS[:20]), "X": np.ones(20)}, "so X must have one too"),
         ({"y": {"a": np.ones(20)}, "X": {"b": np.ones(20)}}, r"X has series \['b'\], which y lacks"),
         ({"y": pd.DataFrame({"y": np.ones(20)}), "time": "ds", "target": "y"}, "y has no column 'ds'"),
-        ({"y": pd.DataFrame({"y": np.ones(20)}), "target": "z"}, "target='z' must be a column of y"),
+        ({"y": pd.DataFrame({"y": np.ones(20), "ds": DAYS[:20]}), "time": "ds", "target": "z"}, "y has no column 'z'"),
+        ({"y": pd.DataFrame({"y": np.ones(20)}), "target": "y"}, "needs both time= and target="),
         (
             {"y": pd.DataFrame({"y": np.ones(2), "ds": ["1 May", "2 May"]}), "time": "ds", "target": "y"},
-            "column 'ds' of y must hold dates, periods or whole numbers",
+            "column 'ds' of y must hold dates or integers",
         ),
     ],
 )
@@ -343,5 +365,5 @@ def test_errors(arguments, message):
 def test_what_is_no_forecaster_and_no_frame():
     with pytest.raises(TypeError, match="is no forecaster"):
         backtest("naive", walk(20), initial_window=10)
-    with pytest.raises(TypeError, match="name columns of a long frame, but y is of type ndarray"):
-        backtest(SeasonalNaive(), walk(20), initial_window=10, target="y")
+    with pytest.raises(TypeError, match=r"y must be a long frame with the columns \['ds'\], got ndarray"):
+        backtest(SeasonalNaive(), walk(20), initial_window=10, time="ds", target="y")

@@ -133,6 +133,10 @@ def test_forms_of_series():
     assert list(wide.columns) == [("a", "lower"), ("a", "upper"), ("b", "lower"), ("b", "upper")]
     np.testing.assert_array_equal(wide, matrix.reshape(3, 4))
 
+    wide = forecaster.fit(pl.DataFrame({"a": y, "b": other})).predict_interval()
+    assert wide.columns == ["a_lower", "a_upper", "b_lower", "b_upper"]
+    np.testing.assert_array_equal(wide, matrix.reshape(3, 4))
+
     panel = forecaster.fit([y, other]).predict_interval()
     np.testing.assert_array_equal(np.stack(panel, axis=1), matrix)
     named = forecaster.fit({"a": y, "b": other}).predict_interval()

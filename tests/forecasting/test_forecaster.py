@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from numbarnn.forecasting import RNNForecaster, check_forecaster
-from numbarnn.forecasting.encoding import Encoding, fill
+from numbarnn.forecasting.encoding import Covariates, Encoding, fill
+from numbarnn.forecasting.unrolled import UnrolledEncoding
 
 STEPS = np.arange(84)
 Y = 10 + np.sin(2 * np.pi * STEPS / 12) + 0.02 * STEPS + 0.1 * np.random.default_rng(0).normal(size=84)
@@ -302,3 +303,47 @@ def test_targets_and_bases_are_their_definitions(period, smooth):
             base = seasons[0].mean() + weights @ deviations / weights.sum()
         wanted = (x[t + k, 0] - base) / 2 if t + k < 30 else np.nan
         np.testing.assert_allclose(targets[t, k - 1], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_unrolled_inputs_hold_nothing_of_the_future_but_covariates():
+    options = {"horizon": 4, "window": 3, "period": 3, "smooth": True, "level": "last", "counts": False}
+    encoding = UnrolledEncoding(**options, seasons=(3,), look_back=5)
+    rng = np.random.default_rng(0)
+    x, known, past = rng.normal(size=(40, 1)), rng.normal(size=(44, 2)), rng.normal(size=(40, 1))
+    given = np.zeros(1), np.full(1, 2.0)
+
+    def sequence(x, known, past, origin):
+        covariates = Covariates(np.empty((45, 0)), known, past, np.empty(0))
+        return encoding.sequences(fill(x, 3), covariates, *given, np.array([origin]), 5)[0]
+
+    origin = 30
+    rows = sequence(x, known, past, origin)
+    level = x[28:31].mean()
+    assert rows.shape == (9, 1 + 1 + 1 + 2 * 2 + 1 + 1)
+    np.testing.assert_allclose(rows[:5, 0], (x[26:31, 0] - level) / 2, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(rows[:, 1], (x[20:29, 0] - level) / 2, rtol=1e-12, atol=1e-12)  # two seasons before
+    np.testing.assert_array_equal(rows[:, 2], [0, 0, 0, 0, 0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(rows[:, 3:5], known[26:35])
+    np.testing.assert_array_equal(rows[:, 7], np.append(past[26:31, 0], np.zeros(4)))
+    np.testing.assert_allclose(rows[:, 8], [0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1], rtol=1e-12, atol=0)
+    later_x, later_past, later_known = x.copy(), past.copy(), known.copy()
+    later_x[31:], later_past[31:], later_known[35:] = 9, 9, 9
+    np.testing.assert_array_equal(sequence(later_x, later_known, later_past, origin), rows)
+    targets, steps = encoding.sequence_targets(fill(x, 3), *given, np.array([origin]), 5)
+    assert np.isnan(targets[0, :5]).all()
+    np.testing.assert_allclose(targets[0, 5:, 0], (x[31:35, 0] - level) / 2, rtol=1e-12, atol=1e-12)
+    assert steps[0, 5:].tolist() == [31, 32, 33, 34]
+    # A forecast reads the same rows as training does.
+    covariates = Covariates(np.empty((36, 0)), known[:35], past[:31], np.empty(0))
+    np.testing.assert_array_equal(encoding.rows(fill(x[:31], 3), covariates, *given, 26), rows)
+
+
+def test_zeros_under_the_automatic_logarithm_are_shifted_and_forecasts_stay_above_zero():
+    y = np.maximum(np.sin(2 * np.pi * STEPS / 12), 0)
+    forecaster = tiny(12, seasonal_periods=12, max_iter=100).fit([y, 1 + y])
+    assert forecaster.transform_ == "log"
+    offsets = [tail.offset[0] for tail in forecaster._fitted.memory.tails]
+    np.testing.assert_allclose(offsets, [0.1 * y.mean(), 0], rtol=1e-12, atol=0)
+    samples = forecaster.sample(50, random_state=0)
+    assert samples[0].min() >= 0
+    np.testing.assert_allclose(forecaster.predict()[0], y[:12], rtol=0, atol=0.3)

@@ -6,6 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import lower_builtin, type_callable
 
 _INTEGER = ir.IntType(64)
@@ -17,7 +18,7 @@ _outlined: list[Any] = []  # functions and operands, by the numbers that stand f
 def outlined(function, operands):
     """Return the addresses of a function `function(operands, i)` and of the operands, for `call`.
 
-    Both are valid until the function that called `outlined` returns.
+    That of the operands is valid until the function that called `outlined` returns.
     """
     _outlined[:] = function, operands
     return 0, 1
@@ -26,6 +27,19 @@ def outlined(function, operands):
 def call(function, operands, i):
     """Call the function at an address with the operands at another one."""
     _outlined[function](_outlined[operands], i)
+
+
+def keep(operands, place):
+    """Write operands to an address, for calls after the function that called `outlined` has returned.
+
+    There must be `n_bytes` of them. What the operands refer to must live as long as the calls.
+    """
+
+
+def n_bytes(operands_type: Any) -> int:
+    """Return the size in memory of operands of a Numba type."""
+    context = cpu_target.target_context
+    return context.get_abi_sizeof(context.get_value_type(operands_type))
 
 
 def _body_type(operands):
@@ -69,3 +83,28 @@ def _lower_call(context, builder, signature, args):
     )
     builder.call(builder.inttoptr(function, _KIND.as_pointer()), [builder.inttoptr(operands, _BYTES), i])
     return context.get_dummy_value()
+
+
+@type_callable(keep)
+def _type_keep(context):
+    return lambda operands, place: types.none
+
+
+@lower_builtin(keep, types.BaseTuple, types.Integer)
+def _lower_keep(context, builder, signature, args):
+    place = context.cast(builder, args[1], signature.args[1], types.int64)
+    operands = _without_owners(context, builder, signature.args[0], args[0])
+    builder.store(operands, builder.inttoptr(place, operands.type.as_pointer()))
+    return context.get_dummy_value()
+
+
+def _without_owners(context, builder, kind, value):
+    """Return operands whose arrays count no references; what counts those of an argument is freed after the call."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = array.parent = cgutils.get_null_value(array.meminfo.type)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        parts = zip(kind, cgutils.unpack_tuple(builder, value), strict=True)
+        return context.make_tuple(builder, kind, [_without_owners(context, builder, *part) for part in parts])
+    return value

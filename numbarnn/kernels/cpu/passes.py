@@ -161,7 +161,7 @@ def unit_parameters(cell):
     """Return the parameters of the units as one array (n, H), one row for each gate of those that each gate has."""
     names = form_of(type(cell)).by_unit
     if not names:
-        return _zeros((0, n_units(cell)), cell.R.dtype)
+        return _empty((0, n_units(cell)), cell.R.dtype)
     return np.concatenate([getattr(cell, name) for name in names]).reshape(-1, n_units(cell))
 
 
