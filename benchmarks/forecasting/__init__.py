@@ -1,0 +1,1 @@
+"""Accuracy of forecasts on public data, next to reference methods."""
