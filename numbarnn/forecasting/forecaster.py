@@ -17,7 +17,7 @@ from numbarnn.estimators import parameters
 from numbarnn.estimators.regressor import LOSSES
 from numbarnn.forecasting.covariates import read_covariates
 from numbarnn.forecasting.following import continued, with_future
-from numbarnn.forecasting.forms import Columns
+from numbarnn.forecasting.forms import Columns, ListOf
 from numbarnn.forecasting.generation import Generator
 from numbarnn.forecasting.memory import Memory, Network, Tail
 from numbarnn.forecasting.panel import Panel, read_panel
@@ -85,7 +85,8 @@ class RNNForecaster(BaseEstimator):
         Number of steps to forecast.
     look_back : int or None, default=None
         Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
-        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least 24.
+        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least
+        24.
     seasonal_periods : int, array-like of int or None, default=None
         Number of steps of a season, such as 12 for months, or of several seasons, such as ``[24, 168]`` for the days
         and weeks of hours.
@@ -100,9 +101,9 @@ class RNNForecaster(BaseEstimator):
     huber_delta : float, default=1.0
         Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
-        Transform of the values. 'auto' is the logarithm if no training value is negative, with a tenth of the mean
-        added to a series that holds zeros, and otherwise none; it is none for counts. `transform_` is the one chosen.
-        'boxcox' estimates its exponent by maximum likelihood, the median over all series [2]_.
+        Transform of the values. 'auto' is the logarithm for each series whose training values are all positive, and
+        none for the others and for counts. 'boxcox' estimates its exponent by maximum likelihood, the median over all
+        series [2]_.
     differencing : int, 'auto' or None, default='auto'
         What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
         multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a
@@ -122,10 +123,13 @@ class RNNForecaster(BaseEstimator):
     n_estimators : int, default=5
         Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions
         mixed.
-    dropout : float, default=0.3
+    dropout : float, default=0.1
         Probability that an output of a recurrent layer is dropped, drawn anew at each step.
-    hidden_layer_sizes, cell, projection_size, learn_initial_state, input_dropout, recurrent_dropout, \
-            weight_dropout, zoneout, preactivation_clip
+    recurrent_dropout : float, default=0.1
+        Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights, at
+        all steps of a series alike.
+    hidden_layer_sizes, cell, projection_size, learn_initial_state, input_dropout, weight_dropout, zoneout, \
+            preactivation_clip
         The networks, as in `RNNRegressor`.
     solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
             verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm, tbptt, \
@@ -154,8 +158,6 @@ class RNNForecaster(BaseEstimator):
         The parameters of each network.
     network_ : numbarnn.layers.Model
         The network as a function of them.
-    transform_ : str
-        The transform chosen: 'log', 'boxcox' or 'identity'.
     calendar_features_ : tuple of str
         The fields of the calendar that the networks read.
     loss_curve_ : list of float
@@ -242,9 +244,9 @@ class RNNForecaster(BaseEstimator):
         cell: str | type = "lstm",
         projection_size: int | None = None,
         learn_initial_state: bool = False,
-        dropout: float = 0.3,
+        dropout: float = 0.1,
         input_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: float = 0.1,
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
@@ -329,7 +331,7 @@ class RNNForecaster(BaseEstimator):
             If an argument or a parameter is not as described, y is too short for a single forecast, or the training
             diverges.
         """
-        columns = _columns(series_id, time, target)
+        columns = Columns.read(series_id, time, target)
         data = Data.read(read_panel(y, columns), columns, X, past_X, static_X)
         self._check_parameters(data)
         recipe = Recipe.fit(self, data, columns)
@@ -519,6 +521,8 @@ class RNNForecaster(BaseEstimator):
         check_is_fitted(self)
         fitted = self._fitted
         columns = fitted.recipe.columns
+        if isinstance(fitted.panel.container, ListOf) and isinstance(y, (list, tuple)):
+            y = [np.asarray(each) if isinstance(each, (list, tuple)) else each for each in y]  # of any equal lengths
         panel = read_panel(y, columns, allow_empty=True)
         places = fitted.panel.places(panel)
         data = Data.read(panel, columns, X, past_X, None)
@@ -574,7 +578,6 @@ class RNNForecaster(BaseEstimator):
         self._fitted = fitted
         self.network_ = fitted.trained.model
         self.thetas_ = [state.theta for state in states]
-        self.transform_ = type(fitted.recipe.transform).__name__.lower()
         self.calendar_features_ = fitted.recipe.calendar
         self.loss_curve_ = np.mean(list(zip(*curves, strict=False)), axis=1).tolist()
         self.n_iter_ = max(state.n_iter for state in states)
@@ -589,15 +592,3 @@ def _positive(number: Any, name: str) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < 1:
         raise ValueError(f"{name} must be a positive integer, got {number!r}.")
     return int(number)
-
-
-def _columns(series_id: str | None, time: str | None, target: str | list[str] | None) -> Columns | None:
-    """Return the columns of a long frame, if there is one."""
-    if series_id is None and time is None and target is None:
-        return None
-    if time is None or target is None:
-        raise ValueError(
-            f"A long frame needs both time= and target=, the names of its columns; got time={time!r}, "
-            f"target={target!r}."
-        )
-    return Columns(series_id, time, (target,) if isinstance(target, str) else tuple(target))

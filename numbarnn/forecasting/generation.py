@@ -60,7 +60,7 @@ class Generator:
     def points(self, memory: Memory, horizon: int) -> Array:
         """Return point forecasts, (n, horizon, K)."""
         blocks = list(self._blocks(memory, horizon, self._points))
-        return self.recipe.inverse(np.concatenate(blocks, axis=1)[:, :horizon], memory.offsets)
+        return self.recipe.inverse(np.concatenate(blocks, axis=1)[:, :horizon], memory.choices)
 
     def quantiles(self, memory: Memory, horizon: int, levels: Array) -> Array:
         """Return quantiles, (n, horizon, K, number of levels); those beyond the first block are of sample paths."""
@@ -70,7 +70,7 @@ class Generator:
             return self._values(quantile_function(self.loss, block.z, levels), block)
 
         first = next(self._blocks(memory, min(horizon, n_direct), of_block, self._points))
-        quantiles = self.recipe.inverse(first, memory.offsets)[:, :horizon]
+        quantiles = self.recipe.inverse(first, memory.choices)[:, :horizon]
         if horizon <= n_direct:
             return quantiles
         paths = self.samples(memory, horizon, _N_PATHS, np.random.RandomState(0))[:, n_direct:]
@@ -93,7 +93,7 @@ class Generator:
             return self._values(values_at(self.loss, block.z, scores.reshape(len(block.z[0]), -1)), block)
 
         x = np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon]
-        return self.recipe.inverse(x, memory.offsets)
+        return self.recipe.inverse(x, memory.choices)
 
     def _points(self, block: Block) -> Array:
         each = [self.loss.point(z.astype(np.float64)) for z in block.z]

@@ -100,8 +100,8 @@ class Tail:
         Those of these steps, and of later ones that are known.
     fixed, scale : ndarray of shape (K,)
         Level and scale of the whole training series.
-    offset : ndarray of shape (K,)
-        What is added to values before the transform.
+    choice : ndarray of shape (K,)
+        Which transform each variable has.
     n_pending : int
         Number of steps at the end that the networks have not read.
     """
@@ -110,7 +110,7 @@ class Tail:
     covariates: Covariates
     fixed: NDArray[np.float64]
     scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    choice: NDArray[np.float64]
     n_pending: int
 
     def extended(self, x: NDArray[np.float64], period: int) -> Tail:
@@ -176,9 +176,9 @@ class Memory:
         return cls(encoding, tails, network.initial_states(len(tails)), look_back, n_ahead)
 
     @property
-    def offsets(self) -> NDArray[np.float64]:
-        """What is added to the values of each series before the transform, (n, K)."""
-        return np.stack([tail.offset for tail in self.tails])
+    def choices(self) -> NDArray[np.float64]:
+        """Which transform the variables of each series have, (n, K)."""
+        return np.stack([tail.choice for tail in self.tails])
 
     def settled(self, network: Network) -> Memory:
         """Return the memory after the networks have read every step whose inputs will not change.

@@ -61,7 +61,7 @@ class Forecaster(Protocol):
         ...
 
 
-def check_forecaster(forecaster: Any) -> None:
+def check_forecaster(forecaster: Any, *, quantiles: bool = True) -> None:
     """Check that an object offers what the `Forecaster` protocol asks for.
 
     Methods may have more parameters than those of the protocol if these have defaults.
@@ -69,6 +69,8 @@ def check_forecaster(forecaster: Any) -> None:
     Parameters
     ----------
     forecaster : object
+    quantiles : bool, default=True
+        Whether it must have `predict_quantiles`, which forecasters of points lack.
 
     Raises
     ------
@@ -86,7 +88,8 @@ def check_forecaster(forecaster: Any) -> None:
     """
     faults = [] if hasattr(forecaster, "horizon") else ["horizon is missing"]
     for name, member in vars(Forecaster).items():
-        if not name.startswith("_") and inspect.isfunction(member):
+        needed = quantiles or name != "predict_quantiles"
+        if needed and not name.startswith("_") and inspect.isfunction(member):
             faults += _method_faults(forecaster, name, member)
     if faults:
         raise TypeError(f"{forecaster!r} is no forecaster: {'; '.join(faults)}")

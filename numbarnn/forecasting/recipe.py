@@ -110,7 +110,7 @@ class Recipe:
         horizon = 1 if forecaster.strategy == "recursive" else forecaster.horizon
         encoding = _encoding(forecaster, panel, counts=counts, unrolled=data.known is not None and horizon > 1)
         transformed = [
-            transform.forward(each.values, transform.offset(each.values), name=label)
+            transform.forward(each.values, transform.choice(each.values), name=label)
             for each, label in zip(panel.series, labels, strict=True)
         ]
         scales = np.log([encoding.fixed(x)[1] for x in transformed])
@@ -175,8 +175,8 @@ class Recipe:
 
     def _tail(self, label: str, series: Series, known: Series | None, past: Series | None, static: Array) -> Tail:
         _check_observed(series.values, label)
-        offset = self.transform.offset(series.values)
-        x = self.transform.forward(series.values, offset, name=label)
+        choice = self.transform.choice(series.values)
+        x = self.transform.forward(series.values, choice, name=label)
         n_steps = len(x)
         filled = fill(x, self.encoding.period)
         fixed, scale = self.encoding.fixed(x)
@@ -189,7 +189,7 @@ class Recipe:
             else self.past.transform(_aligned(past, series, "past_X", exact=True)),
             np.concatenate(((np.log(scale) - mean) / std, static)),
         )
-        return Tail(filled, covariates, fixed, scale, offset, n_steps)
+        return Tail(filled, covariates, fixed, scale, choice, n_steps)
 
     def calendar_rows(self, times: Times, n_after: int = 0) -> Array:
         """Return the features of the calendar of some times, and of those that follow."""
@@ -211,15 +211,15 @@ class Recipe:
         trailing = (1,) * (relative.ndim - 3)
         return bases.reshape(*bases.shape, *trailing) + scale.reshape(len(scale), 1, -1, *trailing) * relative
 
-    def inverse(self, x: Array, offsets: Array) -> Array:
-        """Return forecasts (n, H, K, ...) of transformed ones; the offsets are (n, K).
+    def inverse(self, x: Array, choices: Array) -> Array:
+        """Return forecasts (n, H, K, ...) of transformed ones; the choices are (n, K).
 
         Raises
         ------
         ValueError
             If one is not finite.
         """
-        by_series = offsets.reshape(len(offsets), *(1,) * (x.ndim - 2), -1)
+        by_series = choices.reshape(len(choices), *(1,) * (x.ndim - 2), -1)
         y = np.moveaxis(self.transform.inverse(np.moveaxis(x, 2, -1), by_series), -1, 2)
         if not np.isfinite(y).all():
             raise ValueError("A forecast is not finite: what the networks say is too large for the transform.")

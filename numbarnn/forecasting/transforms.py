@@ -11,18 +11,15 @@ from scipy.special import boxcox, inv_boxcox
 
 Array = NDArray[np.float64]
 
-_SHARE = 0.1
-"""Share of its mean that is added to a series with zeros before the logarithm."""
-
 
 class Transform(Protocol):
     """A rising function of the values of a series, with its inverse."""
 
-    def offset(self, y: Array) -> Array:
-        """Return the number that is added to the values of each variable of a series (T, K) before the transform."""
+    def choice(self, y: Array) -> Array:
+        """Return which transform each variable of a series (T, K) has, by numbers (K,) that the transform knows."""
         ...
 
-    def forward(self, y: Array, offset: Array, *, name: str) -> Array:
+    def forward(self, y: Array, choice: Array, *, name: str) -> Array:
         """Return transformed values (T, K); NaN stays NaN.
 
         Raises
@@ -32,60 +29,56 @@ class Transform(Protocol):
         """
         ...
 
-    def inverse(self, x: Array, offset: Array) -> Array:
-        """Return the values of transformed ones (..., K), with offsets that broadcast against them."""
+    def inverse(self, x: Array, choice: Array) -> Array:
+        """Return the values of transformed ones (..., K), with choices that broadcast against them."""
         ...
 
 
-class _WithoutOffset:
-    def offset(self, y: Array) -> Array:
-        """Return zeros."""
-        return np.zeros(y.shape[1])
+class _OneForAll:
+    def choice(self, y: Array) -> Array:
+        """Return ones."""
+        return np.ones(y.shape[1])
 
 
 @dataclass(frozen=True)
-class Identity(_WithoutOffset):
+class Identity(_OneForAll):
     """No transform."""
 
-    def forward(self, y: Array, offset: Array, *, name: str) -> Array:  # noqa: ARG002
+    def forward(self, y: Array, choice: Array, *, name: str) -> Array:  # noqa: ARG002
         """Return the values themselves."""
         return y
 
-    def inverse(self, x: Array, offset: Array) -> Array:  # noqa: ARG002
+    def inverse(self, x: Array, choice: Array) -> Array:  # noqa: ARG002
         """Return the values themselves."""
         return x
 
 
 @dataclass(frozen=True)
-class Log:
-    """The natural logarithm.
+class Log(_OneForAll):
+    """The natural logarithm."""
 
-    Parameters
-    ----------
-    share : float, default=0.0
-        To a series that holds zeros, this share of its mean is added first.
-    """
-
-    share: float = 0.0
-
-    def offset(self, y: Array) -> Array:
-        """Return the share of the mean of each variable that holds a zero, and zero for the others."""
-        means = np.nanmean(y, axis=0)
-        return np.where((y == 0).any(axis=0), np.where(means > 0, self.share * means, self.share), 0.0)
-
-    def forward(self, y: Array, offset: Array, *, name: str) -> Array:
+    def forward(self, y: Array, choice: Array, *, name: str) -> Array:
         """Return the logarithms."""
-        _check_positive(y + offset, "log", name)
-        return np.log(y + offset)
+        _check_positive(y[:, choice > 0], "log", name)
+        return np.where(choice > 0, np.log(np.where(choice > 0, y, 1.0)), y)
 
-    def inverse(self, x: Array, offset: Array) -> Array:
-        """Return the exponentials less the offsets, at least zero."""
+    def inverse(self, x: Array, choice: Array) -> Array:
+        """Return the exponentials."""
         with np.errstate(over="ignore"):  # the caller refuses forecasts that are not finite
-            return np.maximum(np.exp(x) - offset, 0.0)
+            return np.where(choice > 0, np.exp(np.where(choice > 0, x, 0.0)), x)
 
 
 @dataclass(frozen=True)
-class BoxCox(_WithoutOffset):
+class LogOfPositive(Log):
+    """The natural logarithm of series whose values are all positive, no transform of others."""
+
+    def choice(self, y: Array) -> Array:
+        """Return one for the variables that are positive, zero for others."""
+        return np.where((y <= 0).any(axis=0), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class BoxCox(_OneForAll):
     """The transform of Box and Cox (1964), equation 1: ``(y ** lmbda - 1) / lmbda``, the logarithm for zero.
 
     Parameters
@@ -96,12 +89,12 @@ class BoxCox(_WithoutOffset):
 
     lmbda: tuple[float, ...]
 
-    def forward(self, y: Array, offset: Array, *, name: str) -> Array:  # noqa: ARG002
+    def forward(self, y: Array, choice: Array, *, name: str) -> Array:  # noqa: ARG002
         """Return transformed values."""
         _check_positive(y, "boxcox", name)
         return boxcox(y, np.array(self.lmbda))
 
-    def inverse(self, x: Array, offset: Array) -> Array:  # noqa: ARG002
+    def inverse(self, x: Array, choice: Array) -> Array:  # noqa: ARG002
         """Return the values; transformed ones that no value has become the nearest that one has."""
         lmbda = np.array(self.lmbda)
         with np.errstate(divide="ignore", over="ignore"):
@@ -117,8 +110,7 @@ def choose_transform(transform: str | None, series: list[Array], names: list[str
     Parameters
     ----------
     transform : {'auto', 'log', 'boxcox'} or None
-        'auto' is the logarithm if no value is negative, with a tenth of the mean added to a series that holds zeros;
-        otherwise none.
+        'auto' is the logarithm of series whose values are all positive, and none of others.
     series : list of ndarray of shape (T_i, K)
         The training series.
     names : list of str
@@ -130,8 +122,7 @@ def choose_transform(transform: str | None, series: list[Array], names: list[str
         If a value is not positive, for 'log' and 'boxcox'.
     """
     if transform == "auto":
-        negative = any((values < 0).any() for values in series)
-        return Identity() if negative else Log(_SHARE)
+        return LogOfPositive()
     if transform == "log":
         return Log()
     if transform is None:

@@ -58,7 +58,7 @@ class UnrolledEncoding(Encoding):
         return np.broadcast_to(levels, (len(levels), self.horizon, levels.shape[-1]))
 
     def origins(self, n_steps: int) -> NDArray[np.intp]:
-        """Return steps of a series after which the training forecasts: every quarter of a horizon, back from the end."""
+        """Return steps of a series after which training forecasts: each quarter of a horizon, back from the end."""
         stride, first = max(1, self.horizon // 4), min(self._n_mean, max(0, n_steps - 1 - self.horizon))
         found = np.arange(n_steps - 1 - self.horizon, first - 1, -stride)[::-1]
         return found[found >= 0] if (found >= 0).any() else np.arange(max(0, n_steps - 2), n_steps - 1)

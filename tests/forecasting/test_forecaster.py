@@ -338,12 +338,11 @@ def test_unrolled_inputs_hold_nothing_of_the_future_but_covariates():
     np.testing.assert_array_equal(encoding.rows(fill(x[:31], 3), covariates, *given, 26), rows)
 
 
-def test_zeros_under_the_automatic_logarithm_are_shifted_and_forecasts_stay_above_zero():
+def test_the_automatic_logarithm_is_one_of_positive_series():
     y = np.maximum(np.sin(2 * np.pi * STEPS / 12), 0)
-    forecaster = tiny(12, seasonal_periods=12, max_iter=100).fit([y, 1 + y])
-    assert forecaster.transform_ == "log"
-    offsets = [tail.offset[0] for tail in forecaster._fitted.memory.tails]
-    np.testing.assert_allclose(offsets, [0.1 * y.mean(), 0], rtol=1e-12, atol=0)
-    samples = forecaster.sample(50, random_state=0)
-    assert samples[0].min() >= 0
-    np.testing.assert_allclose(forecaster.predict()[0], y[:12], rtol=0, atol=0.3)
+    forecaster = tiny(12, seasonal_periods=12, max_iter=100).fit([y, 1 + y, -y])
+    assert [tail.choice[0] for tail in forecaster._fitted.memory.tails] == [0, 1, 0]
+    for forecast, wanted in zip(forecaster.predict(), [y[:12], 1 + y[:12], -y[:12]], strict=True):
+        np.testing.assert_allclose(forecast, wanted, rtol=0, atol=0.3)
+    with pytest.raises(ValueError, match=r"needs positive values, got -1 in y\[1\] at step 0"):
+        forecaster.update([[1.0], [-1.0], [1.0]])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from numbarnn.forecasting import ConformalForecaster, check_forecaster
+from numbarnn.forecasting import ConformalForecaster, RNNForecaster, check_forecaster
 from tests.forecasting.naive import SeasonalNaive
 
 
@@ -40,3 +41,14 @@ def test_a_covariate_must_not_be_demanded():
 
     with pytest.raises(TypeError, match=r"update must take \(y, X, past_X\)"):
         check_forecaster(Demanding())
+
+
+def test_a_forecaster_of_points_needs_no_quantiles_unless_they_are_asked_for():
+    forecaster = RNNForecaster(2, loss="squared_error", hidden_layer_sizes=2, max_iter=1, n_estimators=1)
+    with pytest.raises(TypeError, match=r"predict_quantiles\(q, .*\) is missing"):
+        check_forecaster(forecaster)
+    check_forecaster(forecaster, quantiles=False)
+    y = np.sin(np.arange(60.0))
+    assert ConformalForecaster(forecaster, coverage=0.8).fit(y).predict_interval().shape == (2, 2)
+    with pytest.raises(TypeError, match="predict_quantiles"):
+        ConformalForecaster(forecaster, coverage=0.8, method="cqr").fit(y)

@@ -1,0 +1,85 @@
+"""Electricity demand of the next day with known temperature, on the last 60 days of 2014.
+
+``python -m benchmarks.forecasting.electricity``; gradient boosting and ridge regression see the demand a day, two days
+and a week before, the temperature then and at the step, the working day, and the time of day and week.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer, StandardScaler
+
+from benchmarks.forecasting.data import electricity
+from numbarnn.forecasting import ConformalForecaster, RNNForecaster
+
+DAY, WEEK, N_DAYS = 48, 336, 60
+SETTINGS: dict[str, Any] = {
+    "horizon": DAY,
+    "seasonal_periods": [DAY, WEEK],
+    "hidden_layer_sizes": 128,  # chosen on the 60 days before the test
+    "random_state": 0,
+    "n_jobs": 2,
+}
+
+
+def main() -> None:
+    """Print mean absolute errors, coverage and seconds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--validation", action="store_true", help="the 60 days before, on which the settings were chosen"
+    )
+    parser.add_argument("--intervals", action="store_true", help="also Gaussian and conformal intervals")
+    arguments = parser.parse_args()
+    frame = electricity()
+    if arguments.validation:
+        frame = frame[: -N_DAYS * DAY]
+    y, known = frame["Demand"], frame[["WorkDay", "Temperature"]]
+    truth = y[-N_DAYS * DAY :]
+    print(f"{'a week before':24s} MAE {np.abs(y.shift(WEEK)[truth.index] - truth).mean():.4f} GW")
+    columns = _columns(y, known)
+    train = columns.index < truth.index[0]
+    boosting = HistGradientBoostingRegressor(loss="absolute_error", max_iter=400, learning_rate=0.05, random_state=0)
+    ridge = make_pipeline(SplineTransformer(8), StandardScaler(), RidgeCV(np.logspace(-2, 4, 13)))
+    for name, model in (("gradient boosting", boosting), ("ridge of splines", ridge)):
+        forecast = model.fit(columns[train][WEEK:], y[train][WEEK:]).predict(columns[~train])
+        print(f"{name:24s} MAE {np.abs(forecast - truth).mean():.4f} GW", flush=True)
+    _run("numbarnn", RNNForecaster(**SETTINGS), y, known)
+    if arguments.intervals:
+        _run("numbarnn, gaussian", RNNForecaster(loss="gaussian", **SETTINGS), y, known)
+        conformal = ConformalForecaster(RNNForecaster(**SETTINGS), 0.9, method="aci", n_calibration=40 * DAY)
+        _run("numbarnn, conformal", conformal, y, known)
+
+
+def _columns(y: pd.Series, known: pd.DataFrame) -> pd.DataFrame:
+    lagged = {f"demand {lag}": y.shift(lag) for lag in (DAY, 2 * DAY, WEEK)}
+    warmth = {f"temperature {lag}": known["Temperature"].shift(lag) for lag in (1, DAY, WEEK)}
+    clock = {"step": np.arange(len(y)) % DAY, "weekday": y.index.day_of_week}
+    return known.assign(**lagged, **warmth, **clock).bfill()
+
+
+def _run(name: str, forecaster: Any, y: pd.Series, known: pd.DataFrame) -> None:
+    n_train, start = len(y) - N_DAYS * DAY, time.perf_counter()
+    forecaster.fit(y[:n_train], known[:n_train])
+    seconds, forecasts, intervals = time.perf_counter() - start, [], []
+    for day in range(n_train, len(y), DAY):
+        tomorrow = known[day : day + DAY]
+        forecasts.append(forecaster.predict(X=tomorrow))
+        intervals.append(forecaster.predict_interval(0.9, X=tomorrow))
+        forecaster.update(y[day : day + DAY], tomorrow)
+    forecast, interval = pd.concat(forecasts), pd.concat(intervals)
+    truth = y[n_train:]
+    covered = ((interval["lower"] <= truth) & (truth <= interval["upper"])).mean()
+    error = np.abs(forecast - truth).mean()
+    print(f"{name:24s} MAE {error:.4f} GW, 90% intervals hold {covered:.3f}, fit {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
