@@ -12,11 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
 
+from benchmarks.forecasting import references
 from benchmarks.forecasting.data import electricity
 from numbarnn.forecasting import ConformalForecaster, RNNForecaster
 
@@ -41,27 +38,16 @@ def main() -> None:
     if arguments.validation:
         frame = frame[: -N_DAYS * DAY]
     y, known = frame["Demand"], frame[["WorkDay", "Temperature"]]
-    truth = y[-N_DAYS * DAY :]
-    print(f"{'a week before':24s} MAE {np.abs(y.shift(WEEK)[truth.index] - truth).mean():.4f} GW")
-    columns = _columns(y, known)
-    train = columns.index < truth.index[0]
-    boosting = HistGradientBoostingRegressor(loss="absolute_error", max_iter=400, learning_rate=0.05, random_state=0)
-    ridge = make_pipeline(SplineTransformer(8), StandardScaler(), RidgeCV(np.logspace(-2, 4, 13)))
-    for name, model in (("gradient boosting", boosting), ("ridge of splines", ridge)):
-        forecast = model.fit(columns[train][WEEK:], y[train][WEEK:]).predict(columns[~train])
-        print(f"{name:24s} MAE {np.abs(forecast - truth).mean():.4f} GW", flush=True)
+    start = len(y) - N_DAYS * DAY
+    demand = references.Demand(frame, start)
+    for name in ("week_naive", "ridge", "boosting"):
+        error = np.abs(getattr(demand, name)() - y.to_numpy()[start:]).mean()
+        print(f"{name.replace('_', ' '):24s} MAE {error:.4f} GW", flush=True)
     _run("numbarnn", RNNForecaster(**SETTINGS), y, known)
     if arguments.intervals:
         _run("numbarnn, gaussian", RNNForecaster(loss="gaussian", **SETTINGS), y, known)
         conformal = ConformalForecaster(RNNForecaster(**SETTINGS), 0.9, method="aci", n_calibration=40 * DAY)
         _run("numbarnn, conformal", conformal, y, known)
-
-
-def _columns(y: pd.Series, known: pd.DataFrame) -> pd.DataFrame:
-    lagged = {f"demand {lag}": y.shift(lag) for lag in (DAY, 2 * DAY, WEEK)}
-    warmth = {f"temperature {lag}": known["Temperature"].shift(lag) for lag in (1, DAY, WEEK)}
-    clock = {"step": np.arange(len(y)) % DAY, "weekday": y.index.day_of_week}
-    return known.assign(**lagged, **warmth, **clock).bfill()
 
 
 def _run(name: str, forecaster: Any, y: pd.Series, known: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from benchmarks.forecasting import data
+from benchmarks.forecasting import data, references
 from numbarnn.forecasting import ConformalForecaster, RNNForecaster
 from numbarnn.metrics import interval_coverage, mase, smape
 
@@ -27,11 +27,14 @@ def main() -> None:
     parser.add_argument("panel", choices=sorted(PUBLISHED))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--intervals", action="store_true", help="also Gaussian and conformal intervals")
+    parser.add_argument("--references", action="store_true", help="also Theta and ETS, which take minutes")
     arguments = parser.parse_args()
     panel = getattr(data, arguments.panel)()
     print(f"{arguments.panel}: {panel}; published: {PUBLISHED[arguments.panel]}")
-    naive = [np.resize(y[-panel.period :], panel.horizon) for y in panel.train]
-    _show("seasonal naive", panel, naive)
+    for name in ("seasonal_naive", "theta", "ets") if arguments.references else ("seasonal_naive",):
+        method = getattr(references, name)
+        forecasts = [method(y, panel.horizon, panel.period) for y in panel.train]
+        _show(name.replace("_", " "), panel, forecasts)
     for seed in range(arguments.seeds):
         _run(f"numbarnn, seed {seed}", panel, RNNForecaster(**_options(panel, seed)))
     if arguments.intervals:

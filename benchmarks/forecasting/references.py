@@ -48,7 +48,12 @@ def ets(y: Array, horizon: int, period: int) -> Array:
         warnings.simplefilter("ignore")  # of convergence
         fits = [
             ExponentialSmoothing(
-                y, trend="add", damped_trend=damped, seasonal=season, seasonal_periods=period, initialization_method="estimated"
+                y,
+                trend="add",
+                damped_trend=damped,
+                seasonal=season,
+                seasonal_periods=period,
+                initialization_method="estimated",
             ).fit()
             for season in seasons
             for damped in (False, True)
@@ -95,7 +100,9 @@ class Demand(NamedTuple):
         index: Any = self.frame.index
         own = [self.frame["WorkDay"], self.frame["Temperature"]]
         lagged = [self._lagged("Demand", days) for days in (1, 2, 7)]
-        lagged += [self._lagged("Temperature", days) for days in (1, 7)] + [self._lagged("WorkDay", days) for days in (1, 7)]
+        lagged += [self._lagged("Temperature", days) for days in (1, 7)] + [
+            self._lagged("WorkDay", days) for days in (1, 7)
+        ]
         return np.column_stack([*own, *lagged, index.hour * 2 + index.minute // 30, index.dayofweek])
 
     def _lagged(self, name: str, days: int) -> Array:
