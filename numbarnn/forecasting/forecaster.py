@@ -101,9 +101,9 @@ class RNNForecaster(BaseEstimator):
     huber_delta : float, default=1.0
         Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
-        Transform of the values. 'auto' is the logarithm for each series whose training values are all positive, and
-        none for the others and for counts. 'boxcox' estimates its exponent by maximum likelihood, the median over all
-        series [2]_.
+        Transform of the values. 'auto' is the logarithm for each series whose training values are all positive, where a
+        later zero counts as half of the smallest of them, and none for the others and for counts. 'boxcox' estimates
+        its exponent by maximum likelihood, the median over all series [2]_.
     differencing : int, 'auto' or None, default='auto'
         What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
         multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a

@@ -70,11 +70,19 @@ class Log(_OneForAll):
 
 @dataclass(frozen=True)
 class LogOfPositive(Log):
-    """The natural logarithm of series whose values are all positive, no transform of others."""
+    """The natural logarithm of series whose values are all positive, no transform of others.
+
+    Later values from zero to half of the smallest one that a series had at first count as the latter.
+    """
 
     def choice(self, y: Array) -> Array:
-        """Return one for the variables that are positive, zero for others."""
-        return np.where((y <= 0).any(axis=0), 0.0, 1.0)
+        """Return the smallest value that has a logarithm of its own, or zero for no transform."""
+        smallest = np.nanmin(y, axis=0)
+        return np.where(smallest > 0, smallest / 2, 0.0)
+
+    def forward(self, y: Array, choice: Array, *, name: str) -> Array:
+        """Return the logarithms of positive series."""
+        return super().forward(np.where((choice > 0) & (y >= 0), np.maximum(y, choice), y), choice, name=name)
 
 
 @dataclass(frozen=True)

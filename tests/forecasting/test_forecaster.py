@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 from dataclasses import replace
 
@@ -341,8 +342,12 @@ def test_unrolled_inputs_hold_nothing_of_the_future_but_covariates():
 def test_the_automatic_logarithm_is_one_of_positive_series():
     y = np.maximum(np.sin(2 * np.pi * STEPS / 12), 0)
     forecaster = tiny(12, seasonal_periods=12, max_iter=100).fit([y, 1 + y, -y])
-    assert [tail.choice[0] for tail in forecaster._fitted.memory.tails] == [0, 1, 0]
+    assert [tail.choice[0] for tail in forecaster._fitted.memory.tails] == [0, 0.5, 0]
     for forecast, wanted in zip(forecaster.predict(), [y[:12], 1 + y[:12], -y[:12]], strict=True):
         np.testing.assert_allclose(forecast, wanted, rtol=0, atol=0.3)
+    at_zero, small = (copy.deepcopy(forecaster).update([[0.0], [value], [0.0]]).predict()[1] for value in (0.0, 0.5))
+    np.testing.assert_array_equal(at_zero, small)
     with pytest.raises(ValueError, match=r"needs positive values, got -1 in y\[1\] at step 0"):
-        forecaster.update([[1.0], [-1.0], [1.0]])
+        forecaster.update([[0.0], [-1.0], [0.0]])
+    with pytest.raises(ValueError, match=r"needs positive values, got 0 in y at step 84"):
+        tiny(transform="log").fit(np.append(1 + y, 0))
