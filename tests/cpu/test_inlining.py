@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from numbarnn.kernels.cpu.compile import inline, kernel
 
@@ -68,6 +69,7 @@ assert before == live(), (before, live())
 """
 
 
+@pytest.mark.slow
 def test_no_memory_is_lost():
     subprocess.run(
         [sys.executable, "-c", COUNT],

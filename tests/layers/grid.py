@@ -148,5 +148,5 @@ def marks(name, spec_name):
     """Leave out of the default run what compiles kernels of its own, but for one LSTM."""
     compiles = isinstance(LAYERS[name], Recurrent | Bidirectional | Stack)
     slow = name in SLOW and (name, spec_name) != ("lstm_dropped", "masked")
-    slow = slow or (compiles and spec_name == "float32" and name != "lstm_last_learned")
+    slow = slow or (compiles and spec_name == "float32")
     return pytest.mark.slow if slow else ()
