@@ -111,7 +111,8 @@ class RNNForecaster(BaseEstimator):
         The base: what is subtracted from the targets. With a number, such as 1 or the length of a season, it is the
         last known value that lies a multiple of this number of steps before. None is the level. 'auto' is, with
         `seasonal_periods`, the mean of the last season plus a weighted mean of the seasonal deviations of the last five
-        seasons, and otherwise the level. If X is given and the horizon is above one, it is always the level (see Notes).
+        seasons, and otherwise the level. If X is given and the horizon is above one, the base is always the level (see
+        Notes).
     scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
         The level, which is subtracted from the inputs. 'standard' subtracts the mean of each series and divides by its
         standard deviation. The others update the level at each step, and divide by the mean absolute change of the
