@@ -145,7 +145,7 @@ def backtest(
     ValueError
         If the series are too short for a single cutoff, or their times have no regular frequency.
     TypeError
-        If `forecaster` lacks a method of `Forecaster`.
+        If `forecaster` does not follow the `Forecaster` protocol.
     ImportError
         If pandas, or polars for series from polars, is not installed.
 

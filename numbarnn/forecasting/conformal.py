@@ -205,7 +205,7 @@ class ConformalForecaster(BaseEstimator):
             If a series is too short, or there are too few errors for `coverage`. The message says how many origins the
             calibration needs.
         TypeError
-            If `forecaster` lacks a method of `Forecaster`.
+            If `forecaster` does not follow the `Forecaster` protocol.
         """
         check_forecaster(self.forecaster, quantiles=self.method == "cqr")
         columns = Columns.read(series_id, time, target)

@@ -104,9 +104,9 @@ class RNNForecaster(BaseEstimator):
         Absolute error above which ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
         Transform of the values. 'auto' takes the logarithm of each series whose training values are all positive, and
-        does not transform the other series, nor counts; later values from zero to half of the smallest training value
-        are replaced by the latter half before the logarithm is taken. 'boxcox' is the Box-Cox transform [2]_, whose
-        exponent is the median over all series of the maximum likelihood estimates.
+        does not transform other series or counts. Where a logarithm is taken, later values between zero and half of the
+        smallest training value are replaced by this half. 'boxcox' is the Box-Cox transform [2]_, whose exponent is the
+        median over all series of the maximum likelihood estimates.
     differencing : int, 'auto' or None, default='auto'
         The base: what is subtracted from the targets. With a number, such as 1 or the length of a season, it is the
         last known value that lies a multiple of this number of steps before. None is the level. 'auto' is, with

@@ -56,7 +56,7 @@ def from_quantiles(quantiles: Any, levels: ArrayLike | None, series: Hashable | 
     if levels is None:
         levels = getattr(single, "columns", None)
         if levels is None:
-            raise ValueError("The quantiles have no names: pass their levels, such as levels=(0.05, 0.5, 0.95).")
+            raise ValueError("The quantiles have no column names: pass their levels, such as levels=(0.05, 0.5, 0.95).")
     probabilities = np.asarray(levels, dtype=float)
     if array.shape != (n_steps, len(probabilities)):
         raise ValueError(f"Expected quantiles of shape ({n_steps}, {len(probabilities)}), got {array.shape}.")
