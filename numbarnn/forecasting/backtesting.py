@@ -1,4 +1,4 @@
-"""Backtests: forecasts from several past times, as they would have been made then."""
+"""Backtests: forecasts from several times in the past, as they would have been made then."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ from numbarnn.kernels.cpu.threads import resolve_threads
 
 
 class BacktestResult(NamedTuple):
-    """Forecasts of a backtest and how good they were, as frames of pandas, or of polars if the series are.
+    """Forecasts of a backtest and their metrics, as polars frames if the series are from polars, else pandas frames.
 
     Parameters
     ----------
     forecasts : frame
-        One row for each series, cutoff and step, with the columns series, cutoff, time, step, (variable,) y_true and
-        y_pred, and one for each quantile, named by its level.
+        One row for each series, cutoff and step, with the columns "series", "cutoff", "time", "step", "y_true" and
+        "y_pred", and one column for each quantile, named by its level. For series of several variables there is one row
+        for each variable, and a column "variable".
     metrics : frame
         One row for each series and cutoff (and variable), with one column for each metric.
     """
@@ -44,7 +45,7 @@ class BacktestResult(NamedTuple):
     metrics: Any
 
     def summary(self) -> dict[str, float]:
-        """Return the mean of each metric over all series and cutoffs; those that are not defined are left out."""
+        """Return the mean of each metric over all series and cutoffs, without those where it is NaN."""
         names = [name for name in self.metrics.columns if name not in ("series", "cutoff", "variable")]
         return {name: float(np.nanmean(self.metrics[name].to_numpy())) for name in names}
 
@@ -84,69 +85,69 @@ def backtest(
     n_jobs: int | None = None,
     verbose: bool | int = False,
 ) -> BacktestResult:
-    """Forecast from several cutoffs in the past, and compare with what came.
+    """Evaluate a forecaster on forecasts from several cutoffs in the past.
 
-    A forecaster is fitted to everything up to a cutoff and forecasts the `horizon` steps that follow it, after a gap.
-    Then the cutoff moves on by `step_length` steps. Nothing later than the cutoff is shown to the forecaster, except
-    the covariates X, which are known in the future.
+    The forecaster is fitted to all data up to a cutoff and forecasts the `horizon` steps that follow it, after an
+    optional gap. Then the cutoff moves forward by `step_length` steps. The forecaster sees no data later than the
+    cutoff, except the covariates X, which are known in the future.
 
-    All lengths are time steps. Series with an index (a column) of times have a common calendar: a cutoff is one time
-    for all of them, and a row that is missing is a step as well. Series without times each count their rows from
-    their own start. A series takes part from the first cutoff at which it is at least `initial_window` steps old (with
-    `refit` other than True, from the next fit on), and is forecast at each cutoff from which it reaches the end of the
-    horizon; before and after that it is still part of the training data of a panel.
+    All lengths are numbers of time steps. Series with times, in the index or in a column, share one time axis: a cutoff
+    is the same time for all of them, and missing rows count as steps. For series without times, steps are counted from
+    the start of each series. A series is used from the first cutoff at which it covers at least `initial_window` steps
+    (unless `refit` is True, from the next fit after that). It is forecast at each cutoff at which its observations
+    reach the end of the horizon; after the last of these, it is still part of the training data.
 
     Parameters
     ----------
     forecaster : Forecaster
-        It is cloned for each fit.
+        The forecaster to evaluate, of which a clone is made for each fit.
     y : one or several series, or a long frame
-        In any form of `Forecaster`.
+        In any form that `Forecaster` describes.
     X, past_X, static_X : as for the forecaster, default=None
-        Covariates. The rows of X and past_X belong to the same steps as those of y; X may reach further.
+        Covariates. The rows of X and past_X belong to the same steps as those of y; X may have later rows.
     horizon : int, default=None
-        Number of steps to forecast. None is that of the forecaster.
+        Number of steps to forecast. None is the horizon of the forecaster.
     initial_window : int
         Number of steps from the start of the first series to the first cutoff.
     step_length : int, default=1
         Number of steps from one cutoff to the next.
     gap : int, default=0
-        Number of steps between the cutoff and the first forecast that counts, for data that come in late.
+        Number of steps between the cutoff and the first step that is evaluated, for data that arrive late.
     refit : bool or int, default=True
-        Whether the forecaster is fitted again at each cutoff. False fits at the first one only, and takes in what
-        follows with `update`; a number k fits at each k-th cutoff.
+        Whether to fit the forecaster again at each cutoff. False fits at the first cutoff only, and passes later
+        observations to `update`; a number k fits at every k-th cutoff.
     quantiles : sequence of floats, default=None
-        Levels of quantiles to forecast as well.
+        Levels of quantiles to forecast in addition.
     coverage : float, default=None
-        Coverage of an interval to forecast as well, the same as the quantiles (1 - coverage) / 2 and
-        (1 + coverage) / 2.
+        Coverage of an interval to forecast in addition. It adds the levels (1 - coverage) / 2 and (1 + coverage) / 2 to
+        `quantiles`.
     metrics : sequence of str and callables, or dict of them, default=("mean_absolute_error", "mase")
-        Functions ``metric(y_true, y_pred)``, or their names in `sklearn.metrics` or `numbarnn.metrics`. One with a
-        parameter `y_train` is given the series up to the cutoff. One with a parameter `y_interval` is given the
-        outermost quantiles instead of `y_pred`, one with a parameter `levels` all quantiles. For further arguments, use
-        for instance ``functools.partial(mase, seasonal_period=12)``.
+        Functions ``metric(y_true, y_pred)``, or their names in `sklearn.metrics` or `numbarnn.metrics`. A function with
+        a parameter `y_train` is passed the series up to the cutoff. A function with a parameter `y_interval` is passed
+        the outermost quantiles instead of `y_pred`, and one with a parameter `levels` all quantiles. To set other
+        parameters, use for instance ``functools.partial(mase, seasonal_period=12)``.
     series_id, time, target : str, default=None
-        Columns of a long frame; they are handed on to the forecaster.
+        Columns of a long frame, which are passed on to the forecaster.
     n_jobs : int, default=None
-        Number of fits at a time, in joblib's sense, on threads unless a `joblib.parallel_config` context says
-        otherwise. With ``refit=False`` there is only one. The results do not depend on it.
+        Number of fits that run in parallel, as in joblib, in threads unless a `joblib.parallel_config` context selects
+        another backend. With ``refit=False`` there is only one fit. The results do not depend on `n_jobs`.
     verbose : bool or int, default=False
         Whether to show a progress bar over the cutoffs.
 
     Returns
     -------
     result : BacktestResult
-        The named tuple (forecasts, metrics) of frames: of polars if `y` is, otherwise of pandas. `step` counts from the
-        cutoff, so that it starts at ``gap + 1``.
+        The named tuple (forecasts, metrics) of frames: polars frames if `y` is from polars, otherwise pandas frames.
+        The column "step" counts from the cutoff, so it starts at ``gap + 1``.
 
     Raises
     ------
     ValueError
-        If the series are too short for a single cutoff, or their times follow no frequency.
+        If the series are too short for a single cutoff, or their times have no regular frequency.
     TypeError
-        If `forecaster` is no forecaster.
+        If `forecaster` does not follow the `Forecaster` protocol.
     ImportError
-        If pandas is not installed.
+        If pandas, or polars for series from polars, is not installed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Prediction intervals that cover as often as they say, around the forecasts of any model."""
+"""Conformal prediction intervals around the forecasts of any model."""
 
 from __future__ import annotations
 
@@ -23,59 +23,62 @@ _MOST_ORIGINS = 100
 
 
 class ConformalForecaster(BaseEstimator):
-    """Forecaster with conformal prediction intervals around the forecasts of another one.
+    """Add conformal prediction intervals to the forecasts of another forecaster.
 
-    The last part of each series, whenever it ends, is kept for calibration: the forecaster is fitted to the part before
-    it, and forecasts from `n_calibration` origins, one row apart, of which the last is `horizon` rows before the end.
-    How far these forecasts miss says how wide the intervals must be, for each step of the horizon by itself. If the
-    misses to come are exchangeable with those of the calibration, an interval covers with a probability of at least
-    `coverage`, whatever the model and the distribution.
+    The last part of each series is held out for calibration, wherever in time the series ends. The forecaster is fitted
+    to the part before it and makes forecasts from `n_calibration` origins, one row apart; the last origin is `horizon`
+    rows before the end. The errors of these forecasts determine the width of the intervals, separately for each step of
+    the horizon. If future errors are exchangeable with those of the calibration, an interval contains the value with a
+    probability of at least `coverage`, whatever the model and the distribution.
 
     Parameters
     ----------
     forecaster : Forecaster
-        The model. A clone of it is fitted.
+        The forecaster to calibrate, of which a clone is fitted.
     coverage : float, default=0.9
-        Probability with which an interval should contain the value to come.
+        Probability with which an interval should contain the future value.
     method : {"split", "cqr", "aci"}, default="split"
-        - "split": the forecast, plus and minus a quantile of the absolute errors of the calibration ([1]_, and [2]_,
-          algorithm 2).
+        - "split": split conformal prediction. An interval is the forecast plus and minus a quantile of the absolute
+          errors of the calibration ([1]_, and [2]_, algorithm 2).
         - "cqr": conformalized quantile regression ([3]_). The quantiles (1 - coverage) / 2 and (1 + coverage) / 2 of
-          the forecaster are moved outwards, or inwards, by a quantile of the scores
-          ``max(lower - y, y - upper)`` (equations 6 to 8). The width follows that of the forecaster's own intervals.
+          the forecaster are moved outwards or inwards by a quantile of the scores ``max(lower - y, y - upper)``
+          (equations 6 to 8), so that intervals are wider where the forecaster's own are.
         - "aci": adaptive conformal inference ([4]_). As "split", but the level of the quantile changes with every
-          observation that `update` brings (equation 2): intervals become wider while too many observations fall
-          outside, so that in the long run the coverage is right even if the distribution drifts.
+          observation passed to `update` (equation 2): intervals widen while too many observations fall outside, so that
+          the long-run coverage is right even if the distribution drifts.
     n_calibration : int, default=None
-        Number of origins of the calibration, which takes ``n_calibration + horizon - 1`` rows of each series. None
-        takes the last quarter of the shortest series, but not fewer origins than `coverage` needs and at most 100.
+        Number of origins of the calibration, which uses the last ``n_calibration + horizon - 1`` rows of each series.
+        None uses a number of rows that is a quarter of the shortest series, with at most 100 origins, but at least as
+        many as `coverage` needs.
     panel : {"scaled", "pooled", "separate"}, default="scaled"
-        How the errors of several series, or of several columns of one, are put together.
+        How the errors of several series, or of several columns of one series, are combined.
 
-        - "scaled": all of them, each divided by the scale of its series: the mean absolute difference between one value
-          and the next, in the part that the forecaster was fitted to. The coverage is right on average over the series.
-          The errors of a single series are not scaled.
-        - "pooled": all of them as they are, for series of the same scale. Right on average too.
-        - "separate": each series has only its own errors. The coverage is right for each series, but each needs enough
-          origins.
+        - "scaled": the errors of all series are pooled, each divided by the scale of its series: the mean absolute
+          difference between consecutive values in the part that the forecaster was fitted to. The coverage holds on
+          average over the series. The errors of a single series are not scaled.
+        - "pooled": the errors of all series are pooled without scaling, for series of similar scale. The coverage holds
+          on average over the series.
+        - "separate": for each series only its own errors are used. The coverage holds for each series, but each needs
+          enough origins.
     gamma : float, default=0.01
         Step size of "aci": how fast the level changes.
     refit : bool, default=False
-        Whether the forecaster is fitted once more, to all of each series, after the calibration. The guarantee holds
-        for the model that was calibrated, so that by default there is no second fit: the forecaster takes in the rest
-        of each series by `update`. A second fit sees more, and its intervals are usually a little too wide.
+        Whether to fit the forecaster again after the calibration, to the whole of each series. The coverage is
+        guaranteed only for the model that was calibrated. Therefore by default there is no second fit, and the rest of
+        each series is passed to `update`. A second fit has more data, and its intervals are usually a little too wide.
 
     Attributes
     ----------
     forecaster_ : Forecaster
         The fitted forecaster.
     scores_ : ndarray of shape (horizon, n_calibration, n_series)
-        Errors of the calibration, not scaled; NaN where there was no observation. Each column of a series of several
-        columns counts as a series.
+        Conformity scores of the calibration, not scaled: absolute errors, or the scores of "cqr". NaN where there was
+        no observation. Each column of a series of several columns counts as a series.
     scale_ : ndarray of shape (n_series,)
-        What the errors are divided by before they are put together.
+        The scale of each series, by which its scores are divided with ``panel="scaled"``.
     alpha_ : ndarray of shape (horizon, n_series)
-        Only for "aci": the present levels, which start at ``1 - coverage``.
+        Current levels of "aci", the shares of values that the intervals should miss; they start at ``1 - coverage``.
+        Only available with ``method="aci"``.
 
     References
     ----------
@@ -145,26 +148,26 @@ class ConformalForecaster(BaseEstimator):
 
     @property
     def horizon(self) -> int:
-        """Number of steps forecast: that of the forecaster."""
+        """Number of steps to forecast, as in `forecaster`."""
         return self.forecaster.horizon
 
     @property
     def alpha_(self) -> NDArray:
-        """The present levels of "aci", one for each step and series."""
+        """Current levels of "aci", (horizon, n_series)."""
         check_is_fitted(self)
         if self._adaptive is None:
-            raise AttributeError('only method="aci" has levels that change')
+            raise AttributeError('alpha_ is only available with method="aci"')
         return self._adaptive.alpha
 
     @property
     def scores_(self) -> NDArray:
-        """Errors of the calibration, (horizon, n_calibration, n_series); of "aci" the latest ones."""
+        """Conformity scores, (horizon, n_calibration, n_series); with "aci" those of the latest observations."""
         check_is_fitted(self)
         return self._scores.values
 
     @property
     def scale_(self) -> NDArray:
-        """The scale of each series, (n_series,)."""
+        """Scale of each series, (n_series,)."""
         check_is_fitted(self)
         return self._scores.scale
 
@@ -185,23 +188,24 @@ class ConformalForecaster(BaseEstimator):
         Parameters
         ----------
         y : one or several series, or a long frame
-            In any form of `Forecaster`. NaN is a missing value: it takes no part in the calibration.
+            In any form that `Forecaster` describes. Missing values are NaN and are ignored in the calibration.
         X, past_X, static_X : as for the forecaster, default=None
             Covariates.
         series_id, time, target : str, default=None
-            Columns of a long frame; they are handed on to the forecaster. `target` may be a list of several.
+            Columns of a long frame, which are passed on to the forecaster. `target` may be a list of several.
 
         Returns
         -------
         self : ConformalForecaster
+            The fitted forecaster.
 
         Raises
         ------
         ValueError
-            If a series is too short, or there are too few errors for `coverage`: the message says how many origins the
+            If a series is too short, or there are too few errors for `coverage`. The message says how many origins the
             calibration needs.
         TypeError
-            If `forecaster` is no forecaster.
+            If `forecaster` does not follow the `Forecaster` protocol.
         """
         check_forecaster(self.forecaster, quantiles=self.method == "cqr")
         columns = Columns.read(series_id, time, target)
@@ -238,12 +242,12 @@ class ConformalForecaster(BaseEstimator):
     def predict(
         self, horizon: int | None = None, *, y: Any = None, X: Any = None, past_X: Any = None, static_X: Any = None
     ) -> Any:
-        """Return the forecasts of the forecaster.
+        """Return the point forecasts of the fitted forecaster.
 
         Parameters
         ----------
         horizon : int, default=None
-            Number of steps; None is that of the forecaster.
+            Number of steps; None is the horizon of the forecaster.
         y, X, past_X, static_X : as for `Forecaster.predict`, default=None
 
         Returns
@@ -263,28 +267,29 @@ class ConformalForecaster(BaseEstimator):
         past_X: Any = None,
         static_X: Any = None,
     ) -> Any:
-        """Return intervals that contain the values to come with a given probability, each step by itself.
+        """Return prediction intervals, which contain each future value with a given probability.
 
         Parameters
         ----------
         coverage : float, default=None
-            None is that of the estimator. With "cqr" another coverage moves the same two quantiles, by more or less.
-            "aci" follows only its own coverage.
+            Coverage of the intervals; None is the parameter `coverage`. With "cqr", another coverage moves the same two
+            quantiles further or less far. With "aci", only the parameter's value is possible.
         horizon : int, default=None
-            Number of steps, at most those of the calibration: `horizon` of the forecaster, which None means.
+            Number of steps, at most the `horizon` of the forecaster, which is the default.
         y, X, past_X, static_X : as for `Forecaster.predict`, default=None
-            With `y`, intervals for these series. With `panel="separate"` or "aci" they must be those of the fit.
+            With `y`, intervals are computed for these series instead. With ``panel="separate"`` or "aci" they must be
+            the series of `fit`.
 
         Returns
         -------
         intervals : in the form of the forecast
-            Arrays get a last axis of two; a Series becomes a frame with the columns "lower" and "upper". The bounds of
-            "aci" are infinite while its level asks for more scores than there are.
+            Arrays have one more axis of length two; for a Series, the result is a frame with the columns "lower" and
+            "upper". The bounds of "aci" are infinite while its level needs more scores than there are.
 
         Raises
         ------
         ValueError
-            If there are too few errors for the coverage, or more steps than in the calibration.
+            If there are too few errors for the coverage, or `horizon` is larger than in the calibration.
         """
         check_is_fitted(self)
         coverage = self.coverage if coverage is None else coverage
@@ -304,19 +309,19 @@ class ConformalForecaster(BaseEstimator):
     ) -> Any:
         """Return the bounds of central intervals as quantiles.
 
-        A level q is a bound of the interval of coverage ``|2 q - 1|``, so that 0.05 and 0.95 are those of 90%. Level
-        0.5 is the forecast itself.
+        The quantile at level q is a bound of the interval with coverage ``|2 q - 1|``: the levels 0.05 and 0.95 are the
+        bounds of the 90% interval. The quantile at level 0.5 is the point forecast.
 
         Parameters
         ----------
         q : float or sequence of floats
-            Levels between 0 and 1. "aci" has only those of its own coverage, and 0.5.
+            Levels between 0 and 1. With "aci", only those of the bounds for `coverage`, and 0.5.
         horizon, y, X, past_X, static_X : as for `predict_interval`
 
         Returns
         -------
         quantiles : in the form of the forecast
-            Arrays get a last axis; a Series becomes a frame with a column for each level.
+            Arrays have one more axis, for the levels; for a Series, the result is a frame with a column for each level.
 
         Raises
         ------
@@ -341,18 +346,18 @@ class ConformalForecaster(BaseEstimator):
         return panel.restore(quantiles, levels.tolist())
 
     def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
-        """Take in new observations; forecasts then start after them.
+        """Add new observations, after which the next forecasts start.
 
-        With "aci" every row is first compared with the intervals that were made for it, and the levels and scores
-        change. The intervals of "split" and "cqr" stay as wide as they are.
+        With "aci", every row is first compared with the intervals that were made for it, and the levels and scores are
+        updated. The calibration of "split" and "cqr" does not change.
 
         Parameters
         ----------
         y : in the form of the series
             The rows that follow those seen so far.
         X, past_X : in the form of the covariates, default=None
-            The rows of y. For "aci", X may have more rows: intervals can be judged only for those steps after each
-            observation whose covariates are known.
+            The covariates of the rows of y. With "aci", X may have more rows: after each observation, intervals can
+            only be made for the steps whose covariates are known.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Forecasts by recurrent networks."""
+"""Forecasting with recurrent neural networks."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ class _Fitted(NamedTuple):
 
 
 class RNNForecaster(BaseEstimator):
-    r"""Forecast time series with recurrent networks.
+    r"""Forecast time series with recurrent neural networks.
 
     The networks read a series step by step and forecast, at each step, the next `horizon` values at once (Hewamalage et
-    al. 2021 [1]_): all of a series' past is training data, from a single pass. What they read and forecast is relative
-    to the recent level of the series, so that trends, different scales and, with `seasonal_periods`, seasons need no
-    preparation.
+    al. 2021 [1]_), so that a single pass trains on forecasts from every step of the series. Inputs and targets are
+    relative to the recent level of the series: trends, different scales and, with `seasonal_periods`, seasonality need
+    no preprocessing.
 
     Parameters
     ----------
@@ -85,107 +85,115 @@ class RNNForecaster(BaseEstimator):
         Number of steps to forecast.
     look_back : int or None, default=None
         Number of steps that the networks read before each forecast. None is the whole history, with one forecast at
-        each step, which is faster; with covariates that are known in the future, it is four times the horizon, at least
-        24.
+        each step, which is faster. With covariates that are known in the future and a horizon above one, None is four
+        times the horizon, but at least 24 and at most half of the longest series.
     seasonal_periods : int, array-like of int or None, default=None
-        Number of steps of a season, such as 12 for months, or of several seasons, such as ``[24, 168]`` for the days
-        and weeks of hours.
+        Number of steps in a season, such as 12 for monthly data, or in each of several seasons, such as ``[24, 168]``
+        for the daily and weekly seasons of hourly data. With several, the base and the scale use the longest, and
+        `input_window` the shortest.
     strategy : {'direct', 'recursive'}, default='direct'
-        Whether the networks forecast `horizon` steps at once, or one step that is fed back, again and again.
+        Whether the networks forecast `horizon` steps at once, or one step at a time, where each forecast is fed back as
+        an input for the next.
     loss : str, default='quantile'
         The loss: 'quantile', 'gaussian', 'student_t', 'poisson', 'negative_binomial', 'squared_error', 'absolute_error'
         or 'huber', as in `RNNRegressor`. The first five predict distributions. 'poisson' and 'negative_binomial' are
-        for counts, and use neither a transform nor a base.
+        for counts; with them the targets are the values themselves, without a transform or a base.
     quantiles : array-like of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
         Levels for ``loss='quantile'``, one of them 0.5.
     huber_delta : float, default=1.0
-        Error from which on ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
+        Absolute error above which ``loss='huber'`` is linear, in units of the scale of a series (see Notes).
     transform : {'auto', 'log', 'boxcox'} or None, default='auto'
-        Transform of the values. 'auto' is the logarithm for each series whose training values are all positive, where a
-        later zero counts as half of the smallest of them, and none for the others and for counts. 'boxcox' estimates
-        its exponent by maximum likelihood, the median over all series [2]_.
+        Transform of the values. 'auto' takes the logarithm of each series whose training values are all positive, and
+        does not transform other series or counts. Where a logarithm is taken, later values between zero and half of the
+        smallest training value are replaced by this half. 'boxcox' is the Box-Cox transform [2]_, whose exponent is the
+        median over all series of the maximum likelihood estimates.
     differencing : int, 'auto' or None, default='auto'
-        What the targets are differences from, their base. With a number, such as 1 or a season, the last value a
-        multiple of so many steps before. None is the level. 'auto' is, with `seasonal_periods`, the level plus a
-        weighted mean of the seasonal deviations of the last five seasons, and otherwise the level.
+        The base: what is subtracted from the targets. With a number, such as 1 or the length of a season, it is the
+        last known value that lies a multiple of this number of steps before. None is the level. 'auto' is, with
+        `seasonal_periods`, the mean of the last season plus a weighted mean of the seasonal deviations of the last five
+        seasons, and otherwise the level. If X is given and the horizon is above one, the base is always the level (see
+        Notes).
     scaler : {'auto', 'standard', 'mean', 'last'}, default='auto'
-        The level that is subtracted from values. 'standard' is the mean of each series, which is also divided by its
-        standard deviation. The others are taken anew at each step: 'mean' is that of the last season, or else of the
-        input window, 'last' the last value; these are divided by the mean absolute change of the series. 'auto' is
-        'last'.
+        The level, which is subtracted from the inputs. 'standard' subtracts the mean of each series and divides by its
+        standard deviation. The others update the level at each step, and divide by the mean absolute change of the
+        series: 'mean' subtracts the mean of the last season or, without seasons, of the input window; 'last' subtracts
+        the last value. 'auto' is 'last'.
     input_window : int or 'auto', default='auto'
-        Number of values that the networks read at each step; the recurrence remembers older ones. 'auto' is a season,
-        or else ``max(4, 1.25 * horizon)``.
+        Number of most recent values that the networks read at each step; older values can be kept in the recurrent
+        state. 'auto' is one season (the shortest of several) or, without seasons, ``max(4, 1.25 * horizon)``.
     calendar_features : str, list of str, 'auto' or None, default='auto'
-        Fields of the dates of the index that the networks read: 'minute', 'hour', 'dayofweek', 'day', 'dayofyear',
-        'month' and 'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month' where the series has two such cycles of
-        several steps.
+        Calendar features that the networks read, from the dates of the index: 'minute', 'hour', 'dayofweek', 'day',
+        'dayofyear', 'month' and 'quarter'. 'auto' takes 'hour', 'dayofweek' and 'month', each only if a step is not
+        longer than this unit and the longest series covers at least two of its cycles (days, weeks or years).
     n_estimators : int, default=5
-        Number of networks that differ in their random numbers only. Their quantiles are averaged, their distributions
-        mixed.
+        Number of networks in the ensemble, which differ only in their random numbers. Predicted quantiles are averaged
+        over the networks; predicted distributions are combined to a mixture.
     dropout : float, default=0.1
-        Probability that an output of a recurrent layer is dropped, drawn anew at each step.
+        Probability that an output of a recurrent layer is dropped, drawn independently at each step.
     recurrent_dropout : float, default=0.1
-        Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights, at
-        all steps of a series alike.
+        Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights. The
+        same units are dropped at all steps of a series.
     hidden_layer_sizes, cell, projection_size, learn_initial_state, input_dropout, weight_dropout, zoneout, \
             preactivation_clip
-        The networks, as in `RNNRegressor`.
+        Architecture and regularization of the networks, as in `RNNRegressor`.
     solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
             verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm, tbptt, \
             checkpoint_memory_mb, device
-        Their training, as in `RNNRegressor`.
+        Training of the networks, as in `RNNRegressor`.
     batch_size : int or 'auto', default='auto'
-        Series per update; long series count once for each piece of 512 steps. 'auto' is 16.
+        Number of series per update; long series are cut into pieces of 512 steps, each of which counts as one. 'auto'
+        is 16.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is as many as make 400 updates.
+        Maximum number of epochs. None is the number of epochs that gives about 400 updates.
     early_stopping : bool, default=False
-        Whether to hold out the last part of each series, to stop when its loss no longer falls, and to keep the best
-        parameters.
+        Whether to hold out the last part of each series, to stop training when the loss on it no longer improves, and
+        to keep the best parameters.
     validation_fraction : float, default=0.1
         Share of each series that `early_stopping` holds out.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None trains to
-        the last epoch or, with early stopping, is as in `RNNRegressor`.
+        Training stops after more than this number of consecutive epochs without an improvement by `tol`. None trains
+        for `max_iter` epochs or, with early stopping, has the same meaning as in `RNNRegressor`.
     dtype : {'float32', 'float64'}, default='float32'
         Precision of the networks.
     n_jobs : int or None, default=None
-        Number of threads, or of networks trained at a time.
+        Number of networks that are trained in parallel or, with a single network, number of threads.
 
     Attributes
     ----------
     thetas_ : list of ndarray of shape (P,)
         The parameters of each network.
     network_ : numbarnn.layers.Model
-        The network as a function of them.
+        The network as a function of its parameters.
     calendar_features_ : tuple of str
-        The fields of the calendar that the networks read.
+        The calendar features that the networks read.
     loss_curve_ : list of float
         Training loss of each epoch, the mean over the networks.
     validation_scores_ : list of float or None
-        The negative loss of the validation part after each epoch, of the first network.
+        The negative validation loss of the first network after each epoch; None without validation.
     n_iter_ : int
         Number of epochs.
 
     See Also
     --------
-    ConformalForecaster : Intervals with a guaranteed coverage, for any forecaster.
-    backtest : Evaluate a forecaster at many times of a series.
+    ConformalForecaster : Calibrated prediction intervals for any forecaster.
+    backtest : Evaluate forecasts from several times in the past.
     RNNRegressor : The network for windows and targets of your own.
 
-    Notes ----- With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
+    Notes
+    -----
+    With x the transformed series, :math:`\ell_t` its level and s its scale, the network reads
     :math:`(x_{t-j} - \ell_t) / s` for j below `input_window`, the changes of the value and of the level, an indicator
-    of missing values, past and static covariates, and the calendar of the next step. The target of step k is
-    :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one season
-    apart, as in [3]_, or else of neighbours. A missing target takes no part in the loss.
+    of missing values, past and static covariates, and the calendar features of the next step. The target for k steps
+    ahead is :math:`(x_{t+k} - b_{t,k}) / s`, with the base b. The scale is the mean absolute difference of values one
+    season apart, as in [3]_, or, without seasons, of consecutive values. Missing targets are ignored in the loss.
 
     With covariates that are known in the future, and a horizon above one, the network is unrolled through the horizon
     instead: it reads `look_back` steps, and then the covariates of the steps to forecast, with one output at each. It
-    also reads values and covariates whole seasons before. The base of all targets is then the level, the mean of the
-    last season.
+    also reads the values and covariates a whole number of seasons before each step. The level is then the mean of the
+    last season (or of the input window), unless ``scaler="standard"``, and it is the base of all targets.
 
     The intervals of ``loss="quantile"`` and of the distributions are learned from the training data. On a single short
-    series they tend to be too narrow; `ConformalForecaster` makes them honest.
+    series they tend to be too narrow; `ConformalForecaster` calibrates them on held-out data.
 
     References
     ----------
@@ -294,31 +302,31 @@ class RNNForecaster(BaseEstimator):
         time: str | None = None,
         target: str | list[str] | None = None,
     ) -> Self:
-        """Fit the networks to one series or to several.
+        """Fit the networks to one or several series.
 
-        If it fails, the forecaster stays as it was. Ctrl-C ends the training of a single network early; the forecaster
-        is fitted then, with the parameters of the last complete update.
+        If fitting fails, the forecaster is left unchanged. Ctrl-C stops the training of a single network early and
+        leaves a fitted forecaster, with the parameters of the last complete update.
 
         Parameters
         ----------
         y : array-like, Series or frame, or list or dict of them
             One series (T,); several variables at the same times, (T, K), which are read and forecast jointly; a list or
-            a dict of series of any lengths; or with `time` a long frame, one row for each series and time. Frames and
-            Series can be those of pandas, polars and every other library that narwhals knows. Missing values are NaN.
-            Times that are missing in a regular index count as missing values.
+            a dict of series of any lengths; or, with `time`, a long frame with one row for each series and time. Frames
+            and Series can come from pandas, polars or any other library that narwhals supports. Missing values are NaN.
+            Times that are missing in a regular index are treated as missing values.
         X : array-like or frame, or list or dict of them, default=None
-            Covariates that are known in the future, in the form of y: (T, F) for each series. There may be further
-            rows for the steps that follow. Frames with an index of dates are aligned with y; one such frame serves all
-            series. Of a long frame all columns besides `series_id` and `time` are covariates.
+            Covariates that are known in the future, in the form of y: (T, F) for each series. Further rows, for the
+            steps that follow, are allowed. Frames with dates in the index are aligned with y, and one such frame can be
+            passed for all series. In a long frame, all columns except `series_id` and `time` are covariates.
         past_X : array-like or frame, or list or dict of them, default=None
             Covariates that are not known in the future, (T, P) for each series.
         static_X : array-like or frame of shape (n, S), default=None
-            One row for each series: numbers, or categories, for which vectors are learned.
+            One row for each series. Columns are numbers, or categories, for which embedding vectors are learned.
         validation_data : array-like, Series or frame, or list or dict of them, or tuple (y, X), default=None
-            Other series, by whose loss to stop early and to choose the best parameters.
+            Other series, whose loss is used for early stopping and for the choice of the best parameters.
         series_id, time, target : str, default=None
-            Columns of a long frame: the name of each row's series, its time, and its value; `target` may be a list
-            of several. Without `series_id` all rows are of one series.
+            Columns of a long frame: the identifier of the series, the time and the value of each row; `target` may be a
+            list of several columns. Without `series_id` all rows belong to one series.
 
         Returns
         -------
@@ -328,7 +336,7 @@ class RNNForecaster(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If an argument or a parameter is not as described, y is too short for a single forecast, or the training
+            If an argument or a parameter is not as described, y is too short for a single forecast, or training
             diverges.
         """
         columns = Columns.read(series_id, time, target)
@@ -345,22 +353,25 @@ class RNNForecaster(BaseEstimator):
     def predict(
         self, horizon: int | None = None, *, y: Any = None, X: Any = None, past_X: Any = None, static_X: Any = None
     ) -> Any:
-        """Forecast the steps that follow.
+        """Forecast the next steps.
 
-        Forecasts are medians for the losses 'quantile' and 'absolute_error', and else the centre of the predicted
-        distribution; that of transformed values is transformed back, which makes means of logarithms medians.
+        For the losses 'quantile' and 'absolute_error' forecasts are medians, for the others means (for 'huber'
+        something in between). They are computed from transformed values and transformed back: with a logarithm, the
+        result is close to a median in any case.
 
         Parameters
         ----------
         horizon : int or None, default=None
-            Number of steps; None is that of `fit`. Beyond it, the forecasts are fed back as if they had been observed.
+            Number of steps; None is the horizon of `fit`. Beyond that, forecasts are fed back as if they had been
+            observed.
         y : as in `fit`, default=None
-            Other series to forecast, or the same with other observations; None is those of `fit` and `update`.
+            Other series to forecast, or the same series with other observations; None is the series seen by `fit` and
+            `update`.
         X : as in `fit`, default=None
-            Covariates of the `horizon` steps that follow; with y, also those of its own steps before them. Rows with
-            dates may also be more. Not needed if `fit` was given these rows.
+            Covariates of the next `horizon` steps; with y, also those of the steps of y. With dates, further rows are
+            allowed. Not needed if these rows were passed to `fit`.
         past_X, static_X : as in `fit`, default=None
-            Only with y.
+            Covariates of y. Only with y.
 
         Returns
         -------
@@ -388,8 +399,9 @@ class RNNForecaster(BaseEstimator):
     ) -> Any:
         """Forecast quantiles.
 
-        With ``loss="quantile"``, levels between those of `quantiles` are interpolated on the scale of normal scores,
-        and levels beyond extrapolated. Beyond the horizon of `fit`, quantiles are those of 200 sample paths.
+        With ``loss="quantile"``, other levels than those of `quantiles` are interpolated, or extrapolated beyond the
+        outermost ones, as a function of the standard normal quantile of the level. Beyond the horizon of `fit`,
+        quantiles are estimated from 200 sample paths.
 
         Parameters
         ----------
@@ -427,12 +439,12 @@ class RNNForecaster(BaseEstimator):
         past_X: Any = None,
         static_X: Any = None,
     ) -> Any:
-        """Forecast central intervals: between the quantiles ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``.
+        """Forecast central prediction intervals, from quantile ``(1 - coverage) / 2`` to ``(1 + coverage) / 2``.
 
         Parameters
         ----------
         coverage : float, default=0.9
-            Predicted probability of the interval, between 0 and 1.
+            Nominal coverage of the interval, between 0 and 1.
         horizon, y, X, past_X, static_X
             As in `predict`.
 
@@ -464,17 +476,20 @@ class RNNForecaster(BaseEstimator):
         static_X: Any = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
-        """Draw sample paths of the steps that follow.
+        """Draw sample paths of the next steps.
 
-        Each step follows its predicted distribution. The steps of one block of forecasts depend on each other through a
-        Gaussian copula, with the correlation that the forecasts of the training series have.
+        At each step, samples follow the predicted distribution. Steps that are forecast at once depend on each other
+        through a Gaussian copula, whose correlations are estimated from the forecasts of the training series. Beyond
+        the horizon of `fit`, and with ``strategy="recursive"``, each path is fed back as if it had been observed.
 
         Parameters
         ----------
         n_samples : int, default=100
+            Number of paths.
         horizon, y, X, past_X, static_X
             As in `predict`.
         random_state : int, RandomState instance or None, default=None
+            Determines the random numbers. Pass an int for reproducible paths.
 
         Returns
         -------
@@ -493,30 +508,31 @@ class RNNForecaster(BaseEstimator):
         return panel.restore(list(paths), range(n_samples), labels_first=True)
 
     def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
-        """Take in observations that follow those so far; nothing is trained.
+        """Add observations that follow those seen so far, without training.
 
-        An observation costs one step of the networks. The forecasts are then those of networks that read everything
-        from the start, to the bit, with the transform and the scaling of the fit. With `look_back`, the last
+        The networks advance by one step for each observation. Forecasts are the same, bit for bit, as if the networks
+        had read the whole series at once, with the transform and the scaling of the fit. With `look_back`, the last
         `look_back` steps are read again for each forecast.
 
         Parameters
         ----------
         y : as in `fit`
-            The observations that follow. With times, missing ones between are filled with NaN. A dict or a long frame
-            may hold some of the series only.
+            The new observations. With times, times that are missing in between are filled with NaN. A dict or a long
+            frame may contain only some of the series.
         X : as in `fit`, default=None
-            Covariates of these steps, and possibly of later ones; not needed if they were given before.
+            Covariates of these steps, and possibly of later ones; not needed if they were passed before.
         past_X : as in `fit`, default=None
             Covariates of these steps.
 
         Returns
         -------
         self : RNNForecaster
+            The updated forecaster.
 
         Raises
         ------
         TypeError, ValueError
-            If the observations do not follow, or an argument is not as described.
+            If the observations do not directly follow those seen so far, or an argument is not as described.
         """
         check_is_fitted(self)
         fitted = self._fitted

@@ -1,4 +1,4 @@
-"""The contract of a forecaster, and a check that an object keeps it."""
+"""The protocol of forecasters, and a check that an object follows it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any, Protocol, Self
 
 
 class Forecaster(Protocol):
-    """A model that continues time series.
+    """Protocol of models that forecast time series.
 
-    Series, covariates and forecasts have one of these forms, and a forecast has the form of the series:
+    Series and covariates have one of these forms, and a forecast has the form of the series:
 
     - one series: an array, a list of numbers, or a Series of pandas or polars, of T values;
     - several series observed at the same times: an array of shape (T, K) or a wide frame;
     - a panel: a list of such series, of different lengths, or a dictionary of them;
-    - a panel as a long frame, with names of columns that `fit` takes as further arguments.
+    - a panel as a long frame, with the names of its columns as further arguments of `fit`.
 
-    A forecast is always for the steps that follow the last row of each series, and NaN in a series is a missing value.
+    Forecasts are for the steps that follow the last row of each series. Missing values in a series are NaN.
 
     Attributes
     ----------
     horizon : int
-        Number of steps forecast unless a method is told otherwise.
+        Default number of steps to forecast.
     """
 
     horizon: int
@@ -35,8 +35,8 @@ class Forecaster(Protocol):
     ) -> Any:
         """Return forecasts of the next `horizon` steps.
 
-        X holds the covariates of these steps. With `y`, forecasts follow these series instead of those seen so far; X
-        then holds the steps of `y` and those of the forecast, `past_X` those of `y`.
+        X has the covariates of these steps. With `y`, forecasts follow these series instead of those seen so far; X
+        then has the covariates of the steps of `y` and of the forecast, and `past_X` those of the steps of `y`.
         """
         ...
 
@@ -50,33 +50,33 @@ class Forecaster(Protocol):
         past_X: Any = None,
         static_X: Any = None,
     ) -> Any:
-        """Return quantiles of the next `horizon` steps: the form of `predict` with one more axis, or columns."""
+        """Return quantiles of the next `horizon` steps, as `predict` but with one more axis, or columns, of levels."""
         ...
 
     def update(self, y: Any, X: Any = None, *, past_X: Any = None) -> Self:
-        """Take in the observations that follow those seen so far, without fitting again.
+        """Add the observations that follow those seen so far, without fitting again.
 
-        A panel comes with all its series; one without a new observation has no rows.
+        A panel must have all its series; a series without new observations has no rows.
         """
         ...
 
 
 def check_forecaster(forecaster: Any, *, quantiles: bool = True) -> None:
-    """Check that an object offers what the `Forecaster` protocol asks for.
+    """Check that an object follows the `Forecaster` protocol.
 
-    Methods may have more parameters than those of the protocol if these have defaults.
+    Methods may have further parameters if these have default values.
 
     Parameters
     ----------
     forecaster : object
     quantiles : bool, default=True
-        Whether it must have `predict_quantiles`, which forecasters of points lack.
+        Whether it must have `predict_quantiles`, which forecasters without intervals lack.
 
     Raises
     ------
     TypeError
-        If the horizon or a method is missing, or a method cannot be called as the protocol says. The message names all
-        of them.
+        If the horizon or a method is missing, or a method cannot be called as in the protocol. The message lists
+        everything that is wrong.
 
     Examples
     --------

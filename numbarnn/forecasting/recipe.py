@@ -222,7 +222,7 @@ class Recipe:
         by_series = choices.reshape(len(choices), *(1,) * (x.ndim - 2), -1)
         y = np.moveaxis(self.transform.inverse(np.moveaxis(x, 2, -1), by_series), -1, 2)
         if not np.isfinite(y).all():
-            raise ValueError("A forecast is not finite: what the networks say is too large for the transform.")
+            raise ValueError("A forecast is not finite: the output is too large for the inverse transform.")
         return y
 
 

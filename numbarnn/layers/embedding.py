@@ -1,4 +1,4 @@
-"""Learned vectors in place of codes of categories."""
+"""Embedding of categorical inputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EmbeddingParameters(NamedTuple):
 
 
 class EmbeddingTape(NamedTuple):
-    """The inputs, of which only the form counts, the codes of each column, and which steps are valid `(..., 1)`."""
+    """The inputs, of which only shape and dtype matter, the codes of each column, and which steps are valid."""
 
     values: Any
     codes: list[Any]
@@ -36,35 +36,36 @@ class EmbeddingTape(NamedTuple):
 
 @dataclass(frozen=True)
 class Embedding(Stateless):
-    r"""Replaces columns of codes, which stand for categories, by learned vectors; the other inputs pass through.
+    r"""Embedding layer: replace columns of category codes by learned vectors, and pass the other inputs through.
 
     The outputs are the other inputs in their order, followed by the vectors of the columns in the order of `columns`
-    (Guo and Berkhahn 2016 [1]_). A code is an integer from 0 to the number of categories less one, as a float. It is
-    computed by NumPy; values on a CUDA device are copied to the processor and back.
+    (Guo and Berkhahn 2016 [1]_). A code is an integer from 0 to ``n_categories - 1``, stored as a float. The layer is
+    computed with NumPy; values on a CUDA device are copied to the CPU and back.
 
     Parameters
     ----------
     n_inputs : int
-        Features per row, the columns of codes included.
+        Number of inputs, including the columns of codes.
     n_categories : tuple of int
         Number of categories of each column of codes.
     n_dims : tuple of int
-        Width of the vectors of each column of codes.
+        Dimension of the vectors of each column of codes.
     columns : tuple of int
-        Which inputs are codes, counted from 0.
+        Indices of the inputs that are codes.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not an integer of at least one, a column is not one of the inputs or occurs twice, or there is not
-        one size for each column.
+        If a size is not a positive integer, a column is not one of the inputs or occurs twice, or `n_categories`,
+        `n_dims` and `columns` do not have the same length.
 
     Notes
     -----
-    With :math:`E` the table of a column and :math:`c_n` the code of row n, the output is :math:`y_n = E_{c_n}`, the
-    product of the one-hot encoded code with the table. Adjoint: :math:`\bar E_c = \sum_{n: c_n = c} \bar y_n`; that of
-    a code is zero. The numbers of a table are drawn from a normal distribution such that the mean square of the length
-    of a vector is one.
+    With :math:`E` the table of vectors of a column and :math:`c_n` the code of row n, the output is
+    :math:`y_n = E_{c_n}`, the product of the one-hot encoded code and the table. Adjoint:
+    :math:`\bar E_c = \sum_{n: c_n = c} \bar y_n`; the adjoint of a code is zero. The entries of a table are initialized
+    from a normal distribution whose variance is the reciprocal of the dimension, so that the expected squared norm of a
+    vector is one.
 
     References
     ----------
@@ -72,7 +73,7 @@ class Embedding(Stateless):
 
     Examples
     --------
-    A number, followed by the code of one of seven weekdays:
+    A numeric input, followed by the code of one of seven weekdays:
 
     >>> import numpy as np
     >>> from numbarnn.layers import Embedding, Padded
@@ -103,7 +104,7 @@ class Embedding(Stateless):
 
     @property
     def n_outputs(self) -> int:
-        """Inputs that are no codes, and the widths of all vectors."""
+        """Number of inputs that are not codes, plus the dimensions of all vectors."""
         return len(self._others) + sum(self.n_dims)
 
     @property
@@ -194,12 +195,12 @@ class Embedding(Stateless):
 
     @property
     def _others(self) -> list[int]:
-        """Inputs that are no codes."""
+        """Inputs that are not codes."""
         return [column for column in range(self.n_inputs) if column not in self.columns]
 
     @property
     def _parts(self) -> list[slice]:
-        """Where the vectors of each column stand among the outputs."""
+        """Positions of the vectors of each column among the outputs."""
         return [slice(*bounds) for bounds in pairwise(accumulate(self.n_dims, initial=len(self._others)))]
 
     def _codes(self, values: Array, valid: Array) -> list[Array]:
@@ -217,7 +218,7 @@ class Embedding(Stateless):
         return codes
 
     def _looked_up(self, tables: tuple[Array, ...] | None, values: Array, codes: list[Array], valid: Array) -> Array:
-        """Return other inputs and vectors side by side; tables of None are zero."""
+        """Return the other inputs and the vectors side by side; with tables of None the vectors are zero."""
         y = np.zeros((*values.shape[:-1], self.n_outputs), values.dtype)
         y[..., : len(self._others)] = values[..., self._others]
         if tables is not None:

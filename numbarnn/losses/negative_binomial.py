@@ -1,4 +1,4 @@
-"""The loss of counts that vary more than their mean."""
+"""Negative log-likelihood of the negative binomial distribution, for overdispersed counts."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 DISPERSION_FLOOR = 1e-6
-"""Smallest dispersion that is predicted: its reciprocal stays so small that the loss is not lost in rounding."""
+"""Lower bound of the predicted dispersion: its reciprocal stays small enough not to lose the loss in rounding."""
 
 
 class NegativeBinomial(DistributionLoss):
-    r"""Negative log-likelihood of counts with a predicted mean and dispersion, mean over the K targets.
+    r"""Negative log-likelihood of the negative binomial distribution, averaged over the K targets.
 
-    The first K outputs are the logarithms of the means :math:`\mu`, the others make the dispersions :math:`\alpha`. The
-    variance is :math:`\mu + \alpha \mu^2`, so the distribution tends to Poisson's as :math:`\alpha` tends to zero
-    (Salinas et al. 2020 [1]_, section 3.1, with the link of `Poisson` for the mean; Snyder et al. 2012 [2]_ for
-    intermittent demand). With :math:`r = 1 / \alpha` and the beta function B:
+    The first K outputs are the logarithms of the means :math:`\mu`, and the last K determine the dispersions
+    :math:`\alpha`. The variance is :math:`\mu + \alpha \mu^2`, so the distribution tends to a Poisson distribution as
+    :math:`\alpha` tends to zero (Salinas et al. 2020 [1]_, section 3.1, but with the log link of `Poisson` for the
+    mean; Snyder et al. 2012 [2]_ for intermittent demand). For a target t with the outputs m and a,
+    :math:`r = 1 / \alpha` and the beta function B:
 
     .. math:: \mu = e^m, \qquad \alpha = \alpha_0 + \mathrm{softplus}(a), \qquad x = \log(\alpha \mu), \qquad
               \ell = \log \mathrm{B}(r, t + 1) + \log(r + t) + (r + t) \, \mathrm{softplus}(x) - t x
 
-    The floor is :math:`\alpha_0` = ``DISPERSION_FLOOR = 1e-6``. Targets must be counts: integers that are not negative.
-    The Gauss-Newton factor is diagonal, as the Fisher information is: that of the mean, and for the dispersion, where
-    it has no closed form, the square of the derivative, whose expectation it is. All is computed in double precision.
+    The lower bound is :math:`\alpha_0` = ``DISPERSION_FLOOR = 1e-6``. Targets must be counts, that is, non-negative
+    integers. The Gauss-Newton factor is diagonal, as is the Fisher information. For the mean it is the Fisher
+    information. For the dispersion, whose Fisher information has no closed form, it is the squared derivative of the
+    loss, whose expectation is the Fisher information. The loss is computed in double precision.
 
     References
     ----------
@@ -55,7 +57,7 @@ class NegativeBinomial(DistributionLoss):
     out_activation: ClassVar[str] = "negative_binomial"
 
     def check_targets(self, targets: Array) -> None:
-        """Refuse what is no count."""
+        """Check that all targets are counts."""
         wrong = targets[(targets < 0) | (targets != np.floor(targets))]
         if wrong.size:
             raise ValueError(f"y must hold counts, 0, 1, 2, ..., with loss='negative_binomial', got {wrong[0]}")

@@ -1,4 +1,4 @@
-"""A loss in which missing targets take no part."""
+"""Losses of targets with missing values."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observed(RowLoss):
-    r"""A loss of numbers of which some are missing: a target that is NaN takes no part.
+    r"""Wrap a loss so that missing targets, which are NaN, are ignored.
 
-    With :math:`\ell` the wrapped loss of a single target, :math:`z_{nk}` the outputs that belong to target k, and
-    :math:`O_n` the targets of row n that are observed:
+    With :math:`\ell` the wrapped loss of a single target, :math:`z_{nk}` the outputs of row n for target k, and
+    :math:`O_n` the observed targets of row n, the loss of row n is
 
     .. math:: \ell_n = \frac{1}{K} \sum_{k \in O_n} \ell(z_{nk}, t_{nk})
 
-    The sum is divided by the number K of all targets, not by the number of those observed. Thus each observed target
-    weighs the same wherever it stands, and a row without missing targets has the value and the gradient of the wrapped
-    loss, to the bit. The gradient of the outputs of a missing target is zero, and so are its row and its column of the
-    Hessian product. A row counts with its full weight in the mean over rows even if some of its targets are missing.
+    The sum is divided by the number K of all targets, not by the number of observed targets. Thus every observed target
+    has the same weight, and for rows without missing targets the value and the gradient are those of the wrapped loss,
+    bit for bit. The gradient with respect to the outputs of a missing target is zero, and so is their part of the
+    Hessian product. A row keeps its full weight in the mean over rows even if some of its targets are missing.
 
-    Everything else, such as the outputs and the point prediction, is that of the wrapped loss. Rows on a CUDA device
-    are copied to the processor and back.
+    Everything else, such as the outputs and the point prediction, is taken from the wrapped loss. Rows on a CUDA device
+    are copied to the CPU and back.
 
     Parameters
     ----------
     loss : RowLoss
-        A loss that is the mean over its targets, such as `SquaredError`, `Quantile` or `Gaussian`.
+        A loss that is a mean over the targets, such as `SquaredError`, `Quantile` or `Gaussian`.
 
     Raises
     ------
     TypeError
-        If the loss is not a `RowLoss`, or is not a mean over targets, like the losses of classes and labels.
+        If the loss is not a `RowLoss`, or not a mean over targets, as the losses for classification are not.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Observed(RowLoss):
 
     @property
     def out_activation(self) -> str:  # type: ignore[override]
-        """That of the wrapped loss."""
+        """Output activation of the wrapped loss."""
         return self.loss.out_activation
 
     def n_outputs(self, n_targets: int) -> int:
@@ -76,7 +76,7 @@ class Observed(RowLoss):
         return self.loss.n_outputs(n_targets)
 
     def columns(self, n_targets: int) -> Array:
-        """Return which outputs belong to each target."""
+        """Return the indices of the outputs of each target."""
         return self.loss.columns(n_targets)
 
     def check_targets(self, targets: Array) -> None:
@@ -120,7 +120,7 @@ class Observed(RowLoss):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows without missing targets, which stay as they are, and observed targets of other rows, one row each."""
+    """Rows without missing targets, unchanged, and the observed targets of the other rows, one row each."""
 
     columns: Array
     """Outputs of each target, (K, m)."""
@@ -144,7 +144,7 @@ class _Rows:
         return (z[self.complete], targets[self.complete], weights[self.complete]), single
 
     def join(self, whole: Array, single: Array) -> Array:
-        """Return an array of the form of z from its two parts, zero for missing targets."""
+        """Return an array of the shape of z from its two parts, with zeros for missing targets."""
         rows = np.zeros((len(self.complete), self.columns.size), whole.dtype)
         rows[self.complete] = whole
         by_target = np.zeros((*self.observed.shape, self.columns.shape[1]), single.dtype)

@@ -1,4 +1,4 @@
-"""The loss of a location, a scale and degrees of freedom."""
+"""Negative log-likelihood of Student's t distribution."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 DEGREES_FLOOR = 2.001
-"""Smallest degrees of freedom that are predicted: above two, so that there is a variance."""
+"""Lower bound of the predicted degrees of freedom: above two, so that the variance is finite."""
 
 
 class StudentT(DistributionLoss):
-    r"""Negative log-likelihood of Student's t distribution, mean over the K targets.
+    r"""Negative log-likelihood of Student's t distribution, averaged over the K targets.
 
-    Outliers move its location less than the mean of `Gaussian`, the less the fewer the degrees of freedom.
-    The first K outputs are the locations :math:`\mu`, the next K make the scales and the last K the degrees of freedom
-    (Lange, Little and Taylor 1989 [1]_; the softplus functions are those of Salinas et al. 2020 [2]_). With
+    Outliers have less influence on the location than on the mean of `Gaussian`, and the less, the fewer degrees of
+    freedom there are. The first K outputs are the locations :math:`\mu`, the next K determine the scales
+    :math:`\sigma`, and the last K the degrees of freedom :math:`\nu` (Lange, Little and Taylor 1989 [1]_; the softplus
+    functions are those of Salinas et al. 2020 [2]_). For a target t with the outputs :math:`\mu`, s and d,
     :math:`e = (t - \mu) / \sigma` and the beta function B:
 
     .. math:: \sigma = \sigma_0 + \mathrm{softplus}(s), \qquad \nu = \nu_0 + \mathrm{softplus}(d), \qquad
               \ell = \log \mathrm{B}\left(\tfrac{\nu}{2}, \tfrac{1}{2}\right) + \tfrac{1}{2} \log \nu + \log \sigma
               + \frac{\nu + 1}{2} \log\left(1 + \frac{e^2}{\nu}\right)
 
-    The floors are :math:`\sigma_0` = ``SCALE_FLOOR = 1e-3``, in units of the target, and :math:`\nu_0` =
-    ``DEGREES_FLOOR = 2.001``. The Gauss-Newton factor is the Fisher information ([1]_, appendix B). All is computed in
-    double precision.
+    The lower bounds are :math:`\sigma_0` = ``SCALE_FLOOR = 1e-3``, in units of the target, and :math:`\nu_0` =
+    ``DEGREES_FLOOR = 2.001``. The Gauss-Newton factor is the Fisher information ([1]_, appendix B). The loss is
+    computed in double precision.
 
     References
     ----------

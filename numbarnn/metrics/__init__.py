@@ -1,13 +1,14 @@
-"""Metrics of forecasts, and scorers for labels of steps.
+"""Metrics for forecasts, and scorers for estimators with one label per step.
 
-Errors of point forecasts: `mase`, `rmsse`, `smape` and `wape`; of intervals, quantiles and samples: `interval_coverage`
-and `crps`. `step_scorer` makes any scorer of scikit-learn work on one label per step. What scikit-learn has itself
-(`mean_absolute_error`, `root_mean_squared_error`, `mean_pinball_loss` and so on) is in `sklearn.metrics`.
+`mase`, `rmsse`, `smape` and `wape` measure the errors of point forecasts; `interval_coverage` and `crps` evaluate
+intervals, quantiles and samples. `step_scorer` adapts any scorer of scikit-learn to one label per step. Metrics that
+scikit-learn has (`mean_absolute_error`, `root_mean_squared_error`, `mean_pinball_loss` and so on) are in
+`sklearn.metrics`.
 
-All metrics read one series, an array of shape (H,) or a pandas or polars Series; K series that were observed at the
-same times, an array of shape (H, K) or a frame; or a panel, a list of series of any lengths, or a dict of them. Rows
-are compared in their order, as in scikit-learn: indexes are not aligned. NaN in `y_true` (None, `pandas.NA`, null) is a
-missing value, which takes no part; NaN in `y_pred` is an error.
+All metrics accept one series, as an array of shape (H,) or a pandas or polars Series; K series that were observed at
+the same times, as an array of shape (H, K) or a frame; or a panel, as a list or dict of series of any lengths. Rows are
+compared in their order, as in scikit-learn: indexes are not aligned. Missing values in `y_true` (NaN, None,
+`pandas.NA`, null) are ignored; NaN in `y_pred` raises an error.
 """
 
 from __future__ import annotations

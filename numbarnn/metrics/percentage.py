@@ -1,4 +1,4 @@
-"""Errors relative to the values that are forecast."""
+"""Errors relative to the observed values."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from numbarnn.metrics.panel import mean_over_columns, mean_over_series, read_pan
 def smape(y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average") -> Any:
     r"""Return the symmetric mean absolute percentage error (sMAPE), from 0 to 200 percent.
 
-    The definition is that of the M3 competition [1]_ [2]_, with the absolute values of M4 [3]_, which keep it within
-    its range where values are negative:
+    The definition is that of the M3 competition [1]_ [2]_, with absolute values in the denominator as in the M4
+    competition [3]_, so that the error stays in this range for negative values too:
 
     .. math:: \frac{200}{H} \sum_t \frac{|y_t - \hat y_t|}{|y_t| + |\hat y_t|}
 
-    where 0 / 0, an exact forecast of zero, counts as 0. For a panel it is the mean over the series of each series'
-    error. Where the truth is zero, every other forecast costs 200: prefer `mase` for series with zeros.
+    where 0 / 0, an exact forecast of zero, counts as 0. For a panel, the error of each series is computed first, and
+    then averaged over the series. If the observed value is zero, the error of any other forecast is 200 percent: for
+    series with zeros, prefer `mase`.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_pred : array-like or list or dict, in the form of `y_true`
         The forecasts.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps within their series.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the error of each column, or the mean with these weights.
 
     Returns
     -------
@@ -42,11 +43,11 @@ def smape(y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: A
     Raises
     ------
     ValueError
-        If shapes do not fit, a forecast is NaN, or nothing was observed.
+        If shapes do not fit, a forecast is NaN, or no value was observed.
 
     See Also
     --------
-    sklearn.metrics.mean_absolute_percentage_error : Divides by the true values only, and is no percentage.
+    sklearn.metrics.mean_absolute_percentage_error : Relative to the true values only, as a fraction.
 
     References
     ----------
@@ -73,26 +74,26 @@ def smape(y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: A
 
 
 def wape(y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average") -> Any:
-    r"""Return the weighted absolute percentage error (WAPE), the sum of all errors divided by that of all values.
+    r"""Return the weighted absolute percentage error (WAPE), the sum of absolute errors over that of absolute values.
 
-    It is the ratio of the mean absolute error to the mean [1]_, and so the absolute percentage error weighted by the
-    values:
+    It is the ratio of the mean absolute error to the mean absolute value [1]_, or equivalently the mean of the absolute
+    percentage errors, weighted by the absolute values:
 
     .. math:: \frac{\sum_t |y_t - \hat y_t|}{\sum_t |y_t|}
 
-    For a panel both sums run over all steps of all series: large series count for more.
+    For a panel, both sums are over all steps of all series, so series with large values have more weight.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_pred : array-like or list or dict, in the form of `y_true`
         The forecasts.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps. Both sums are weighted.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the error of each column, or the mean with these weights.
 
     Returns
     -------
@@ -102,13 +103,13 @@ def wape(y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: An
     Warns
     -----
     UndefinedMetricWarning
-        If all true values (of a column) are zero. The error is not defined: the column takes no part in the mean, and
-        the result is NaN if there is no other.
+        If all true values (of a column) are zero. The error is then undefined: the column is left out of the mean, and
+        the result is NaN if there is no other column.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a forecast is NaN, or nothing was observed.
+        If shapes do not fit, a forecast is NaN, or no value was observed.
 
     References
     ----------

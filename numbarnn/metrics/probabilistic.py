@@ -1,4 +1,4 @@
-"""Metrics of intervals, quantiles and samples."""
+"""Metrics for intervals, quantiles and samples."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from numbarnn.metrics.panel import Panel, mean_over_columns, read_panel, weighte
 def interval_coverage(
     y_true: Any, y_interval: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
 ) -> Any:
-    """Return the share of the observed values that lie in their prediction intervals, bounds included.
+    """Return the fraction of observed values that lie in their prediction intervals, bounds included.
 
-    For intervals of coverage 0.9 it should be near 0.9; that the intervals are narrow as well, it does not tell. For a
-    panel it is the share over all steps of all series.
+    For 90% intervals it should be close to 0.9. It does not measure how wide the intervals are. For a panel, it is the
+    fraction over all steps of all series.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_interval : array-like of shape (H, 2) or (H, K, 2), or list or dict of n of them
-        Lower and upper bounds, as `predict_interval` returns them: also a frame with these two columns, or with two
-        columns per series. Bounds may be infinite. An interval whose lower bound is above its upper one is empty.
+        Lower and upper bounds, as returned by `predict_interval`; a frame has these two columns, or two columns for
+        each of K series. Bounds may be infinite. An interval whose lower bound is above its upper bound is empty.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the coverage of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the coverage of each column, or the mean with these weights.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def interval_coverage(
     Raises
     ------
     ValueError
-        If shapes do not fit, a bound is NaN, or nothing was observed.
+        If shapes do not fit, a bound is NaN, or no value was observed.
 
     References
     ----------
@@ -71,52 +71,52 @@ def crps(
 ) -> Any:
     r"""Return the continuous ranked probability score (CRPS) of samples or of quantiles; lower is better.
 
-    It is the integral of the squared difference between the distribution function that was forecast and that of the
-    observed value [1]_ (eq. 20, with the sign turned), in the unit of y. For a point forecast it is the absolute error.
-    With X and X' drawn from the forecast (eq. 21),
+    It is the integral of the squared difference between the predicted distribution function and that of the observed
+    value, a step from 0 to 1 ([1]_, eq. 20 with the opposite sign), in the units of y. For a point forecast it is the
+    absolute error. With X and X' drawn independently from the predicted distribution (eq. 21),
 
     .. math:: \mathrm{CRPS} = \mathrm{E}|X - y| - \tfrac{1}{2} \mathrm{E}|X - X'|
 
-    From S samples, the last mean is over the S (S - 1) pairs of different samples with `fair`, which makes the score
-    unbiased: its expected value is the CRPS of the distribution that the samples come from, whatever S is [2]_. Without
-    `fair`, it is over all S² pairs, which gives the CRPS of the samples' empirical distribution; that is larger on
-    average the fewer samples there are.
+    With S samples and ``fair=True``, the second expectation is estimated by the mean over the S (S - 1) pairs of
+    different samples. This estimate is unbiased: its expected value is the CRPS of the distribution that the samples
+    come from, for any S [2]_. With ``fair=False``, the mean is over all S² pairs, which gives the CRPS of the empirical
+    distribution of the samples; on average it is larger the fewer samples there are.
 
-    From quantiles q at Q levels, the integral over all levels of twice the pinball loss, which is the CRPS [3]_, is
-    replaced by the mean over the given levels:
+    The CRPS is also the integral over all levels of twice the pinball loss [3]_. For quantiles q at Q levels
+    :math:`\alpha`, the integral is approximated by the mean over these levels:
 
     .. math:: \frac{2}{Q} \sum_{j=1}^Q (1\{y < q_j\} - \alpha_j) (q_j - y)
 
-    It approximates the CRPS if the levels are spread evenly over (0, 1), such as 0.05, 0.15, ..., 0.95.
+    The approximation is good if the levels are spread evenly over (0, 1), such as 0.05, 0.15, ..., 0.95.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_pred : array-like, or list or dict of n of them
         Samples of shape (n_samples, H) or (n_samples, H, K), or a frame with one row per step and one column per
-        sample; with `levels`, quantiles of shape (H, Q) or (H, K, Q), or a frame with one column per level. These are
-        the forms in which `sample` and `predict_quantiles` return them.
+        sample. With `levels`, quantiles of shape (H, Q) or (H, K, Q), or a frame with one column per level. These are
+        the forms that the methods `sample` and `predict_quantiles` return.
     levels : array-like of shape (Q,), default=None
         Levels of the quantiles in `y_pred`, between 0 and 1; for a frame whose columns are the levels,
         ``levels=y_pred.columns``. None means that `y_pred` holds samples.
     fair : bool, default=True
-        Whether the estimate from samples is the unbiased one; it needs two samples. Ignored for quantiles.
+        Whether to use the unbiased estimate, which needs at least two samples. Ignored for quantiles.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the score of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the score of each column, or the mean with these weights.
 
     Returns
     -------
     score : float, or ndarray of shape (K,) for 'raw_values'
-        The mean over all steps; for a panel over all steps of all series. With `fair` it can be slightly negative.
+        The mean over all steps, for a panel over all steps of all series. With `fair` it can be slightly negative.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a forecast is NaN, nothing was observed, a level is not between 0 and 1, or there is only
+        If shapes do not fit, a forecast is NaN, no value was observed, a level is not between 0 and 1, or there is only
         one sample with `fair`.
 
     See Also

@@ -1,4 +1,4 @@
-"""Errors relative to those of a naive forecast of the training series."""
+"""Errors relative to those of the naive forecast within the training series."""
 
 from __future__ import annotations
 
@@ -24,44 +24,45 @@ def mase(
 ) -> Any:
     r"""Return the mean absolute scaled error (MASE).
 
-    The mean absolute error is divided by that of the (seasonal) naive forecast of the training series with period m,
-    one step (season) ahead [1]_:
+    The mean absolute error of the forecasts is divided by the mean absolute error, within the training series, of the
+    naive forecast, which is the value m steps before: the last value for m = 1, and the seasonal naive forecast if m is
+    the length of a season [1]_:
 
     .. math:: \frac{\frac{1}{H} \sum_{t=T+1}^{T+H} |y_t - \hat y_t|}{\frac{1}{T-m} \sum_{t=m+1}^{T} |y_t - y_{t-m}|}
 
-    For a panel it is the mean over the series of each series' error.
+    For a panel, the error of each series is computed first, and then averaged over the series.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_pred : array-like or list or dict, in the form of `y_true`
         The forecasts.
     y_train : array-like of shape (T,) or (T, K), or list or dict of n of them
-        The series that the forecasts were made from. Differences with a missing value take no part.
+        The training series, up to the start of the forecasts. Differences with a missing value are ignored.
     seasonal_period : int, default=1
-        Steps of a season, m, such as 12 for monthly data.
+        Number of steps in a season, m, such as 12 for monthly data.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps within their series.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the error of each column, or the mean with these weights.
 
     Returns
     -------
     error : float, or ndarray of shape (K,) for 'raw_values'
-        Not negative; below one the forecasts are better than naive ones within the training series.
+        Non-negative. Below one, the errors are smaller than those of the naive forecast within the training series.
 
     Warns
     -----
     UndefinedMetricWarning
-        If the scale, the denominator, of a series (of a column) is zero, as that of a constant series is, or has no
-        observed difference. Its error is not defined: it takes no part in the mean, and is NaN if there is no other.
+        If the scale (the denominator) of a series or column is zero, as for a constant series, or has no observed
+        difference. Its error is then undefined and left out of the mean; the result is NaN if there is no other.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a forecast is NaN, nothing was observed, or a training series is not longer than
+        If shapes do not fit, a forecast is NaN, no value was observed, or a training series is not longer than
         `seasonal_period`.
 
     See Also
@@ -102,31 +103,31 @@ def rmsse(
 ) -> Any:
     r"""Return the root mean squared scaled error (RMSSE).
 
-    The mean squared error is divided by that of the (seasonal) naive forecast of the training series with period m, and
-    the root is taken [1]_:
+    It is the square root of the mean squared error of the forecasts, divided by the mean squared error, within the
+    training series, of the (seasonal) naive forecast, the value m steps before [1]_:
 
     .. math:: \sqrt{\frac{\frac{1}{H} \sum_{t=T+1}^{T+H} (y_t - \hat y_t)^2}
               {\frac{1}{T-m} \sum_{t=m+1}^{T} (y_t - y_{t-m})^2}}
 
-    For a panel it is the mean over the series of each series' error, so that the weighted RMSSE of the M5 competition
-    is this with one `sample_weight` per series.
+    For a panel, the error of each series is computed first, and then averaged over the series. The weighted RMSSE of
+    the M5 competition is obtained with one `sample_weight` per series.
 
     Parameters
     ----------
     y_true : array-like of shape (H,) or (H, K), or list or dict of n of them
-        The observed values. NaN is a missing value, which takes no part.
+        The observed values. Missing values are NaN and are ignored.
     y_pred : array-like or list or dict, in the form of `y_true`
         The forecasts.
     y_train : array-like of shape (T,) or (T, K), or list or dict of n of them
-        The series that the forecasts were made from. Differences with a missing value take no part. The M5 competition
-        begins each series with its first sale: leave out the zeros before it, or make them NaN.
+        The training series, up to the start of the forecasts. Differences with a missing value are ignored. In the
+        M5 competition, each series begins with its first sale: remove the zeros before it, or replace them by NaN.
     seasonal_period : int, default=1
-        Steps of a season, m; 1 in the M5 competition.
+        Number of steps in a season, m; 1 in the M5 competition.
     sample_weight : array-like, default=None
-        Of shape (H,), the weight of each step; for a panel of shape (n,), the weight of each series, or a list (dict)
+        Of shape (H,), the weight of each step. For a panel: of shape (n,), the weight of each series, or a list or dict
         of n arrays, the weights of the steps within their series.
     multioutput : {'uniform_average', 'raw_values'} or array-like of shape (K,), default='uniform_average'
-        Whether to return the mean over the K columns, the error of each, or a mean with these weights.
+        Whether to return the mean over the K columns, the error of each column, or the mean with these weights.
 
     Returns
     -------
@@ -135,13 +136,13 @@ def rmsse(
     Warns
     -----
     UndefinedMetricWarning
-        If the scale, the denominator, of a series (of a column) is zero, as that of a constant series is, or has no
-        observed difference. Its error is not defined: it takes no part in the mean, and is NaN if there is no other.
+        If the scale (the denominator) of a series or column is zero, as for a constant series, or has no observed
+        difference. Its error is then undefined and left out of the mean; the result is NaN if there is no other.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a forecast is NaN, nothing was observed, or a training series is not longer than
+        If shapes do not fit, a forecast is NaN, no value was observed, or a training series is not longer than
         `seasonal_period`.
 
     See Also

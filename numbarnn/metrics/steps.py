@@ -20,33 +20,33 @@ _RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_functio
 
 
 def step_scorer(scoring: str | Callable[..., Any]) -> StepScorer:
-    """Return a scorer that compares all steps of all sequences, for `cross_val_score`, `GridSearchCV` and the like.
+    """Return a scorer that evaluates all steps of all sequences, for `cross_val_score`, `GridSearchCV` and the like.
 
-    The metrics of scikit-learn need one label per row. With `return_sequences` there is one per step, in a list of
-    arrays of different lengths, which they refuse; worse, they take an array of shape (n, T) for T columns of separate
-    problems: ``scoring='f1_macro'`` would be a mean over the time steps. This scorer puts the steps of all sequences
-    into one column first. Each step counts the same, so long sequences count for more.
+    The metrics of scikit-learn need one label per row. With `return_sequences` there is one label per step. As a list
+    of arrays of different lengths, scikit-learn rejects them; as an array of shape (n, T), it treats them as T separate
+    targets, so that ``scoring='f1_macro'`` would give wrong results. This scorer first concatenates the steps of all
+    sequences. Each step has the same weight, so long sequences have more weight than short ones.
 
     Parameters
     ----------
     scoring : str or scorer
         A name of scikit-learn, such as 'f1_macro', 'roc_auc_ovr' or 'neg_mean_absolute_error' (see
-        `sklearn.metrics.get_scorer_names`), or what `sklearn.metrics.make_scorer` returns.
+        `sklearn.metrics.get_scorer_names`), or a scorer made by `sklearn.metrics.make_scorer`.
 
     Returns
     -------
     scorer : StepScorer
-        Called as ``scorer(estimator, X, y, sample_weight=None)``. Steps of weight zero and steps whose target is NaN
-        take no part; other weights are passed on to the metric.
+        Called as ``scorer(estimator, X, y, sample_weight=None)``. Steps with a weight of zero and steps whose target is
+        NaN are ignored; other weights are passed on to the metric.
 
     Raises
     ------
     ValueError
-        If scikit-learn does not know the name; by the scorer if y does not hold one target per step.
+        If scikit-learn has no scorer of this name. The scorer raises it if y does not have one target per step.
 
     Examples
     --------
-    Is the sum so far positive?
+    Predict at each step whether the cumulative sum is positive:
 
     >>> import numpy as np
     >>> from sklearn.model_selection import cross_val_score
@@ -79,7 +79,7 @@ class StepScorer:
         self._scorer: Any = copy.deepcopy(get_scorer(scoring))
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of a fitted estimator, where larger is better.
+        """Return the score of a fitted estimator; higher is better.
 
         Parameters
         ----------
@@ -100,8 +100,8 @@ class StepScorer:
         Raises
         ------
         ValueError
-            If y does not hold one target per step, the estimator does not predict one output per step, or no step is
-            left to compare.
+            If y does not have one target per step, the estimator does not predict one output per step, or no step is
+            left to score.
         """
         lengths = self._lengths(y)
         rows = validate_step_targets(y, lengths, allow_nan=True)
@@ -126,12 +126,12 @@ class StepScorer:
         return np.array([len(item) for item in items], dtype=np.intp)
 
     def set_score_request(self, **kwargs: Any) -> Self:
-        """Request metadata for the scorer, as that of scikit-learn does, such as ``sample_weight=True``."""
+        """Request metadata for the scorer, such as ``sample_weight=True``, as for scorers of scikit-learn."""
         self._scorer.set_score_request(**kwargs)
         return self
 
     def get_metadata_routing(self) -> Any:
-        """Return what metadata the scorer requests."""
+        """Return the metadata that the scorer requests."""
         return self._scorer.get_metadata_routing()
 
     def _accept_sample_weight(self) -> bool:

@@ -1,8 +1,8 @@
-"""Pictures of forecasts, of training and of derivatives, as display objects in scikit-learn's convention.
+"""Plots of forecasts, training and derivatives, as display objects like those of scikit-learn.
 
-A class method, `from_estimator` or `from_predictions`, computes what is needed, draws it and returns the display. Its
-`plot` draws again, on other axes or in another style, and `ax_` and `figure_` are what was drawn last. matplotlib is
-imported when something is drawn.
+A class method, such as `from_estimator` or `from_predictions`, computes the data, plots them and returns the display.
+Its method `plot` plots them again, on other axes or in another style; `ax_` and `figure_` are the axes and the figure
+of the last plot. matplotlib is imported only when something is plotted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Picture of the forecasts of a backtest."""
+"""Plot of the forecasts of a backtest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Fold(NamedTuple):
     Attributes
     ----------
     cutoff : object
-        Last time that the forecast could know.
+        Time of the last observation that the forecast is based on.
     time : ndarray of shape (H,)
     y_pred : ndarray of shape (H,)
     intervals : dict of float to ndarray of shape (H, 2)
@@ -42,20 +42,20 @@ class Fold(NamedTuple):
 
 
 class BacktestDisplay:
-    """A series and its forecasts from several cutoffs, or how the error grows with the horizon.
+    """Plot of a series and its forecasts from several cutoffs, or of the error at each step of the horizon.
 
-    `from_predictions` creates one; the parameters are stored as attributes.
+    `from_predictions` creates a display. The parameters are stored as attributes.
 
     Parameters
     ----------
     time : ndarray of shape (T,)
         Times of the series, numbers or dates.
     y : ndarray of shape (T,)
-        The observed series; NaN leaves a gap.
+        The observed series; NaN is shown as a gap.
     folds : list of Fold
         The forecasts of this series, one for each cutoff: `cutoff`, `time`, `y_pred` and `intervals`.
     steps : ndarray of shape (H,)
-        Steps ahead, from 1 on.
+        Numbers of steps ahead, as in the column "step" of the forecasts.
     errors : ndarray of shape (H,)
         Mean absolute error at each step, over all series and cutoffs.
     name : str, default=None
@@ -66,7 +66,7 @@ class BacktestDisplay:
     line_ : matplotlib Line2D
         The series, or the errors.
     pred_lines_ : list of matplotlib Line2D
-        One forecast for each cutoff; empty for the errors.
+        One forecast for each cutoff; empty with ``kind="errors"``.
     interval_fills_ : list of matplotlib PolyCollection
         The widest interval of each forecast, if there are quantiles.
     ax_ : matplotlib Axes
@@ -122,25 +122,26 @@ class BacktestDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Draw the forecasts of a backtest.
+        """Plot the forecasts of a backtest.
 
         Parameters
         ----------
         forecasts : frame
-            The forecasts that `numbarnn.forecasting.backtest` returns, one row each: the columns "series", "cutoff",
-            "time", "step", "y_true" and "y_pred", and one column for each quantile, named by its level, such as
-            "0.05" and "0.95". A frame of pandas, polars or any other library that narwhals knows.
+            The attribute `forecasts` of the result of `numbarnn.forecasting.backtest`, with one row for each forecast:
+            the columns "series", "cutoff", "time", "step", "y_true" and "y_pred", and one column for each quantile,
+            named by its level, such as "0.05" and "0.95". A frame from pandas, polars or any other library that
+            narwhals supports.
         y : series, frame, array, or list or dict of series, default=None
-            The whole series, to draw it before the first cutoff as well. Without an index its times are 0 to T - 1.
-            None draws the values in `forecasts`.
+            The whole series, to plot it before the first cutoff as well. Without an index its times are 0 to T - 1.
+            None plots the observed values in `forecasts`.
         series : hashable, default=None
-            Which of several series to draw, as in the column "series".
+            Which of several series to plot, as in the column "series".
         kind : {'forecasts', 'errors'}, default='forecasts'
-            Whether to draw the forecasts over time, or the mean absolute error of all series at each step.
+            Whether to plot the forecasts over time, or the mean absolute error over all series at each step.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -185,14 +186,14 @@ class BacktestDisplay:
         pred_kwargs: dict[str, Any] | None = None,
         interval_kwargs: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the forecasts, or their errors.
+        """Plot the forecasts, or their errors.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         kind : {'forecasts', 'errors'}, default='forecasts'
-            Whether to draw the forecasts over time, or the mean absolute error at each step.
+            Whether to plot the forecasts over time, or the mean absolute error at each step.
         line_kwargs, pred_kwargs : dict, default=None
             Keyword arguments of matplotlib's `plot`, for the series (or the errors) and the forecasts.
         interval_kwargs : dict, default=None
@@ -201,7 +202,7 @@ class BacktestDisplay:
         Returns
         -------
         display : BacktestDisplay
-            Itself.
+            The display itself.
         """
         if kind not in ("forecasts", "errors"):
             raise ValueError(f"kind must be 'forecasts' or 'errors', got {kind!r}.")

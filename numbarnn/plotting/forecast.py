@@ -1,4 +1,4 @@
-"""Picture of a forecast."""
+"""Plot of a forecast."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class ForecastDisplay:
-    """The end of a series, its forecast and prediction intervals.
+    """Plot of a series, its forecast and prediction intervals.
 
-    `from_estimator` and `from_predictions` create one; the parameters are stored as attributes.
+    `from_estimator` and `from_predictions` create a display. The parameters are stored as attributes.
 
     Parameters
     ----------
     time_train : ndarray of shape (T,)
         Times of the training series, numbers or dates.
     y_train : ndarray of shape (T,)
-        The series that was forecast from; NaN leaves a gap.
+        The series that precedes the forecast; NaN is shown as a gap.
     time_pred : ndarray of shape (H,)
         Times of the forecast.
     y_pred : ndarray of shape (H,)
@@ -38,9 +38,9 @@ class ForecastDisplay:
     time_true : ndarray of shape (M,), default=None
         Times of the later observations.
     y_true : ndarray of shape (M,), default=None
-        What was observed later.
+        The later observations.
     intervals : dict of float or None to ndarray of shape (H, 2), default=None
-        Lower and upper bounds by their coverage; the key None is an unknown coverage.
+        Lower and upper bounds by their coverage; the key is None if the coverage is unknown.
     name : str, default=None
         Name of the series, for the vertical axis.
 
@@ -110,31 +110,31 @@ class ForecastDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Forecast what follows a series, and draw it.
+        """Forecast the next steps of a series, and plot the forecast.
 
         Parameters
         ----------
         forecaster : object
             A fitted forecaster, such as `numbarnn.forecasting.RNNForecaster`.
         y : series, frame, array, or list or dict of series
-            The series after whose end the forecasts start; not a long frame.
+            The series to forecast, up to the start of the forecast; not a long frame.
         horizon : int, default=None
-            Number of steps to forecast. None is the forecaster's own.
+            Number of steps to forecast. None is the horizon of the forecaster.
         X, past_X, static_X : default=None
             Covariates, passed on to `predict`.
         coverage : float or iterable of float, default=(0.5, 0.9)
-            Coverages of the intervals, from `predict_interval` or, without such a method, `predict_quantiles`; no
-            interval is drawn for a forecaster with neither. An empty tuple draws none.
+            Coverages of the intervals, which come from the method `predict_interval` of the forecaster or, if it has
+            none, from `predict_quantiles`. No intervals are plotted if it has neither, or for an empty tuple.
         y_true : default=None
-            What was observed later, in the form of `y`.
+            The later observations, in the form of `y`.
         series : hashable, default=None
-            Which of several series to draw: its key, the name of its column, or its position.
+            Which of several series to plot: its key, the name of its column, or its position.
         history : int, default=None
-            Number of steps before the forecast to draw; None draws all.
+            Number of steps before the forecast to show; None shows all.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -175,34 +175,34 @@ class ForecastDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Draw a forecast that was made before.
+        """Plot a given forecast.
 
-        Dates and numbers in the indexes of pandas objects are the horizontal axis. For arrays it is the number of the
-        step, and the forecast follows the training series.
+        The horizontal axis shows the dates or numbers in the index of pandas objects. For arrays, it shows the numbers
+        of the steps, and the forecast starts after the training series.
 
         Parameters
         ----------
         y_train : series, frame, array, or list or dict of series
-            The series that was forecast from.
+            The series that precedes the forecast.
         y_pred : in the form of `y_train`
             The forecast.
         y_true : in the form of `y_train`, default=None
-            What was observed later.
+            The later observations.
         interval : array-like of shape (H, 2), or dict of them by their coverage, default=None
-            Lower and upper bounds, as `predict_interval` returns them.
+            Lower and upper bounds, as returned by `predict_interval`.
         quantiles : array-like of shape (H, Q), default=None
-            Quantiles, as `predict_quantiles` returns them, of which each pair, such as 0.05 and 0.95, is drawn as an
-            interval. Not together with `interval`.
+            Quantiles, as returned by `predict_quantiles`. Each pair of levels, such as 0.05 and 0.95, is plotted as an
+            interval. Cannot be combined with `interval`.
         levels : array-like of shape (Q,), default=None
             Levels of the quantiles; None for a frame, whose columns are the levels.
         series : hashable, default=None
-            Which of several series to draw: its key, the name of its column, or its position.
+            Which of several series to plot: its key, the name of its column, or its position.
         history : int, default=None
-            Number of steps before the forecast to draw; None draws all.
+            Number of steps before the forecast to show; None shows all.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -213,7 +213,7 @@ class ForecastDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are several series and `series` is None, shapes do not fit, or levels have no partner.
+            If there are several series and `series` is None, shapes do not match, or a level is not one of a pair.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         if interval is not None and quantiles is not None:
@@ -249,14 +249,14 @@ class ForecastDisplay:
         pred_kwargs: dict[str, Any] | None = None,
         interval_kwargs: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the forecast.
+        """Plot the forecast.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         history : int, default=None
-            Number of steps before the forecast to draw; None draws all.
+            Number of steps before the forecast to show; None shows all.
         train_kwargs, true_kwargs, pred_kwargs : dict, default=None
             Keyword arguments of matplotlib's `plot` for the training series, the later observations and the forecast.
         interval_kwargs : dict, default=None
@@ -265,7 +265,7 @@ class ForecastDisplay:
         Returns
         -------
         display : ForecastDisplay
-            Itself.
+            The display itself.
         """
         ax = checked_axes(self, ax)
         start = 0 if history is None else max(len(self.y_train) - history, 0)

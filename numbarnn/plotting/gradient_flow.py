@@ -1,4 +1,4 @@
-"""Picture of how a gradient vanishes or explodes."""
+"""Plot of vanishing and exploding gradients."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class GradientFlowDisplay:
-    """Norms of the derivative of the loss by the state of each layer, over time.
+    """Plot of the norms of the derivative of the loss with respect to the state of each layer, over time.
 
-    The lines are medians over the sequences, and the areas reach from the lower to the upper tenth of them. A line that
-    falls towards the first steps shows a vanishing gradient, one that rises an exploding one. Sequences of different
+    Lines are medians over the sequences, and filled areas extend from the 10% to the 90% quantile. A line that falls
+    towards the first steps shows a vanishing gradient, and one that rises an exploding gradient. Sequences of different
     lengths are aligned at their last steps.
 
-    `from_estimator` and `from_norms` create one; the parameters are stored as attributes.
+    `from_estimator` and `from_norms` create a display. The parameters are stored as attributes.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class GradientFlowDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **styles: Any) -> Self:
-        """Draw the gradient flow of a fitted estimator.
+        """Plot the gradient flow of a fitted estimator.
 
         Parameters
         ----------
         estimator : RNNClassifier or RNNRegressor
-            A fitted estimator of one network.
+            A fitted estimator with a single network (``n_estimators=1``).
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
@@ -81,7 +81,7 @@ class GradientFlowDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -110,17 +110,17 @@ class GradientFlowDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Draw what `numbarnn.gradient_flow` returns.
+        """Plot norms that were computed by `numbarnn.gradient_flow`.
 
         Parameters
         ----------
         norms : tuple of ndarrays of shape (T + 1, B), or dict of str to such arrays
-            The norms for the parts of the state, h and c, or for several networks by their names. Row t belongs to the
+            The norms for the parts of the state, h and c, or for several networks by their names. Row t is for the
             state after t steps.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -142,7 +142,7 @@ class GradientFlowDisplay:
         line_kwargs: dict[str, Any] | None = None,
         fill_kwargs: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the norms on a logarithmic scale.
+        """Plot the norms on a logarithmic scale.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class GradientFlowDisplay:
         Returns
         -------
         display : GradientFlowDisplay
-            Itself.
+            The display itself.
         """
         ax = checked_axes(self, ax)
         self.lines_, self.fills_, ragged = {}, {}, False

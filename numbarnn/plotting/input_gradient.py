@@ -1,4 +1,4 @@
-"""Picture of the input gradient of one sequence."""
+"""Plot of the input gradient of one sequence."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class InputGradientDisplay:
-    """The derivative of an output by every input of one sequence, as a heat map of inputs and time steps.
+    """Heat map of the derivatives of an output with respect to all inputs and time steps of one sequence.
 
-    `from_estimator` creates one; the parameters are stored as attributes.
+    `from_estimator` creates a display. The parameters are stored as attributes.
 
     Parameters
     ----------
     gradient : ndarray of shape (T, I)
-        Derivatives by the inputs.
+        Derivatives with respect to the inputs.
     feature_names : sequence of str of length I, default=None
         Names of the inputs.
 
@@ -80,27 +80,28 @@ class InputGradientDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Draw the input gradient of a fitted estimator for one sequence.
+        """Plot the input gradient of a fitted estimator for one sequence.
 
         Parameters
         ----------
         estimator : RNNClassifier or RNNRegressor
-            A fitted estimator of one network.
+            A fitted estimator with a single network (``n_estimators=1``).
         X : array-like of shape (T, I) or (T,)
             One sequence, such as ``X[0]``; also ``X[:1]`` of shape (1, T, I), or a list of one sequence.
         output : class label or int, default=None
-            The class, or the number of the output, that is differentiated, as in `input_gradient`. None is the
-            predicted class, or the only output.
+            The class, or the index of the output, to differentiate, as in `input_gradient`. None is the predicted
+            class, or the only output.
         step : int, default=None
-            With `return_sequences`, the step whose output is differentiated. None is the sum over all steps.
+            With `return_sequences`, the step whose output is differentiated. None differentiates the sum over all
+            steps.
         activated : bool, default=False
             Whether to differentiate the output after its activation, such as a probability.
         feature_names : sequence of str of length I, default=None
-            Names of the inputs. None takes those that the estimator or the columns of X have.
+            Names of the inputs. None uses the names of the columns of X or those that the estimator was fitted with.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -130,21 +131,21 @@ class InputGradientDisplay:
         return cls(gradient=np.asarray(gradient).reshape(len(gradient), -1), feature_names=names).plot(ax, **styles)
 
     def plot(self, ax: Axes | None = None, *, colorbar: bool = True, im_kwargs: dict[str, Any] | None = None) -> Self:
-        """Draw the heat map.
+        """Plot the heat map.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         colorbar : bool, default=True
-            Whether to draw the scale of the colors.
+            Whether to add a colorbar.
         im_kwargs : dict, default=None
             Keyword arguments of matplotlib's `imshow`.
 
         Returns
         -------
         display : InputGradientDisplay
-            Itself.
+            The display itself.
         """
         n_inputs = self.gradient.shape[1]
         if self.feature_names is not None and len(self.feature_names) != n_inputs:

@@ -1,4 +1,4 @@
-"""Prediction intervals to draw."""
+"""Prediction intervals for plots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from numbarnn.plotting.series import numbers, one_series
 
 Intervals = dict[float | None, NDArray]
-"""Bounds of shape (H, 2) by their coverage, None where it is not known, from the widest to the narrowest."""
+"""Bounds of shape (H, 2) by their coverage, None if it is unknown, from the widest to the narrowest."""
 
 
 def from_bounds(interval: Any, series: Hashable | None, n_steps: int) -> Intervals:
@@ -20,7 +20,7 @@ def from_bounds(interval: Any, series: Hashable | None, n_steps: int) -> Interva
     Parameters
     ----------
     interval : array-like of shape (H, 2) or (H, K, 2), list or dict of them, or dict of these by their coverage
-        A dict whose keys are numbers between 0 and 1 is one by coverage.
+        A dict whose keys are all numbers between 0 and 1 holds intervals by their coverage.
     series : hashable or None
         Which series to take.
     n_steps : int
@@ -56,7 +56,7 @@ def from_quantiles(quantiles: Any, levels: ArrayLike | None, series: Hashable | 
     if levels is None:
         levels = getattr(single, "columns", None)
         if levels is None:
-            raise ValueError("The quantiles have no names: pass their levels, such as levels=(0.05, 0.5, 0.95).")
+            raise ValueError("The quantiles have no column names: pass their levels, such as levels=(0.05, 0.5, 0.95).")
     probabilities = np.asarray(levels, dtype=float)
     if array.shape != (n_steps, len(probabilities)):
         raise ValueError(f"Expected quantiles of shape ({n_steps}, {len(probabilities)}), got {array.shape}.")
@@ -69,7 +69,7 @@ def central_intervals(levels: NDArray, quantiles: NDArray) -> Intervals:
     Raises
     ------
     ValueError
-        If a level has no partner.
+        If a level is not one of a pair.
     """
     column = {round(float(level), 9): j for j, level in enumerate(levels)}
     bounds: Intervals = {}
@@ -83,5 +83,5 @@ def central_intervals(levels: NDArray, quantiles: NDArray) -> Intervals:
 
 
 def label(coverage: float | None) -> str:
-    """Return the name of an interval in a legend."""
+    """Return the label of an interval in the legend."""
     return "interval" if coverage is None else f"{100 * coverage:.6g}% interval"

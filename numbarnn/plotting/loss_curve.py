@@ -1,4 +1,4 @@
-"""Picture of the training of a network."""
+"""Plot of the training of a network."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class LossCurveDisplay:
-    """The training loss of each epoch, and the validation score if there is one.
+    """Plot of the training loss of each epoch, and of the validation score if there is one.
 
-    `from_estimator` creates one; the parameters are stored as attributes.
+    `from_estimator` creates a display. The parameters are stored as attributes.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LossCurveDisplay:
     ax_ : matplotlib Axes
         The axes of the losses.
     validation_ax_ : matplotlib Axes or None
-        The axes of the validation scores, with the same epochs and a scale of their own on the right.
+        The axes of the validation scores, which share the horizontal axis and have their own scale on the right.
     figure_ : matplotlib Figure
 
     Examples
@@ -73,7 +73,7 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **styles: Any) -> Self:
-        """Draw the training of a fitted estimator.
+        """Plot the training of a fitted estimator.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class LossCurveDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
-            Further parameters of `plot`.
+            Further parameters, passed on to `plot`.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class LossCurveDisplay:
         loss_kwargs: dict[str, Any] | None = None,
         validation_kwargs: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the losses and the validation scores.
+        """Plot the losses and the validation scores.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
-            Itself.
+            The display itself.
         """
         ax = checked_axes(self, ax)
         alpha = 1.0 if len(self.loss_curves) == 1 else 0.6

@@ -1,4 +1,4 @@
-"""One series to draw, out of the forms that forecasters take and return, and its times."""
+"""Selection of the series to plot from the forms that forecasters accept and return, and its times."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def one_series(values: Any, series: Hashable | None, *, name: str, n_axes: int =
     Returns
     -------
     single : array-like
-        Still with its index, if it has one.
+        With its index, if it has one.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def one_series(values: Any, series: Hashable | None, *, name: str, n_axes: int =
 
 
 def numbers(values: Any, *, name: str) -> NDArray:
-    """Return array-like numbers, of which missing ones become NaN, in float64."""
+    """Return array-like numbers in float64; missing values become NaN."""
     array = as_array(values, name=name)
     check_numeric(array, name=name)
     return as_floats(array, np.float64, input_name=name)
