@@ -54,8 +54,8 @@ class InputGradientDisplay:
     >>> X = np.random.default_rng(0).normal(size=(100, 5, 2))
     >>> reg = RNNRegressor(8, cell="elman", learning_rate_init=0.02, random_state=0).fit(X, X[:, 2, 0])
     >>> display = InputGradientDisplay.from_estimator(reg, X[0], feature_names=["a", "b"])
-    >>> np.unravel_index(np.abs(display.im_.get_array()).argmax(), (2, 5))
-    (np.int64(0), np.int64(2))
+    >>> divmod(int(np.abs(display.im_.get_array()).argmax()), 5)
+    (0, 2)
     """
 
     im_: AxesImage
