@@ -11,6 +11,8 @@ from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import to_host
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from numbarnn.layers import Model
@@ -107,21 +109,23 @@ def _widths(tree: Any) -> list[int]:
     return [sum(_widths(branch)) if isinstance(branch, tuple) else branch for branch in tree]
 
 
+def map_state(function: Callable[..., Any], *states: Any) -> Any:
+    """Return the nested tuple of what a function returns for the arrays at the same place of nested tuples."""
+    if isinstance(states[0], tuple):
+        return tuple(map_state(function, *parts) for parts in zip(*states, strict=True))
+    return function(*states)
+
+
 def _rows(state: Any, indices: Array) -> Any:
-    if isinstance(state, tuple):
-        return tuple(_rows(part, indices) for part in state)
-    return backend_of(state).take(state, indices)
+    return map_state(lambda array: backend_of(array).take(array, indices), state)
 
 
 def _empty_like(state: Any, n_sequences: int) -> Any:
-    if isinstance(state, tuple):
-        return tuple(_empty_like(part, n_sequences) for part in state)
-    return np.empty((n_sequences, *state.shape[1:]), state.dtype)
+    return map_state(lambda array: np.empty((n_sequences, *array.shape[1:]), array.dtype), state)
 
 
 def _put(whole: Any, part: Any, indices: Array) -> None:
-    if isinstance(whole, tuple):
-        for pair in zip(whole, part, strict=True):
-            _put(*pair, indices)
-    else:
-        whole[indices] = part
+    def put(array: Array, rows: Array) -> None:
+        array[indices] = rows
+
+    map_state(put, whole, part)

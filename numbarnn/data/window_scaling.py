@@ -11,7 +11,7 @@ WindowScaling = Literal["last", "mean", "standard"]
 
 
 class WindowScales(NamedTuple):
-    """What each column of each window is shifted and divided by.
+    """Shift and scale of each column of each window.
 
     Attributes
     ----------

@@ -436,15 +436,10 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             state,
             max_iter=max_iter,
             batch_size=size,
-            shuffle=self.shuffle,
             random_state=rng,
-            alpha=self.alpha,
-            tbptt=self.tbptt,
-            checkpoint_memory_mb=self.checkpoint_memory_mb,
-            device=self.device,
             validation=validation,
-            verbose=bool(self.verbose),
             n_jobs=resolve_threads(self.n_jobs),
+            **parameters.training_options(self),
         )
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:

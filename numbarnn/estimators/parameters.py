@@ -158,6 +158,12 @@ def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int, 
     return SGD(n_parameters, dtype, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum, **options)
 
 
+def training_options(estimator: Any) -> dict[str, Any]:
+    """Return the arguments of `numbarnn.optim.train` that are parameters of an estimator."""
+    names = ("shuffle", "alpha", "tbptt", "checkpoint_memory_mb", "device")
+    return {name: getattr(estimator, name) for name in names} | {"verbose": bool(estimator.verbose)}
+
+
 def _schedule(estimator: Any, n_updates: int) -> Schedule:
     if estimator.learning_rate == "invscaling":
         return InverseScaling(estimator.learning_rate_init, estimator.power_t)

@@ -283,10 +283,11 @@ def _static_table(static_X: Any, panel: Panel) -> dict[Hashable, list[Any]]:
 
 
 def _positions(names: list[Any], panel: Panel) -> Any:
-    absent = [name for name in panel.names if name not in names]
+    place = {name: i for i, name in reversed(list(enumerate(names)))}  # the first row of a name counts
+    absent = [name for name in panel.names if name not in place]
     if absent:
         raise ValueError(f"static_X has no row for the series {absent[0]!r}.")
-    return [names.index(name) for name in panel.names]
+    return [place[name] for name in panel.names]
 
 
 def _is_numeric(column: list[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What the network reads at each step of a series, and what it learns to say there."""
+"""Inputs and targets of the network at each step of a series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows the series of a fitted forecaster: covariates of future steps, and further observations."""
+"""Continuation of the series of a fitted forecaster: covariates of future steps, and further observations."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def with_future(recipe: Recipe, panel: Panel, memory: Memory, known: list[Series
             following = tail.covariates.known[len(tail.filled) :]
         if recipe.known.n_columns and len(following) < horizon:
             raise ValueError(
-                f"X must hold the covariates of the {horizon} steps that follow {panel.label(i)}, got {len(following)} "
-                "of them."
+                f"X must hold the covariates of the {horizon} steps that follow {panel.labels[i]}, got "
+                f"{len(following)} of them."
             )
         calendar = np.empty((n_ahead, 0))
         if recipe.calendar:
@@ -85,9 +85,9 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
         raise ValueError(f"past_X must {needed}, as in fit.")
     if data.known is not None and not recipe.known.n_columns:
         raise ValueError("X must be None, since the forecaster was fitted without it.")
-    series, tails = list(panel.series), list(memory.tails)
+    series, tails, labels = list(panel.series), list(memory.tails), panel.labels
     for i, place in enumerate(places):
-        new, label = data.panel.series[i], panel.label(place)
+        new, label = data.panel.series[i], labels[place]
         if not len(new):
             continue
         own, tail = series[place], tails[place]
@@ -96,14 +96,14 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
         values[slots] = new.values
         known = np.empty((0, recipe.known.n_columns))
         if data.known is not None:
-            known = recipe.known.transform(_of_steps(data.known[i], times, "X"))
+            known = recipe.known.transform(align(data.known[i], times, name="X"))
         elif recipe.known.n_columns:
             known = tail.covariates.known[len(tail.filled) :]
         if recipe.known.n_columns and len(known) < len(times):
             raise ValueError(f"X must hold the covariates of the {len(times)} steps that follow {label}.")
         past = np.empty((len(times), 0))
         if data.past is not None:
-            past = recipe.past.transform(_of_steps(data.past[i], times, "past_X"))[: len(times)]
+            past = recipe.past.transform(align(data.past[i], times, name="past_X"))[: len(times)]
         calendar = recipe.calendar_rows(times, n_after=1)[1:]
         x = recipe.transform.forward(values, tail.choice, name=label)
         tails[place] = tail.with_covariates(Covariates(calendar, known, past, np.empty(0))).extended(
@@ -111,10 +111,6 @@ def continued(recipe: Recipe, panel: Panel, memory: Memory, data: Data, places: 
         )
         series[place] = replace(own, values=values[-1:], times=own.times.joined(times).take(-1))
     return replace(panel, series=tuple(series)), replace(memory, tails=tuple(tails))
-
-
-def _of_steps(covariates: Series, times: Times, name: str) -> Series:
-    return align(covariates, times, name=name)
 
 
 def _following(covariates: Series, times: Times) -> Series:

@@ -19,11 +19,10 @@ from numbarnn.forecasting.covariates import read_covariates
 from numbarnn.forecasting.following import continued, with_future
 from numbarnn.forecasting.forms import Columns, ListOf
 from numbarnn.forecasting.generation import Generator
-from numbarnn.forecasting.memory import Memory, Network, Tail
+from numbarnn.forecasting.memory import Memory, Tail
 from numbarnn.forecasting.panel import Panel, read_panel
 from numbarnn.forecasting.recipe import Data, Recipe
 from numbarnn.forecasting.training import Trained, train_networks
-from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.losses import DistributionLoss, Quantile
 
 _NOT_NETWORK = ("bidirectional", "return_sequences", "pooling", "patch")
@@ -48,7 +47,7 @@ def _predicts_distribution(forecaster: RNNForecaster) -> bool:
 
 
 class _Fitted(NamedTuple):
-    """What a fit has found.
+    """Result of a fit.
 
     Attributes
     ----------
@@ -65,10 +64,6 @@ class _Fitted(NamedTuple):
     horizon: int
     panel: Panel
     memory: Memory
-
-    def network(self, n_jobs: int | None) -> Network:
-        """Return the networks, with a number of threads in joblib's sense."""
-        return Network(self.trained.model, [state.theta for state in self.trained.states], resolve_threads(n_jobs))
 
 
 class RNNForecaster(BaseEstimator):
@@ -345,8 +340,7 @@ class RNNForecaster(BaseEstimator):
         recipe = Recipe.fit(self, data, columns)
         tails = recipe.tails(data)
         trained = train_networks(self, recipe, tails, self._validation_tails(recipe, validation_data))
-        network = Network(trained.model, [state.theta for state in trained.states], resolve_threads(self.n_jobs))
-        memory = Memory.start(recipe.encoding, tails, network, recipe.look_back, recipe.n_ahead).settled(network)
+        memory = recipe.memory(tails, trained.network(self.n_jobs))
         self._take_over(_Fitted(recipe, trained, self.horizon, data.panel.ends(), memory))
         return self
 
@@ -543,7 +537,7 @@ class RNNForecaster(BaseEstimator):
         places = fitted.panel.places(panel)
         data = Data.read(panel, columns, X, past_X, None)
         panel_after, memory = continued(fitted.recipe, fitted.panel, fitted.memory, data, places)
-        self._fitted = fitted._replace(panel=panel_after, memory=memory.settled(fitted.network(self.n_jobs)))
+        self._fitted = fitted._replace(panel=panel_after, memory=memory.settled(fitted.trained.network(self.n_jobs)))
         return self
 
     def _prepared(
@@ -552,7 +546,7 @@ class RNNForecaster(BaseEstimator):
         """Return what generates forecasts, the series that they follow, and the memory after these."""
         check_is_fitted(self)
         fitted = self._fitted
-        recipe, trained, network = fitted.recipe, fitted.trained, fitted.network(self.n_jobs)
+        recipe, trained, network = fitted.recipe, fitted.trained, fitted.trained.network(self.n_jobs)
         horizon = _positive(fitted.horizon if horizon is None else horizon, "horizon")
         if recipe.past.n_columns and horizon > recipe.encoding.horizon:
             raise ValueError(
@@ -566,8 +560,7 @@ class RNNForecaster(BaseEstimator):
         else:
             data = Data.read(read_panel(y, recipe.columns), recipe.columns, X, past_X, static_X)
             tails, panel, X = recipe.tails(data), data.panel, None
-            memory = Memory.start(recipe.encoding, tails, network, fitted.memory.look_back, recipe.n_ahead)
-            memory = memory.settled(network)
+            memory = recipe.memory(tails, network)
         known = None if X is None else read_covariates(X, panel, recipe.columns, name="X")
         memory = with_future(recipe, panel, memory, known, horizon)
         return Generator(recipe, network, trained.loss.loss, trained.root), panel, memory, horizon

@@ -1,8 +1,8 @@
-"""What a fitted forecaster remembers of series: their last values, and the state of its networks after them."""
+"""The memory of a fitted forecaster: the last values of each series, and the state of its networks after them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from numbarnn.data import Sequences
 from numbarnn.forecasting.encoding import Covariates, Encoding, Filled
-from numbarnn.prediction import predict
+from numbarnn.prediction import map_state, predict
 
 _CHUNK = 4096
 """Number of steps of a series whose inputs are built at a time."""
@@ -62,11 +62,11 @@ class Network(NamedTuple):
             lengths = np.array([len(each) for each in rows[first:last]], np.intp)
             sequences = Sequences(np.concatenate(rows[first:last]).astype(self.thetas[0].dtype), lengths)
             for i, theta in enumerate(self.thetas):
-                before = _map(lambda array, a=first, b=last: array[a:b], states[i])
+                before = map_state(lambda array, a=first, b=last: array[a:b], states[i])
                 z, state = predict(self.model, theta, sequences, before, return_state=True, n_jobs=self.n_jobs)
                 outputs[i].append(z[(np.cumsum(lengths)[:, np.newaxis] + np.arange(-n_last, 0)).ravel()])
                 after[i].append(state)
-        joined = [_map(lambda *arrays: np.concatenate(arrays), *parts) for parts in after]
+        joined = [map_state(lambda *arrays: np.concatenate(arrays), *parts) for parts in after]
         return [np.concatenate(parts) for parts in outputs], joined
 
 
@@ -79,13 +79,6 @@ def _groups(lengths: list[int]) -> Iterator[tuple[int, int]]:
             first, total = i, 0
         total += length
     yield first, len(lengths)
-
-
-def _map(function: Callable[..., Any], *trees: Any) -> Any:
-    """Return the nested tuple of what a function makes of the arrays at the same place of nested tuples."""
-    if isinstance(trees[0], tuple):
-        return tuple(_map(function, *branches) for branches in zip(*trees, strict=True))
-    return function(*trees)
 
 
 @dataclass(frozen=True)
@@ -201,9 +194,11 @@ class Memory:
         """Return the memory after so many steps of each series have been read."""
         read = np.flatnonzero(counts)
         rows = [self.tails[i].rows(self.encoding, counts[i]) for i in read]
-        _, after = network.run(rows, [_map(lambda array: array[read], state) for state in self.states])
+        before = [map_state(lambda array: array[read], state) for state in self.states]
+        _, after = network.run(rows, before)
         states = [
-            _map(lambda old, new: _replaced(old, new, read), *pair) for pair in zip(self.states, after, strict=True)
+            map_state(lambda old, new: _replaced(old, new, read), *pair)
+            for pair in zip(self.states, after, strict=True)
         ]
         tails = tuple(tail.read(n, self.encoding) for tail, n in zip(self.tails, counts, strict=True))
         return replace(self, tails=tails, states=states)
@@ -223,13 +218,13 @@ class Memory:
 
     def part(self, first: int, last: int) -> Memory:
         """Return the memory of some of the series."""
-        states = [_map(lambda array: array[first:last], state) for state in self.states]
+        states = [map_state(lambda array: array[first:last], state) for state in self.states]
         return replace(self, tails=self.tails[first:last], states=states)
 
     def repeated(self, n: int) -> Memory:
         """Return the memory with n copies of each series, one after the other."""
         tails = tuple(tail for tail in self.tails for _ in range(n))
-        states = [_map(lambda array: np.repeat(array, n, axis=0), state) for state in self.states]
+        states = [map_state(lambda array: np.repeat(array, n, axis=0), state) for state in self.states]
         return replace(self, tails=tails, states=states)
 
 

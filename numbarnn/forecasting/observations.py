@@ -186,7 +186,7 @@ class History(Observations):
             for i, (each, start) in enumerate(zip(panel.series, starts, strict=True)):
                 if not np.array_equal(ticks[start : start + len(each)], each.times.ticks):
                     raise ValueError(
-                        f"All series of y must have the same frequency, but {panel.label(i)} has another one than the "
+                        f"All series of y must have the same frequency, but {panel.labels[i]} has another one than the "
                         "others."
                     )
         before = End(panel, clock, starts - 1)

@@ -80,9 +80,10 @@ class Panel:
         """Number of variables of each series, K."""
         return self.series[0].values.shape[1]
 
-    def label(self, i: int) -> str:
-        """Return the name of a series for messages."""
-        return "y" if isinstance(self.container, Single) else f"y[{self.names[i]!r}]"
+    @property
+    def labels(self) -> list[str]:
+        """The name of each series for messages."""
+        return ["y"] if isinstance(self.container, Single) else [f"y[{name!r}]" for name in self.names]
 
     def ends(self) -> Panel:
         """Return the panel of the last step of each series."""
@@ -100,10 +101,11 @@ class Panel:
             if len(other) != len(self):
                 raise ValueError(f"y must hold all {len(self)} series as in fit, got {len(other)}.")
             return list(range(len(self)))
-        unknown = [name for name in other.names if name not in self.names]
+        place = {name: i for i, name in enumerate(self.names)}
+        unknown = [name for name in other.names if name not in place]
         if unknown:
             raise ValueError(f"y holds the series {unknown[0]!r}, which fit has not seen; pass new series to predict.")
-        return [self.names.index(name) for name in other.names]
+        return [place[name] for name in other.names]
 
     def restore(self, forecasts: list[NDArray], labels: Labels | None = None, *, labels_first: bool = False) -> Any:
         """Return forecasts of the steps that follow each series, in the form of the panel.

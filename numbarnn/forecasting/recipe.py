@@ -18,7 +18,7 @@ from numbarnn.forecasting.covariates import (
 )
 from numbarnn.forecasting.encoding import Covariates, Encoding, fill
 from numbarnn.forecasting.forms import Columns
-from numbarnn.forecasting.memory import Tail
+from numbarnn.forecasting.memory import Memory, Network, Tail
 from numbarnn.forecasting.panel import Panel, Series
 from numbarnn.forecasting.times import Times
 from numbarnn.forecasting.transforms import Transform, choose_transform
@@ -79,8 +79,8 @@ class Recipe:
     n_variables : int
     log_scale : tuple of two ndarray of shape (K,)
         Mean and standard deviation of the logarithms of the scales of the training series.
-    asked_look_back : int or None
-        The forecaster's parameter.
+    look_back : int or None
+        Number of steps that the networks read before each forecast; None is all of them.
     """
 
     transform: Transform
@@ -92,13 +92,13 @@ class Recipe:
     columns: Columns | None
     n_variables: int
     log_scale: tuple[Array, Array]
-    asked_look_back: int | None
+    look_back: int | None
 
     @classmethod
     def fit(cls, forecaster: Any, data: Data, columns: Columns | None) -> Recipe:
         """Return the recipe that a forecaster's parameters describe, for its training series."""
         panel, counts = data.panel, forecaster.loss in COUNTS
-        labels = [panel.label(i) for i in range(len(panel))]
+        labels = panel.labels
         for each, label in zip(panel.series, labels, strict=True):
             _check_observed(each.values, label)
         asked = None if counts and forecaster.transform == "auto" else forecaster.transform
@@ -107,8 +107,7 @@ class Recipe:
         transform = choose_transform(asked, [each.values for each in panel.series], labels)
         known = [_aligned(given, each, "X", of_steps=True) for given, each in _pairs(data.known, panel)]
         past = [_aligned(given, each, "past_X", exact=True) for given, each in _pairs(data.past, panel)]
-        horizon = 1 if forecaster.strategy == "recursive" else forecaster.horizon
-        encoding = _encoding(forecaster, panel, counts=counts, unrolled=data.known is not None and horizon > 1)
+        encoding = _encoding(forecaster, panel, counts=counts, with_known=data.known is not None)
         transformed = [
             transform.forward(each.values, transform.choice(each.values), name=label)
             for each, label in zip(panel.series, labels, strict=True)
@@ -123,7 +122,7 @@ class Recipe:
             static=None if data.static is None else StaticEncoder(data.static, panel),
             columns=columns,
             n_variables=panel.n_variables,
-            asked_look_back=forecaster.look_back,
+            look_back=encoding.look_back if isinstance(encoding, UnrolledEncoding) else forecaster.look_back,
             log_scale=(scales.mean(axis=0), np.where(scales.std(axis=0) > 0, scales.std(axis=0), 1.0)),
         )
 
@@ -131,11 +130,6 @@ class Recipe:
     def n_ahead(self) -> int:
         """Number of following steps whose covariates a step reads."""
         return self.encoding.horizon if self.known.n_columns else 1
-
-    @property
-    def look_back(self) -> int | None:
-        """Number of steps that the networks read before each forecast; None is all of them."""
-        return self.encoding.look_back if isinstance(self.encoding, UnrolledEncoding) else self.asked_look_back
 
     def tails(self, data: Data) -> tuple[Tail, ...]:
         """Return series of which nothing has been read yet.
@@ -156,9 +150,7 @@ class Recipe:
             static = np.empty((n, 0))
         else:
             static = self.static.transform(data.static, panel)
-        return tuple(
-            self._tail(panel.label(i), each, known[i], past[i], static[i]) for i, each in enumerate(panel.series)
-        )
+        return tuple(self._tail(*each) for each in zip(panel.labels, panel.series, known, past, static, strict=True))
 
     def _check_given(self, data: Data) -> None:
         for name, fitted, given in (
@@ -190,6 +182,10 @@ class Recipe:
             np.concatenate(((np.log(scale) - mean) / std, static)),
         )
         return Tail(filled, covariates, fixed, scale, choice, n_steps)
+
+    def memory(self, tails: tuple[Tail, ...], network: Network) -> Memory:
+        """Return the memory of series that the networks have read."""
+        return Memory.start(self.encoding, tails, network, self.look_back, self.n_ahead).settled(network)
 
     def calendar_rows(self, times: Times, n_after: int = 0) -> Array:
         """Return the features of the calendar of some times, and of those that follow."""
@@ -226,7 +222,7 @@ class Recipe:
         return y
 
 
-def _encoding(forecaster: Any, panel: Panel, *, counts: bool, unrolled: bool) -> Encoding:
+def _encoding(forecaster: Any, panel: Panel, *, counts: bool, with_known: bool) -> Encoding:
     seasons = _seasons(forecaster.seasonal_periods)
     season = seasons[-1] if seasons else 1
     horizon = 1 if forecaster.strategy == "recursive" else forecaster.horizon
@@ -244,7 +240,7 @@ def _encoding(forecaster: Any, panel: Panel, *, counts: bool, unrolled: bool) ->
         "level": {"standard": "fixed", "auto": "last"}.get(forecaster.scaler, forecaster.scaler),
         "counts": counts,
     }
-    if not unrolled:
+    if not with_known or horizon == 1:
         return Encoding(**options)
     look_back = forecaster.look_back or max(1, min(longest // 2, max(4 * horizon, _LEAST_LOOK_BACK)))
     return UnrolledEncoding(**options, seasons=seasons, look_back=int(look_back))

@@ -16,7 +16,7 @@ from numbarnn.estimators.ensemble import fit_members
 from numbarnn.estimators.network import Architecture, layer_sizes, network
 from numbarnn.estimators.regressor import LOSSES
 from numbarnn.forecasting.encoding import Encoding
-from numbarnn.forecasting.memory import Tail
+from numbarnn.forecasting.memory import Network, Tail
 from numbarnn.forecasting.quantiles import copula_root, normal_scores
 from numbarnn.forecasting.recipe import COUNTS, Recipe
 from numbarnn.forecasting.unrolled import UnrolledEncoding
@@ -46,7 +46,7 @@ _FIRST_READOUT = 0.1
 
 
 class Trained(NamedTuple):
-    """What training has found.
+    """Result of a training.
 
     Attributes
     ----------
@@ -62,6 +62,10 @@ class Trained(NamedTuple):
     loss: Any
     states: list[TrainingState]
     root: NDArray[np.float64]
+
+    def network(self, n_jobs: int | None) -> Network:
+        """Return the networks, with a number of threads in joblib's sense."""
+        return Network(self.model, [state.theta for state in self.states], resolve_threads(n_jobs))
 
 
 @dataclass(frozen=True)
@@ -271,15 +275,10 @@ def _trained(
         TrainingState(theta, solver, Plateau(forecaster.tol, patience)),
         max_iter=max_iter,
         batch_size=size,
-        shuffle=forecaster.shuffle,
         random_state=rng,
-        alpha=forecaster.alpha,
-        tbptt=forecaster.tbptt,
-        checkpoint_memory_mb=forecaster.checkpoint_memory_mb,
-        device=forecaster.device,
         validation=validation,
-        verbose=bool(forecaster.verbose),
         n_jobs=n_jobs,
+        **parameters.training_options(forecaster),
     )
 
 

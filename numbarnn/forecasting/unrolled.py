@@ -1,4 +1,4 @@
-"""What the network reads and forecasts where covariates are known: it is unrolled through the horizon."""
+"""Inputs and targets of a network that is unrolled through the horizon, where covariates are known."""
 
 from __future__ import annotations
 

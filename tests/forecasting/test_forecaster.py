@@ -64,7 +64,7 @@ def test_updates_equal_a_fresh_pass_to_the_bit(parameters):
     forecaster = tiny(5, **parameters).fit(y[:70])
     fresh = clone(forecaster).fit(y[:70])
     data_scale = fresh._fitted.memory.tails[0]
-    recipe, network = fresh._fitted.recipe, fresh._fitted.network(1)
+    recipe, network = fresh._fitted.recipe, fresh._fitted.trained.network(1)
 
     one_by_one = forecaster
     for value in y[70:80]:
