@@ -588,7 +588,7 @@ class RNNForecaster(BaseEstimator):
         self.network_ = fitted.trained.model
         self.thetas_ = [state.theta for state in states]
         self.calendar_features_ = fitted.recipe.calendar
-        self.loss_curve_ = np.mean(list(zip(*curves, strict=False)), axis=1).tolist()
+        self.loss_curve_ = [float(np.mean(losses)) for losses in zip(*curves, strict=False)]
         self.n_iter_ = max(state.n_iter for state in states)
         scores = [state.validation_scores for state in states]
         self.validation_scores_ = scores[0] if scores[0] else None

@@ -351,3 +351,14 @@ def test_the_automatic_logarithm_is_one_of_positive_series():
         forecaster.update([[0.0], [-1.0], [0.0]])
     with pytest.raises(ValueError, match=r"needs positive values, got 0 in y at step 84"):
         tiny(transform="log").fit(np.append(1 + y, 0))
+
+
+def test_a_fit_that_is_interrupted_before_its_first_epoch_is_usable(monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("numbarnn.optim.adam.Adam.minimize", interrupt)
+    with pytest.warns(UserWarning, match="interrupted"):
+        forecaster = tiny().fit(Y)
+    assert forecaster.loss_curve_ == []
+    assert np.isfinite(forecaster.predict()).all()
