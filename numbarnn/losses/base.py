@@ -13,12 +13,14 @@ from numbarnn.layers.base import Padded
 from numbarnn.protocols import check_protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
 BLOCK_BYTES = 1 << 18
-"""Bytes of outputs of which NumPy makes the losses at a time: the arrays on the way stay in the processor's cache."""
+"""Bytes of outputs of which NumPy computes the losses at a time."""
 
 
 class Loss(Protocol):
@@ -206,10 +208,8 @@ class NumpyRowLoss(RowLoss):
         """Return the weighted loss of rows z (N, K) and its adjoint, not finite where z is not or one overflows."""
         rows, host_targets, host_weights = to_host(z), to_host(targets), to_host(weights)
         losses, z_bar = np.empty(len(rows), rows.dtype), np.empty_like(rows)
-        size = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
         with np.errstate(over="ignore", invalid="ignore"):  # the caller finds it, and says what to do
-            for start in range(0, len(rows), size):
-                block = slice(start, start + size)
+            for block in blocks(rows):
                 losses[block], slopes = self.losses_and_slopes(rows[block], host_targets[block])
                 np.multiply(slopes, host_weights[block, np.newaxis], out=z_bar[block], casting="same_kind")
             value = float(np.sum(losses * host_weights, dtype=np.float64))
@@ -237,6 +237,12 @@ class DistributionLoss(NumpyRowLoss):
             Of shape (..., K), with ``mean``, ``std``, ``cdf``, ``ppf`` (quantiles) and ``rvs`` (samples), in double
             precision.
         """
+
+
+def blocks(rows: Array) -> Iterator[slice]:
+    """Return slices of rows whose arrays stay in the processor's cache while NumPy works on them."""
+    size = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
+    return (slice(start, start + size) for start in range(0, len(rows), size))
 
 
 def _rows(z: Padded) -> Array:

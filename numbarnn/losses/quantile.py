@@ -11,7 +11,7 @@ from scipy.special import expit
 from numbarnn.kernels.cpu.losses import quantile
 from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers.checks import check_number
-from numbarnn.losses.base import RowLoss
+from numbarnn.losses.base import RowLoss, blocks
 from numbarnn.losses.softplus import softplus
 
 if TYPE_CHECKING:
@@ -85,7 +85,13 @@ class Quantile(RowLoss):
 
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[float, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint; a target that is NaN takes no part."""
-        value, z_bar = quantile(to_host(z), to_host(targets), to_host(weights), np.array(self.quantiles), self.median)
+        rows, host_targets, host_weights = to_host(z), to_host(targets), to_host(weights)
+        value, z_bar = 0.0, np.empty_like(rows)
+        for block in blocks(rows):
+            part, steps, slopes = rows[block], softplus(rows[block]), expit(rows[block])
+            given = host_targets[block], host_weights[block], np.array(self.quantiles), self.median
+            added, z_bar[block] = quantile(part, steps, slopes, *given)
+            value += added
         return value, place_like(z, z_bar)
 
     def row_hessian_product(self, z: Array, z_dot: Array, targets: Array, weights: Array) -> Array:  # noqa: ARG002

@@ -78,53 +78,51 @@ def _squared_error(z, targets, weights, z_bar):
     return value
 
 
-def quantile(z, targets, weights, levels, median):
+def quantile(z, steps, slopes, targets, weights, levels, median):
     """Return the weighted pinball loss of quantiles (N, K * Q) against targets (N, K), and its adjoint z_bar.
 
     A target that is NaN takes no part. The quantile at position `median` of each target is z itself, and each one
-    further out differs from its neighbour by softplus(z).
+    further out differs from its neighbour by a step, `softplus(z)`, of which `slopes` is the derivative. Both are
+    overwritten, by the quantiles and by z_bar.
     """
-    z_bar, scratch = np.zeros_like(z), np.empty((2, len(levels)), z.dtype)
-    return _quantile(z, targets, weights, levels.astype(z.dtype), median, scratch, z_bar), z_bar
+    return _quantile(z, steps, slopes, targets, weights, levels.astype(z.dtype), median), slopes
 
 
 @kernel
-def _quantile(z, targets, weights, levels, median, scratch, z_bar):  # noqa: C901  (one loop after the other)
+def _quantile(z, steps, slopes, targets, weights, levels, median):
     one, zero, n_levels = z.dtype.type(1), z.dtype.type(0), len(levels)
-    steps, bars = scratch[0], scratch[1]  # the quantiles take the place of the steps
     value = 0.0
     for n in range(targets.shape[0]):
         weight = weights[n] / z.dtype.type(z.shape[1])
-        if weight == zero:
-            continue
         total = zero
         for k in range(targets.shape[1]):
             target, first = targets[n, k], k * n_levels
-            if np.isnan(target):
+            middle, stop = first + median, first + n_levels
+            if np.isnan(target) or weight == zero:
+                for j in range(first, stop):
+                    slopes[n, j] = zero
                 continue
-            for j in range(n_levels):
-                v = z[n, first + j]
-                small = math.exp(-abs(v))
-                steps[j] = max(v, zero) + math.log1p(small)
-                z_bar[n, first + j] = (one if v >= zero else small) / (one + small)
-            steps[median] = z[n, first + median]
-            for j in range(median + 1, n_levels):
-                steps[j] = steps[j - 1] + steps[j]
-            for j in range(median - 1, -1, -1):
-                steps[j] = steps[j + 1] - steps[j]
-            for j in range(n_levels):
-                error = target - steps[j]
-                slope = (one if error < zero else zero) - (levels[j] if error != zero else zero)
+            steps[n, middle] = z[n, middle]
+            for j in range(middle + 1, stop):
+                steps[n, j] = steps[n, j - 1] + steps[n, j]
+            for j in range(middle - 1, first - 1, -1):
+                steps[n, j] = steps[n, j + 1] - steps[n, j]
+            bar = zero
+            for j in range(first, stop):
+                level, error = levels[j - first], target - steps[n, j]
+                slope = (one if error < zero else zero) - (level if error != zero else zero)
                 total -= slope * error
-                bars[j] = weight * slope
+                steps[n, j] = weight * slope
             # steps[j] = steps[j + 1] - softplus(z[j])
-            for j in range(median):
-                bars[j + 1] += bars[j]
-                z_bar[n, first + j] *= -bars[j]
+            for j in range(first, middle):
+                bar += steps[n, j]
+                slopes[n, j] *= -bar
+            z_bar = steps[n, middle] + bar
             # steps[j] = steps[j - 1] + softplus(z[j])
-            for j in range(n_levels - 1, median, -1):
-                bars[j - 1] += bars[j]
-                z_bar[n, first + j] *= bars[j]
-            z_bar[n, first + median] = bars[median]
+            bar = zero
+            for j in range(stop - 1, middle, -1):
+                bar += steps[n, j]
+                slopes[n, j] *= bar
+            slopes[n, middle] = z_bar + bar
         value += weight * total
     return value
