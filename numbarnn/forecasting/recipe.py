@@ -78,7 +78,8 @@ class Recipe:
         The columns of a long frame.
     n_variables : int
     log_scale : tuple of two ndarray of shape (K,)
-        Mean and standard deviation of the logarithms of the scales of the training series.
+        Mean and standard deviation of the logarithms of the scales of the training series; the standard deviation is
+        infinite where all are equal, so that other scales, which the networks have never seen, make no difference.
     look_back : int or None
         Number of steps that the networks read before each forecast; None is all of them.
     """
@@ -123,7 +124,7 @@ class Recipe:
             columns=columns,
             n_variables=panel.n_variables,
             look_back=encoding.look_back if isinstance(encoding, UnrolledEncoding) else forecaster.look_back,
-            log_scale=(scales.mean(axis=0), np.where(scales.std(axis=0) > 0, scales.std(axis=0), 1.0)),
+            log_scale=(scales.mean(axis=0), np.where(scales.std(axis=0) > 0, scales.std(axis=0), np.inf)),
         )
 
     @property

@@ -109,6 +109,11 @@ def test_a_forecast_depends_on_its_own_series_only():
         np.testing.assert_array_equal(forecaster.predict(y=y), forecast)
 
 
+def test_the_scale_of_a_new_series_makes_no_difference_after_one_series():
+    forecaster = tiny(transform=None).fit(Y)
+    np.testing.assert_allclose(forecaster.predict(y=10 * Y), 10 * forecaster.predict(y=Y), rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("loss", ["quantile", "gaussian", "negative_binomial"])
 def test_quantiles_rise_and_samples_follow_them(loss):
     y = np.random.default_rng(0).poisson(20, size=60).astype(float)
