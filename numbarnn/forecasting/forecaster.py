@@ -139,7 +139,8 @@ class RNNForecaster(BaseEstimator):
         Number of series per update; long series are cut into pieces of 512 steps, each of which counts as one. 'auto'
         is 16.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is the number of epochs that gives about 400 updates.
+        Maximum number of epochs. None is the number of epochs that gives about 400 updates, or 800 with covariates that
+        are known in the future and a horizon above one.
     early_stopping : bool, default=False
         Whether to hold out the last part of each series, to stop training when the loss on it no longer improves, and
         to keep the best parameters.
@@ -183,8 +184,9 @@ class RNNForecaster(BaseEstimator):
     season apart, as in [3]_, or, without seasons, of consecutive values. Missing targets are ignored in the loss.
 
     With covariates that are known in the future, and a horizon above one, the network is unrolled through the horizon
-    instead: it reads `look_back` steps, and then the covariates of the steps to forecast, with one output at each. It
-    also reads the values and covariates a whole number of seasons before each step. The level is then the mean of the
+    instead: it reads `look_back` steps, and then the covariates of the steps to forecast, with one output at each. All
+    layers are bidirectional, since later covariates are known, too. The network also reads the values and covariates a
+    whole number of seasons before each step. The level is then the mean of the
     last season (or of the input window), unless ``scaler="standard"``, and it is the base of all targets.
 
     The intervals of ``loss="quantile"`` and of the distributions are learned from the training data. On a single short

@@ -90,7 +90,8 @@ class Generator:
     def _paths(self, memory: Memory, horizon: int, rng: np.random.RandomState) -> Array:
         def draw(block: Block) -> Array:
             scores = rng.normal(size=(len(block.scale), len(self.root))) @ self.root.T
-            return self._values(values_at(self.loss, block.z, scores.reshape(len(block.z[0]), -1)), block)
+            own = scores[:, : block.bases[0].size].reshape(len(block.z[0]), -1)
+            return self._values(values_at(self.loss, block.z, own), block)
 
         x = np.concatenate(list(self._blocks(memory, horizon, draw)), axis=1)[:, :horizon]
         return self.recipe.inverse(x, memory.choices)
@@ -116,8 +117,10 @@ class Generator:
         """
         encoding = self.recipe.encoding
         for start in range(0, horizon, encoding.horizon):
-            z, memory = memory.outputs(self.network)
-            bases = np.stack([encoding.bases(t.filled, t.fixed, len(t.filled) - 1)[0] for t in memory.tails])
+            # Covariates beyond the steps asked for are not known: an unrolled network stops before them.
+            n_steps = min(encoding.horizon, horizon - start) if encoding.n_rows_ahead else encoding.horizon
+            z, memory = memory.outputs(self.network, n_steps)
+            bases = np.stack([encoding.bases(t.filled, t.fixed, len(t.filled) - 1)[0, :n_steps] for t in memory.tails])
             block = Block(z, bases, np.stack([tail.scale for tail in memory.tails]))
             result = function(block)
             yield result

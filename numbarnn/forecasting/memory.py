@@ -203,14 +203,16 @@ class Memory:
         tails = tuple(tail.read(n, self.encoding) for tail, n in zip(self.tails, counts, strict=True))
         return replace(self, tails=tails, states=states)
 
-    def outputs(self, network: Network) -> tuple[list[NDArray[Any]], Memory]:
+    def outputs(self, network: Network, n_steps: int) -> tuple[list[NDArray[Any]], Memory]:
         """Return the outputs of each member from which the next block is forecast, and the memory with all steps read.
 
-        They are those of the last step of each series, or those of the steps of the horizon, series after series. With
-        `look_back` all steps stay pending.
+        They are those of the last step of each series or, where the inputs have a row for each step of the horizon,
+        those of its first `n_steps`, series after series. With `look_back` all steps stay pending.
         """
+        n_ahead = min(self.encoding.n_rows_ahead, n_steps)
         rows = [tail.rows(self.encoding, tail.n_pending) for tail in self.tails]
-        z, states = network.run(rows, self.states, max(1, self.encoding.n_rows_ahead))
+        rows = [each[: len(each) - self.encoding.n_rows_ahead + n_ahead] for each in rows]
+        z, states = network.run(rows, self.states, max(1, n_ahead))
         if self.look_back is not None:
             return z, self
         tails = tuple(tail.read(tail.n_pending, self.encoding) for tail in self.tails)

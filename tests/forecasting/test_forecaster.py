@@ -159,6 +159,18 @@ def test_an_update_with_covariates_equals_a_fresh_pass():
     np.testing.assert_array_equal(forecaster.predict(X=X[70:74]), at_once.predict())
 
 
+def test_a_shorter_forecast_needs_no_later_covariates():
+    forecaster = tiny(4).fit(Y[:60], X[:60])
+    short = forecaster.predict(2, X=X[60:62])
+    np.testing.assert_array_equal(forecaster.predict(2, y=Y[:60], X=X[:64]), short)
+    assert (forecaster.predict(4, X=X[60:64])[:2] != short).all()
+    longer = forecaster.predict(6, X=X[60:66])
+    np.testing.assert_array_equal(longer[:4], forecaster.predict(4, X=X[60:64]))
+    samples = forecaster.sample(200, 6, X=X[60:66], random_state=0)
+    quantiles = forecaster.predict_quantiles([0.05, 0.95], 6, X=X[60:66])
+    assert ((quantiles[:, 0] < np.median(samples, axis=0)) & (np.median(samples, axis=0) < quantiles[:, 1])).all()
+
+
 def test_categories_get_vectors():
     static = np.array([["north", 1.0], ["south", 2.0], ["north", 3.0]], dtype=object)
     forecaster = tiny(2).fit([Y, Y + 1, Y + 2], static_X=static)
