@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_counts, check_step_model
+from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
+from numbarnn.layers.checks import check_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def beam_search(
     .. [2] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to sequence learning with neural networks", NIPS 2014.
     """
     check_step_model(model)
-    check_counts(n_sequences=n_sequences, n_beams=n_beams, max_length=max_length)
+    check_sizes(n_sequences=n_sequences, n_beams=n_beams, max_length=max_length)
     codes, state = Beginning.of(model, n_sequences) if beginning is None else beginning
     beams = _Beams(n_sequences, n_beams, max_length, model.n_labels)
     for t in range(max_length + 1):

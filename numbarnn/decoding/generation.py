@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_counts, check_step_model
+from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
+from numbarnn.layers.checks import check_number, check_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,13 +111,16 @@ def sample(
     return _generate(model, n_sequences, max_length, beginning, choose)
 
 
-def _check_choice(temperature: Any, top_k: Any, top_p: Any) -> None:
-    if isinstance(temperature, bool) or not isinstance(temperature, Real) or not 0 <= temperature < np.inf:
+def _check_choice(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    check_number("temperature", temperature)
+    if not 0 <= temperature < np.inf:
         raise ValueError(f"temperature must be a finite number of at least 0, got {temperature!r}")
     if top_k is not None:
-        check_counts(top_k=top_k)
-    if top_p is not None and (isinstance(top_p, bool) or not isinstance(top_p, Real) or not 0 < top_p <= 1):
-        raise ValueError(f"top_p must be in (0, 1], got {top_p!r}")
+        check_sizes(top_k=top_k)
+    if top_p is not None:
+        check_number("top_p", top_p)
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1], got {top_p!r}")
 
 
 def _generate(
@@ -129,7 +132,7 @@ def _generate(
 ) -> list[Hypothesis]:
     """Return sequences whose symbols a function chooses by the log-probabilities of those sequences that go on."""
     check_step_model(model)
-    check_counts(n_sequences=n_sequences, max_length=max_length)
+    check_sizes(n_sequences=n_sequences, max_length=max_length)
     codes, state = Beginning.of(model, n_sequences) if beginning is None else beginning
     labels = np.empty((n_sequences, max_length), np.intp)
     lengths, scores, rows = np.zeros(n_sequences, np.intp), np.zeros(n_sequences), np.arange(n_sequences)

@@ -106,18 +106,3 @@ def check_step_model(model: Any) -> None:
     TypeError: 'model' is no step model: n_labels is missing; start(n) is missing; step(codes, state) is missing; ...
     """
     check_protocol(model, StepModel, "step model")
-
-
-def check_counts(**counts: Any) -> None:
-    """Refuse counts that are not integers of at least one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The message names the argument.
-    """
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} must be an integer, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
