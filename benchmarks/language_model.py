@@ -108,8 +108,8 @@ def fit_pytorch(model: RNNLanguageModel, training: str, validation: str, n_threa
     torch.set_num_threads(n_threads)
     vocabulary, rng = model.vocabulary_, np.random.RandomState(SEED)
     views = model.network_.views(model.network_.init("float32", rng))
-    embedding = torch.nn.Embedding.from_pretrained(torch.from_numpy(views["embedding.tables.0"]), freeze=False)
-    lstm = load_layer(LSTM(views["layer0.W"], views["layer0.R"], views["layer0.b"]))
+    embedding = torch.nn.Embedding.from_pretrained(torch.from_numpy(views["layer0.embedding.tables.0"]), freeze=False)
+    lstm = load_layer(LSTM(*(views[f"layer0.recurrent.{name}"] for name in LSTM._fields)))
     lstm.bias_hh_l0.requires_grad = False  # this package has one bias
     readout = torch.nn.Linear(model.hidden_layer_sizes, vocabulary.n_labels + 1)
     with torch.no_grad():

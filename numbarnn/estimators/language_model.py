@@ -26,7 +26,7 @@ from numbarnn.estimators.symbols import in_pieces, log_likelihoods, next_symbols
 from numbarnn.estimators.trained import TrainedNetwork
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda
-from numbarnn.layers import Embedding, Model, Stack
+from numbarnn.layers import EmbeddedRecurrent, Embedding, Model, Stack
 from numbarnn.layers.checks import check_sizes
 from numbarnn.losses import ClassHead, Head
 from numbarnn.optim import Examples, Validation
@@ -428,7 +428,8 @@ class RNNLanguageModel(TrainedNetwork):
         vocabulary, size = self.vocabulary_, self.embedding_size_
         embedding = Embedding(1, (vocabulary.start + 1,), (size,), (0,))
         layers: Any = network(self, plan, size, vocabulary.n_labels + 1).layer
-        return Model(Stack((("embedding", embedding), *layers.steps)))
+        (_, first), *others = layers.steps
+        return Model(Stack((("layer0", EmbeddedRecurrent.of(embedding, first)), *others)))
 
     def _pieces(self, sequences: list[Labels], dtype: DTypeLike, name: str) -> Examples:
         """Return what is learned from, or validated with: long sequences in pieces."""
