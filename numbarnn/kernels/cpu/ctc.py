@@ -74,7 +74,7 @@ def ctc(z, labels, starts, lengths, blank, weights, n_threads):
         np.empty((ranges, n_steps, 2, width)),
         np.empty((ranges, 3, n_classes + -n_classes % _WIDTH)),
     )
-    losses, z_bar = np.empty(n_sequences), np.empty_like(z)
+    losses, z_bar = np.empty(n_sequences), np.zeros_like(z)
     queue = np.argsort(-states, kind="stable"), np.zeros(1, np.int64)
     _ctc(z, labels, starts, lengths, blank, weights, losses, z_bar, scratch, queue, board_with(ranges - 1))
     return losses, z_bar
@@ -95,43 +95,43 @@ def _sequences(operands, i):
         if place >= order.size:
             return
         b = order[place]
-        own, n_steps = labels[starts[b] : starts[b + 1]], lengths[b]
-        z_bar[n_steps:, b] = 0
+        own, n_steps = (labels, starts[b], starts[b + 1] - starts[b]), lengths[b]
         if not fits(own, n_steps):
             losses[b] = np.inf
-            z_bar[:n_steps, b] = 0
             continue
-        probabilities(z, b, n_steps, own, blank, weights[b], z_bar, emissions[i], classes[i])
-        m, e = forward(own, n_steps, emissions[i], rows[i])
+        own_rows, own_emissions = rows[i], emissions[i]
+        probabilities(z, b, n_steps, own, blank, weights[b], z_bar, own_emissions, classes[i])
+        m, e = forward(own, n_steps, own_emissions, own_rows)
         losses[b] = -(math.log(m) + e * _LN2)
-        backward(own, b, n_steps, blank, weights[b], z_bar, emissions[i], rows[i], m, e)
+        backward(own, b, n_steps, blank, weights[b], z_bar, own_emissions, own_rows, m, e)
 
 
 @inline
 def fits(labels, n_steps):
     """Return whether labels fit into the steps: each needs one, and two equal ones in a row a blank between them."""
-    needed = labels.size
-    for i in range(1, labels.size):
-        needed += labels[i] == labels[i - 1]
+    values, first, n_labels = labels
+    needed = n_labels
+    for i in range(first + 1, first + n_labels):
+        needed += values[i] == values[i - 1]
     return needed <= n_steps
 
 
 @inline
 def probabilities(z, b, n_steps, labels, blank, weight, z_bar, emissions, scratch):
     """Write the probabilities of the blank (index 0) and the labels; the gradient becomes the weighted softmax."""
-    n_classes = z.shape[2]
-    for k in range(n_classes, scratch.shape[1]):
-        scratch[0, k] = -np.inf
+    n_classes, (values, first, n_labels) = z.shape[2], labels
     for t in range(n_steps):
         for k in range(n_classes):
             scratch[0, k] = z[t, b, k]
+        for k in range(n_classes, scratch.shape[1]):
+            scratch[0, k] = -np.inf
         softmax(scratch)
         for k in range(n_classes):
             z_bar[t, b, k] = weight * scratch[2, k]
         emissions[t, MANTISSA, 0], emissions[t, EXPONENT, 0] = scratch[0, blank], scratch[1, blank]
-        for i in range(labels.size):
-            emissions[t, MANTISSA, i + 1] = scratch[0, labels[i]]
-            emissions[t, EXPONENT, i + 1] = scratch[1, labels[i]]
+        for i in range(n_labels):
+            emissions[t, MANTISSA, i + 1] = scratch[0, values[first + i]]
+            emissions[t, EXPONENT, i + 1] = scratch[1, values[first + i]]
 
 
 @inline
@@ -164,7 +164,7 @@ def forward(labels, n_steps, emissions, rows):
 
     The rows behind those of the steps are for `backward` and, the last one, for what `write_penalties` writes.
     """
-    n_labels = labels.size
+    n_labels = labels[2]
     write_penalties(labels, rows)
     if n_steps == 0:
         return 1.0, 0.0
@@ -181,10 +181,10 @@ def forward(labels, n_steps, emissions, rows):
         set_zero(rows, t, BLANK, end)
         set_zero(rows, t, LABEL, 0)
         set_zero(rows, t, LABEL, hi + 1)
-    last = rows[n_steps - 1]
-    e = max(last[BLANK + EXPONENT, n_labels], last[LABEL + EXPONENT, n_labels])
-    m = last[BLANK + MANTISSA, n_labels] * 2.0 ** (last[BLANK + EXPONENT, n_labels] - e)
-    m += last[LABEL + MANTISSA, n_labels] * 2.0 ** (last[LABEL + EXPONENT, n_labels] - e)
+    last = n_steps - 1
+    e = max(rows[last, BLANK + EXPONENT, n_labels], rows[last, LABEL + EXPONENT, n_labels])
+    m = rows[last, BLANK + MANTISSA, n_labels] * 2.0 ** (rows[last, BLANK + EXPONENT, n_labels] - e)
+    m += rows[last, LABEL + MANTISSA, n_labels] * 2.0 ** (rows[last, LABEL + EXPONENT, n_labels] - e)
     return m, e
 
 
@@ -196,6 +196,7 @@ def band(n_labels, n_steps, t):
 
 @inline
 def set_zero(rows, t, kind, index):
+    """Set a variable of step t to zero."""
     rows[t, kind + MANTISSA, index], rows[t, kind + EXPONENT, index] = 0.0, ZERO_EXPONENT
 
 
@@ -205,9 +206,9 @@ def write_penalties(labels, rows):
 
     Between equal labels, which need a blank, this is as much as makes the number zero.
     """
-    n_rows = rows.shape[0]
-    for i in range(labels.size + 1):
-        skips = 0 < i < labels.size and labels[i] != labels[i - 1]
+    n_rows, (values, first, n_labels) = rows.shape[0], labels
+    for i in range(n_labels + 1):
+        skips = 0 < i < n_labels and values[first + i] != values[first + i - 1]
         rows[n_rows - 1, 0, i] = 0.0 if skips else ZERO_EXPONENT
 
 
@@ -258,7 +259,7 @@ def backward(labels, b, n_steps, blank, weight, z_bar, emissions, rows, probabil
     The backward variables lack the probability at their own step here, so that alpha beta / p(l|x) is that of the
     state. They are kept for two steps, multiplied by the probability of theirs.
     """
-    n_labels, n_rows = labels.size, rows.shape[0]
+    n_rows, (values, first, n_labels) = rows.shape[0], labels
     for t in range(n_steps - 1, -1, -1):
         lo, hi, end = band(n_labels, n_steps, t)
         now, after = n_rows - 3 + t % 2, n_rows - 3 + (t + 1) % 2
@@ -272,7 +273,7 @@ def backward(labels, b, n_steps, blank, weight, z_bar, emissions, rows, probabil
         z_bar[t, b, blank] -= weight * share
         labels_backward(t, now, after, lo, hi, emissions, rows, probability, exponent)
         for i in range(lo, hi):
-            z_bar[t, b, labels[i]] -= weight * rows[n_rows - 4, 0, i]
+            z_bar[t, b, values[first + i]] -= weight * rows[n_rows - 4, 0, i]
         # What the step before reads beyond the band.
         if lo > 0:
             set_zero(rows, now, BLANK, lo - 1)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import lower_builtin, type_callable
 
