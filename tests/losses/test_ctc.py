@@ -47,7 +47,7 @@ def test_enumeration():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_steps", "n_labels", "scale"), [(500, 100, 1.0), (500, 249, 10.0), (300, 3, 1000.0)])
+@pytest.mark.parametrize(("n_steps", "n_labels", "scale"), [(500, 100, 1.0), (500, 249, 10.0), (300, 3, 100.0)])
 def test_probabilities_far_below_any_float(n_steps, n_labels, scale):
     rng = np.random.default_rng(0)
     z, labels = scale * rng.standard_normal((n_steps, 1, 30)), rng.integers(1, 30, n_labels)
