@@ -104,8 +104,7 @@ class CTC:
     out_activation: ClassVar[str] = "softmax"
 
     def __post_init__(self) -> None:
-        if isinstance(self.blank, bool) or not isinstance(self.blank, int | np.integer):
-            raise TypeError(f"blank must be an integer, got {self.blank!r}")
+        check_blank(self.blank)
         if self.on_impossible not in ON_IMPOSSIBLE:
             raise ValueError(f"on_impossible must be one of {ON_IMPOSSIBLE}, got {self.on_impossible!r}")
 
@@ -301,6 +300,20 @@ def ctc_loss(
     >>> ctc_loss(np.zeros((2, 1, 3)), [[1, 1]]).losses
     array([inf])
     """
+    host, ends, blank = checked_outputs(z, lengths, blank)
+    loss = CTC(blank, on_impossible, n_jobs)
+    losses, z_bar, impossible = loss.losses(Padded(host, ends), targets)
+    return CTCLosses(place_like(z, losses), place_like(z, z_bar), impossible)
+
+
+def checked_outputs(z: Any, lengths: Any, blank: Any) -> tuple[Array, Array, int]:
+    """Return outputs (T, B, C) as a contiguous NumPy array, the lengths (B,), and the blank as a number from 0 on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not as described in `ctc_loss`.
+    """
     values: Any = z if on_cuda(z) else np.asarray(z)
     if values.dtype.char not in "fd":
         raise TypeError(f"z must be of float32 or float64, got {values.dtype}; write z.astype(float)")
@@ -308,15 +321,19 @@ def ctc_loss(
         hint = "; for one sequence z (T, C) write z[:, np.newaxis]" if values.ndim == 2 else ""
         raise ValueError(f"z must have the shape (T, B, C), got {values.shape}{hint}")
     n_steps, n_sequences, n_classes = values.shape
-    loss = CTC(blank, on_impossible, n_jobs)
+    check_blank(blank)
     if not -n_classes <= blank < n_classes:
         raise ValueError(f"blank must be one of the {n_classes} classes of z, got {blank}")
-    ends = None if lengths is None else checked_lengths(lengths, n_steps, n_sequences)
-    flat_labels(targets, n_sequences, n_classes, blank)
+    ends = np.full(n_sequences, n_steps) if lengths is None else checked_lengths(lengths, n_steps, n_sequences)
     host = np.ascontiguousarray(to_host(values))
-    check_finite("z", host, ends)
-    losses, z_bar, impossible = loss.losses(Padded(host, ends), targets)
-    return CTCLosses(place_like(values, losses), place_like(values, z_bar), impossible)
+    check_finite("z", host, None if lengths is None else ends)
+    return host, ends, int(blank) % n_classes
+
+
+def check_blank(blank: Any) -> None:
+    """Raise a TypeError if the blank is not an integer."""
+    if isinstance(blank, bool) or not isinstance(blank, int | np.integer):
+        raise TypeError(f"blank must be an integer, got {blank!r}")
 
 
 def flat_labels(targets: Any, n_sequences: int, n_classes: int | None, blank: int) -> tuple[Array, Array]:
