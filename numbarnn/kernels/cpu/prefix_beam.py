@@ -57,7 +57,7 @@ def _prefix_beams(log_y, lengths, blank, work, scores, labels, n_labels):
         nodes[ROOT, PARENT], nodes[ROOT, LAST], nodes[ROOT, CHILD], nodes[ROOT, BEAM] = NONE, NONE, NONE, 0
         beams[0, 0] = ROOT
         logs[0, ENDS_BLANK, 0], logs[0, ENDS_LABEL, 0], logs[0, TOTAL, 0] = 0.0, -np.inf, 0.0
-        n, n_nodes = 1, 1
+        n, n_nodes = np.intp(1), np.intp(1)
         for t in range(lengths[b]):
             now = t % 2
             extend(log_y, t, b, nodes, beams, n, logs, now, ways)
