@@ -37,8 +37,8 @@ _WORK_OF_A_CLASS = 8
 _LN2 = math.log(2)
 _WIDTH = REGISTER_BITS // 64
 
-BLANK, LABEL, MANTISSA, EXPONENT = 0, 2, 0, 1
-"""Rows of the variables of a step: BLANK + MANTISSA and so on."""
+BLANK, LABEL, MANTISSA, EXPONENT = np.intp(0), np.intp(2), 0, 1
+"""Rows of the variables of a step: BLANK + MANTISSA and so on. As literals, each would compile functions of its own."""
 
 
 def ctc(z, labels, starts, lengths, blank, weights, n_threads):
@@ -179,7 +179,7 @@ def forward(labels, n_steps, emissions, rows):
             labels_forward(t, lo, hi, emissions, rows)
         # What the next step reads beyond the band.
         set_zero(rows, t, BLANK, end)
-        set_zero(rows, t, LABEL, 0)
+        set_zero(rows, t, LABEL, np.intp(0))
         set_zero(rows, t, LABEL, hi + 1)
     last = n_steps - 1
     e = max(rows[last, BLANK + EXPONENT, n_labels], rows[last, LABEL + EXPONENT, n_labels])
