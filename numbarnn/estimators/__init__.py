@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbarnn.estimators.classifier import RNNClassifier
+from numbarnn.estimators.ctc import CTCClassifier
 from numbarnn.estimators.regressor import RNNRegressor
 
-__all__ = ["RNNClassifier", "RNNRegressor"]
+__all__ = ["CTCClassifier", "RNNClassifier", "RNNRegressor"]
