@@ -205,11 +205,12 @@ def test_errors(fitted, call, error, message):
 
 @pytest.mark.slow
 def test_pipelines_and_searches():
-    model = make_pipeline(SequenceScaler(), CTCClassifier(**OPTIONS, max_iter=20))
+    clf = CTCClassifier(**OPTIONS, batch_size=8)
+    model = make_pipeline(SequenceScaler(), clone(clf).set_params(max_iter=20))
     assert model.fit(X, Y).score(X_TEST, Y_TEST) > 0.8
-    search = GridSearchCV(CTCClassifier(**OPTIONS), {"max_iter": [1, 25]}, cv=3).fit(X, Y)
+    search = GridSearchCV(clf, {"max_iter": [1, 25]}, cv=3).fit(X, Y)
     assert search.best_params_ == {"max_iter": 25}
-    assert cross_val_score(CTCClassifier(**OPTIONS, max_iter=25), X, Y, cv=3).mean() > 0.8
+    assert cross_val_score(clone(clf).set_params(max_iter=25), X, Y, cv=3).mean() > 0.8
 
 
 @pytest.mark.slow
