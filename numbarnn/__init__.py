@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 # Imported at first use: scikit-learn costs most of a second, which the array API alone does not need, and what makes
 # the kernels three quarters of the time of `import numbarnn`.
 _LAZY = {
+    "CTCClassifier": "numbarnn.estimators",
     "RNNClassifier": "numbarnn.estimators",
     "RNNRegressor": "numbarnn.estimators",
     "SequencePatches": "numbarnn.data",
@@ -37,6 +38,7 @@ _LAZY = {
     "Stream": "numbarnn.recurrence",
     "adjoint": "numbarnn.recurrence",
     "compile_kernels": "numbarnn.compilation",
+    "ctc_loss": "numbarnn.losses",
     "forward": "numbarnn.recurrence",
     "gradient_flow": "numbarnn.analysis",
     "lyapunov_exponents": "numbarnn.analysis",
@@ -55,6 +57,7 @@ _LAZY = {
 __all__ = [
     "GRU",
     "LSTM",
+    "CTCClassifier",
     "ConformalForecaster",
     "CoupledLSTM",
     "CoupledPeepholeLSTM",
@@ -77,6 +80,7 @@ __all__ = [
     "adjoint",
     "backtest",
     "compile_kernels",
+    "ctc_loss",
     "forecasting",
     "forward",
     "gradient_flow",

@@ -214,7 +214,7 @@ def layer_gradient_flow(
         z, _, tape = model.forward(theta, x, lengths, n_jobs=n_jobs)
         batch = examples.batch(indices)
         n_rows = np.ones(len(indices), np.intp)
-        if z.is_sequence:
+        if z.is_sequence and not examples.unaligned:
             n_rows = np.full(len(indices), len(z.values)) if z.lengths is None else z.lengths
         sequence = np.repeat(np.arange(len(indices)), n_rows)
         n_weighted = np.bincount(sequence, batch.weights > 0, minlength=len(indices))

@@ -67,6 +67,17 @@ def test_inside_a_network(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_transcribe_digits(tmp_path):
+    pytest.importorskip("matplotlib")
+    table = run("transcribe_digits", tmp_path).splitlines()
+    errors = {line.split()[0]: float(line.split("rate ")[1].split("%")[0]) for line in table[:2]}
+    assert list(errors) == ["best_path", "beam"]
+    assert max(errors.values()) <= 2
+    assert picture(tmp_path / "transcribe_digits.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_custom_cell(tmp_path):
     table = map(str.split, run("custom_cell", tmp_path).splitlines()[1:])
     rows = {name: np.array(numbers, float) for name, *numbers in table}

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from tqdm import tqdm
 
-TARGETS = ("length", "memory", "checkpoints", "streaming", "epoch", "precision", "cells", "start")
+TARGETS = ("length", "memory", "checkpoints", "streaming", "epoch", "precision", "cells", "ctc", "start")
 
 
 def main() -> None:

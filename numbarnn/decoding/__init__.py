@@ -1,10 +1,13 @@
-"""Decoding: sequences of labels from models that predict one label after the other."""
+"""Decoding: sequences of labels from models that predict one label after the other, and from the outputs of CTC."""
 
 from __future__ import annotations
 
+from numbarnn.decoding.alignment import ctc_alignment
 from numbarnn.decoding.beam_search import beam_search
+from numbarnn.decoding.best_path import ctc_best_path
 from numbarnn.decoding.generation import greedy, sample
 from numbarnn.decoding.network import NetworkSteps
+from numbarnn.decoding.prefix_beam import ctc_prefix_beams
 from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
 
 __all__ = [
@@ -14,6 +17,9 @@ __all__ = [
     "StepModel",
     "beam_search",
     "check_step_model",
+    "ctc_alignment",
+    "ctc_best_path",
+    "ctc_prefix_beams",
     "greedy",
     "sample",
 ]

@@ -38,6 +38,7 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
     _masks_nan_targets: ClassVar[bool] = False
+    _has_step_targets: ClassVar[bool] = True  # whether a network with one output per step has one target per step
     estimators_: list[Any]
     patch_: int
 
@@ -331,8 +332,9 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
         self._set_state(state)
 
     def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
-        rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=self.return_sequences)
-        return GivenExamples(sequences, rows, weights, self.return_sequences).with_weight()
+        per_step = self.return_sequences and self._has_step_targets
+        rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=per_step)
+        return GivenExamples(sequences, rows, weights, per_step).with_weight()
 
     def _encoded(self, given: GivenExamples, head: Head) -> GivenExamples:
         rows = head.encode(given.rows, given.sequences.values.dtype)

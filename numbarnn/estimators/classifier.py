@@ -506,12 +506,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             (n, T, n_classes), or a list of n arrays (T_i, n_classes).
         """
         outputs = self._outputs(X)
-        if not outputs.of_ensemble:
-            return outputs.restore(self._head.log_output(outputs.z[0]))
-        # log((p_1 + ... + p_M) / M), which stays finite where every p_m underflows
-        logarithms = [self._head.log_output(z) for z in outputs.z]
-        total = np.logaddexp.reduce(logarithms)
-        return outputs.restore(total - total.dtype.type(np.log(len(logarithms))))
+        return outputs.restore(outputs.log_average(self._head.log_output))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; with `return_sequences` that of all steps.

@@ -109,11 +109,8 @@ class DerivativesMixin:
         patches = stack_patches(sequences, self.patch_)
         z = _steps(self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences)
         rows = output_rows(self, step, sequences)
-        outputs_bar = np.zeros_like(z)
-        outputs_bar[rows, output_columns(self, output, z, sequences.lengths)[rows]] = 1
-        if activated:
-            outputs_bar = self._head.loss.output_adjoint(z, outputs_bar)
-        return _pulled_back(self, sequences, form, outputs_bar).X_bar
+        columns = output_columns(self, output, z, sequences.lengths)[rows]
+        return gradient_of_outputs(self, sequences, form, z, (rows, columns), activated=activated)
 
     def parameter_gradients(self: Fitted, X: Any, y: Any) -> NDArray:
         """Return the gradient of each sequence's own loss with respect to `theta_`.
@@ -370,6 +367,30 @@ class DerivativesMixin:
         else:
             rows = checked_array("outputs_bar", outputs_bar, (len(lengths), self.n_outputs_), dtype)
         return _pulled_back(self, sequences, form, rows)
+
+
+def gradient_of_outputs(
+    estimator: Fitted, sequences: Sequences, form: Form, z: NDArray, places: tuple[NDArray, NDArray], *, activated: bool
+) -> Any:
+    """Return the derivative of a sum of outputs by the inputs, in the form of X.
+
+    Parameters
+    ----------
+    estimator : Fitted
+    sequences : Sequences
+    form : Form
+    z : ndarray of shape (N, K)
+        All outputs.
+    places : tuple of two ndarrays of int
+        Rows and columns of the outputs that are added up.
+    activated : bool
+        Whether they are differentiated after their activation.
+    """
+    outputs_bar = np.zeros_like(z)
+    outputs_bar[places] = 1
+    if activated:
+        outputs_bar = estimator._head.loss.output_adjoint(z, outputs_bar)
+    return _pulled_back(estimator, sequences, form, outputs_bar).X_bar
 
 
 def _pulled_back(estimator: Fitted, sequences: Sequences, form: Form, outputs_bar: NDArray) -> PulledBack:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -30,6 +30,7 @@ class Fitted(Protocol):
     checkpoint_memory_mb: float | None
     n_jobs: int | None
     _head: Head
+    _has_step_targets: ClassVar[bool]
     _architecture: Architecture
 
     def _read_targets(
@@ -81,7 +82,7 @@ def output_rows(estimator: Fitted, step: int | None, sequences: Sequences) -> ND
 
 def encoded_examples(estimator: Fitted, sequences: Sequences, y: Any) -> Examples:
     """Return sequences with targets as the loss takes them; steps whose target is NaN have weight zero."""
-    per_step = estimator.network_.returns_sequences
+    per_step = estimator.network_.returns_sequences and estimator._has_step_targets
     rows, weights = estimator._read_targets(y, None, sequences.lengths, per_step=per_step)
     targets = estimator._head.encode(rows, estimator.theta_.dtype)
     return GivenExamples(sequences, targets, weights, per_step).patched(estimator.patch_).normalized()[0]

@@ -48,6 +48,16 @@ class Outputs(NamedTuple):
             return function(self.z[0])
         return np.mean([function(z) for z in self.z], axis=0, dtype=self.z[0].dtype)
 
+    def log_average(self, function: Callable[[NDArray], NDArray]) -> NDArray:
+        """Return the logarithm of an average; the function returns logarithms of what is averaged.
+
+        log((p_1 + ... + p_M) / M) stays finite where every p_m underflows.
+        """
+        if not self.of_ensemble:
+            return function(self.z[0])
+        total = np.logaddexp.reduce([function(z) for z in self.z])
+        return total - total.dtype.type(np.log(len(self.z)))
+
     def restore(self, rows: NDArray) -> Any:
         """Return rows in the form of X if there is one per step, as they are otherwise."""
         return self.form.restore(rows, self.lengths) if self.per_step else rows

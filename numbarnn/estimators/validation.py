@@ -72,7 +72,7 @@ def _random_split(
     from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow to import, and most fits do without)
 
     n = len(examples.sequences)
-    has_one_class = isinstance(examples.targets, np.ndarray) and examples.targets.ndim == 1
+    has_one_class = isinstance(examples.targets, np.ndarray) and examples.targets.ndim == 1 and not examples.unaligned
     try:
         training, validation = train_test_split(
             np.arange(n),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbarnn.losses.absolute_error import AbsoluteError
 from numbarnn.losses.base import DistributionLoss, Loss, NumpyRowLoss, RowLoss, check_loss
+from numbarnn.losses.ctc import CTC, CTCLosses, ctc_loss
 from numbarnn.losses.gaussian import Gaussian
 from numbarnn.losses.heads import ClassHead, Head, LabelsHead, NumberHead
 from numbarnn.losses.huber import Huber
@@ -18,7 +19,9 @@ from numbarnn.losses.squared_error import SquaredError
 from numbarnn.losses.student_t import StudentT
 
 __all__ = [
+    "CTC",
     "AbsoluteError",
+    "CTCLosses",
     "ClassHead",
     "DistributionLoss",
     "Gaussian",
@@ -39,4 +42,5 @@ __all__ = [
     "SquaredError",
     "StudentT",
     "check_loss",
+    "ctc_loss",
 ]

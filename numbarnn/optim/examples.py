@@ -28,7 +28,8 @@ class Examples(NamedTuple):
         The n sequences.
     targets : ndarray of shape (n, ...), or Sequences
         One row per sequence or, for a model with one output per step, the rows of all steps as Sequences of the same
-        lengths. See the losses for the form of a row.
+        lengths. See the losses for the form of a row. An object array of n arrays holds targets of any lengths, for a
+        loss that compares them with the outputs of all steps, such as `numbarnn.losses.CTC`.
     weights : ndarray of shape (n,), Sequences, or None
         Weights of the sequences, or of their steps; none negative. None weighs all alike.
     """
@@ -41,6 +42,11 @@ class Examples(NamedTuple):
     def per_step(self) -> bool:
         """Whether there is one target per step."""
         return isinstance(self.targets, Sequences)
+
+    @property
+    def unaligned(self) -> bool:
+        """Whether each target is an array of any length, for the outputs of all steps of its sequence."""
+        return not isinstance(self.targets, Sequences) and self.targets.dtype == object
 
     @property
     def row_weights(self) -> Array:
@@ -116,9 +122,10 @@ class Examples(NamedTuple):
         return Batch(Padded(x, lengths), targets, weights)
 
     def to_device(self) -> Examples:
-        """Return the examples with their inputs and targets on the CUDA device."""
+        """Return the examples with their inputs and, if these are one array, their targets on the CUDA device."""
         targets: Any = self.targets
-        targets = targets.to_device() if isinstance(targets, Sequences) else to_device(targets)
+        if not self.unaligned:
+            targets = targets.to_device() if isinstance(targets, Sequences) else to_device(targets)
         return self._replace(sequences=self.sequences.to_device(), targets=targets)
 
 

@@ -31,7 +31,7 @@ class Batch(NamedTuple):
         Inputs ``(T, B, I)``. Where they are, the problem is computed.
     targets : ndarray of shape (N, ...)
         What the loss takes: one row per sequence or, for a model with one output per step, one row per valid step,
-        sequence after sequence.
+        sequence after sequence; or an object array of arrays of any lengths, one per sequence.
     weights : ndarray of shape (N,), float64
         Weight of each row, relative to the mean weight of all training data. A NumPy array wherever x is.
     masks : nested tuple or None

@@ -129,7 +129,14 @@ def window_problems(
         Steps k1 from one backward pass to the next, and steps k2 that it goes through.
     theta : ndarray of shape (P,)
         The parameters, which the solver changes in place.
+
+    Raises
+    ------
+    ValueError
+        If the loss compares a target with the outputs of all steps of its sequence.
     """
+    if batch.targets.dtype == object:
+        raise ValueError("tbptt must be None with a loss of whole sequences, such as CTC")
     state = None
     for window in windows(batch.x.values.shape[0], tbptt):
         problem = WindowProblem(objective, batch, window, state)

@@ -181,6 +181,6 @@ def _check_examples(examples: Examples, model: Model, dtype: np.dtype) -> None:
             f"sequences must have {model.n_inputs} inputs of the parameters' dtype {dtype}, "
             f"got values of shape {values.shape} and dtype {values.dtype}"
         )
-    if examples.per_step != model.returns_sequences:
+    if (examples.per_step or examples.unaligned) != model.returns_sequences:
         wanted = "one target per step" if model.returns_sequences else "one target per sequence"
         raise ValueError(f"targets must be {wanted}, as the outputs of the model")

@@ -218,14 +218,14 @@ def check_loss_values(
 
 
 def _rows_by_sequence(z: Array, lengths: Array | None, rows: Array, missing: int) -> Array:
-    """Return rows, one per valid step, sequence after sequence, by step and sequence."""
+    """Return rows, one per valid step, sequence after sequence, or one per sequence, by step and sequence."""
     if z.ndim == 2:
         return rows
     n_steps, n_sequences, _ = z.shape
     ends = np.full(n_sequences, n_steps) if lengths is None else lengths
     valid = np.arange(n_steps) < ends[:, np.newaxis]
     table = np.full(valid.shape, missing)
-    table[valid] = rows
+    table[valid] = rows if len(rows) == ends.sum() else np.repeat(rows, ends)
     return table.T
 
 

@@ -61,7 +61,7 @@ _SINGLE = _Format(
         0.0013882516650483012,
     ),
 )
-_DOUBLE = _Format(
+DOUBLE = _Format(
     bits=64,
     mantissa_bits=52,
     bias=1023,
@@ -90,7 +90,7 @@ class _Emitter:
     def __init__(self, builder, vector_type) -> None:
         self.builder = builder
         self.type = vector_type
-        self.format = _SINGLE if isinstance(vector_type.element, ir.FloatType) else _DOUBLE
+        self.format = _SINGLE if isinstance(vector_type.element, ir.FloatType) else DOUBLE
         self.integers = ir.VectorType(ir.IntType(self.format.bits), vector_type.count)
 
     def constant(self, value: float):

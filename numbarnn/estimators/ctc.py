@@ -1,0 +1,664 @@
+"""Transcription: labels of sequences that are not aligned with the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.special import log_softmax
+from sklearn.base import _fit_context
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from numbarnn.data import Sequences, Vocabulary, bounded_batches, time_major
+from numbarnn.data.validation import validate_labels, validate_sample_weight
+from numbarnn.decoding import ctc_alignment, ctc_best_path, ctc_prefix_beams
+from numbarnn.estimators.base import BaseRNN
+from numbarnn.estimators.derivatives import gradient_of_outputs
+from numbarnn.estimators.directions import read_sequences
+from numbarnn.estimators.examples import GivenExamples
+from numbarnn.estimators.outputs import Outputs
+from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.losses import CTC
+from numbarnn.metrics.edit_distance import Codes, edit_distances
+from numbarnn.optim import Examples
+from numbarnn.prediction import predict
+
+_DECODED_NUMBERS = 2**22
+"""Numbers of outputs that are decoded at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class TranscriptionHead:
+    """One sequence of labels per sequence, and an output for each label and, the last one, for the blank.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    n_jobs : int or None
+        Number of threads of the loss, in joblib's sense.
+    """
+
+    vocabulary: Vocabulary
+    n_jobs: int | None = None
+
+    @cached_property
+    def loss(self) -> CTC:
+        """The loss, zero for labels that do not fit into their steps."""
+        return CTC(self.blank, "zero", self.n_jobs)
+
+    @property
+    def blank(self) -> int:
+        """The output of the blank, V."""
+        return self.vocabulary.n_labels
+
+    @property
+    def n_outputs(self) -> int:
+        """One output per label and one for the blank."""
+        return self.vocabulary.n_labels + 1
+
+    def encode(self, rows: NDArray, dtype: DTypeLike) -> NDArray:  # noqa: ARG002
+        """Return sequences of labels as codes, an object array of arrays."""
+        codes = self.vocabulary.encode(rows.tolist(), name="y")
+        return _object_array(np.split(codes.values, np.cumsum(codes.lengths)[:-1]))
+
+    def predict(self, z: NDArray) -> NDArray:
+        """Return the most probable output of each step."""
+        return z.argmax(axis=-1)
+
+    def decode(self, encoded: NDArray) -> NDArray:
+        """Return sequences of codes as lists of labels."""
+        return _object_array([self.vocabulary.decode(codes) for codes in encoded])
+
+    def log_output(self, z: NDArray) -> NDArray:
+        """Return the logarithms of the probabilities."""
+        return log_softmax(z, axis=-1)
+
+
+class CTCClassifier(BaseRNN):
+    """Transcribe sequences: predict a sequence of labels for each, without knowing where in it the labels are.
+
+    Handwriting, speech or sensor recordings come with the letters, phonemes or activities that they contain, in order,
+    but not with the steps at which these occur. Connectionist temporal classification [1]_ trains a network with one
+    output per step for each label, and one for a blank (no label), by the probability of all ways to place the labels.
+    The labels are found where the outputs peak.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(64,)
+        Hidden units of each recurrent layer, in each direction.
+    cell : str or type, default='lstm'
+        The recurrent cell, as in `RNNClassifier`.
+    projection_size : int or None, default=None
+        Outputs of each layer of a cell with a projection; None is as many as units.
+    bidirectional : bool, default=True
+        Whether each layer also reads the sequences from the last step to the first. Outputs of a network that does not
+        cannot depend on later steps, and peak late.
+    learn_initial_state : bool, default=False
+        Whether the state before the first step is learned, for each layer and direction, rather than zero.
+    decoder : {'best_path', 'beam'}, default='best_path'
+        How the labels are found. It may be changed after the fit.
+
+        - 'best_path': those of the most probable output of each step;
+        - 'beam': the most probable ones by the prefix beam search of [2]_, which takes longer.
+    n_beams : int, default=10
+        Number of prefixes that the beam search keeps.
+    on_impossible : {'raise', 'zero'}, default='raise'
+        What to do in `fit` with labels that need more steps than their sequence has: one for each label, and one for a
+        blank between two equal ones. 'raise' raises a ValueError that names the sequence; 'zero' counts their loss as
+        zero, so that nothing is learned from them.
+    dropout, input_dropout, recurrent_dropout, weight_dropout : float, default=0.0
+        Probabilities of the kinds of dropout, as in `RNNClassifier`.
+    zoneout : float or tuple of two floats, default=0.0
+        Probability that a unit keeps its previous state.
+    preactivation_clip : float or None, default=None
+        The pre-activations of the gates are clipped to [-clip, clip].
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        The solver, as in `RNNClassifier`.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on the weights.
+    batch_size : int or 'auto', default='auto'
+        Sequences per update, as in `RNNClassifier`.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        Schedule of the learning rate, as in `RNNClassifier`.
+    learning_rate_init : float, default=0.003
+        The initial learning rate; the largest one for 'cosine'.
+    power_t : float, default=0.5
+        Exponent of the 'invscaling' schedule.
+    warmup_fraction : float, default=0.05
+        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+    max_iter : int or None, default=None
+        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
+        200; 200 iterations for 'lbfgs'.
+    max_fun : int, default=15000
+        Maximum number of evaluations of loss and gradient for 'lbfgs'.
+    shuffle : bool, default=True
+        Whether to draw the batches of each epoch at random.
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
+        bit for bit.
+    tol : float, default=1e-4
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
+    verbose : bool or int, default=False
+        Whether to show a progress bar with the current loss.
+    warm_start : bool, default=False
+        Whether `fit` starts from the parameters of the previous call. All labels must have occurred in the first one.
+    momentum : float, default=0.9
+        Momentum of 'sgd', between 0 and 1.
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
+        when its score no longer improves, and to keep the parameters with the best score. The score is that of the
+        decoder 'best_path'.
+    validation_fraction : float, default=0.1
+        Share of the sequences that `early_stopping` sets aside.
+    validation_split : {'random', 'last'}, default='random'
+        Which sequences `early_stopping` sets aside.
+    validation_gap : int or 'auto', default='auto'
+        With ``validation_split='last'``, number of sequences before the validation part that are left out. 'auto' is 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of the means in 'adam', in [0, 1).
+    epsilon : float, default=1e-8
+        Number that 'adam' adds to its denominator.
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
+        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+    max_grad_norm : float or None, default=1.0
+        Longer gradients of 'adam' and 'sgd' are scaled to this norm. None clips nothing.
+    checkpoint_memory_mb : float or None, default=None
+        Limit in MB (10^6 bytes) of the memory for intermediate results of a batch. None is no limit.
+    n_estimators : int, default=1
+        Number of networks that differ in their random numbers only. Above one, the estimator is an ensemble, whose
+        members are in `estimators_`, and the probabilities of each step are averaged.
+    dtype : {'float32', 'float64'} or None, default=None
+        Precision of all computations. None is float32 if X is float32, and float64 otherwise.
+    device : {'cpu', 'cuda'}, default='cpu'
+        Where to fit and to predict. The loss is computed on the CPU in either case.
+    n_jobs : int or None, default=None
+        Number of threads; for an ensemble, the number of members trained at a time. None means 1 unless in a
+        `joblib.parallel_config` context, -1 means all processors. The results do not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (V,)
+        The labels, sorted if they can be compared. The outputs of the network are those of the labels in this order
+        and, the last one, that of the blank.
+    theta_ : ndarray of shape (P,)
+        All parameters in one vector; ``network_.views(theta_)`` returns its parts by their names.
+    network_ : numbarnn.layers.Model
+        The network as a function of `theta_`, with its derivatives.
+    estimators_ : list of CTCClassifier
+        Fitted members of an ensemble, which has it instead of `theta_`, `network_` and the curves.
+    n_features_in_ : int
+        Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
+    n_iter_ : int
+        Epochs of the last `fit` or `partial_fit`.
+    t_ : int
+        Number of training sequences read in all epochs.
+    loss_, best_loss_ : float
+        Training loss of the last epoch, and the smallest of an epoch: the mean over the sequences of the negative
+        log-likelihood of their labels, penalty included.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_ : list of float or None
+        Score of the validation part after each epoch. None without `early_stopping`.
+    best_validation_score_ : float or None
+        Largest validation score of the last fit. None without `early_stopping`.
+    n_layers_, n_outputs_ : int
+        Number of layers, inputs and outputs included, and of outputs per step, V + 1.
+    out_activation_ : str
+        'softmax'.
+
+    See Also
+    --------
+    RNNClassifier : One label per sequence, or one for each step.
+    numbarnn.ctc_loss : The loss and its gradient.
+    numbarnn.metrics.label_error_rate : The error of a transcription.
+    numbarnn.SequencePatches : Joins consecutive steps into one, where there are many more steps than labels.
+
+    References
+    ----------
+    .. [1] A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, "Connectionist temporal classification: labelling
+       unsegmented sequence data with recurrent neural networks", ICML 2006.
+    .. [2] A. Y. Hannun, A. L. Maas, D. Jurafsky and A. Y. Ng, "First-pass large vocabulary continuous speech
+       recognition using bi-directional recurrent DNNs", arXiv:1408.2873, 2014.
+
+    Examples
+    --------
+    Pulses of two heights, in noise, at unknown places:
+
+    >>> import numpy as np
+    >>> from numbarnn import CTCClassifier
+    >>> rng = np.random.RandomState(0)
+    >>> def recording(text):
+    ...     steps = np.zeros(5 * len(text) + 3)
+    ...     for i, letter in enumerate(text):
+    ...         steps[5 * i + rng.randint(1, 4)] = 1 if letter == "a" else -1
+    ...     return steps[:, np.newaxis] + 0.1 * rng.standard_normal((len(steps), 1))
+    >>> y = ["".join(rng.choice(["a", "b"], rng.randint(1, 4))) for _ in range(60)]
+    >>> X = [recording(text) for text in y]
+    >>> clf = CTCClassifier(8, learning_rate="cosine", learning_rate_init=0.03, max_iter=40, random_state=0)
+    >>> clf = clf.fit(X[:40], y[:40])
+    >>> clf.score(X[40:], y[40:]) > 0.9
+    True
+    >>> clf.predict([recording("abba")])
+    [['a', 'b', 'b', 'a']]
+    """
+
+    _head: TranscriptionHead
+    _has_step_targets: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "bidirectional": ["boolean"],
+        "decoder": [StrOptions({"best_path", "beam"})],
+        "n_beams": [Interval(Integral, 1, None, closed="left")],
+        "on_impossible": [StrOptions({"raise", "zero"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (64,),
+        *,
+        cell: str | type = "lstm",
+        projection_size: int | None = None,
+        bidirectional: bool = True,
+        learn_initial_state: bool = False,
+        decoder: Literal["best_path", "beam"] = "best_path",
+        n_beams: int = 10,
+        on_impossible: Literal["raise", "zero"] = "raise",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        alpha: float = 1e-4,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
+        learning_rate_init: float = 0.003,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int | None = None,
+        max_fun: int = 15000,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        validation_split: Literal["random", "last"] = "random",
+        validation_gap: int | Literal["auto"] = "auto",
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
+        checkpoint_memory_mb: float | None = None,
+        n_estimators: int = 1,
+        dtype: DTypeLike | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        n_jobs: int | None = None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            cell=cell,
+            projection_size=projection_size,
+            bidirectional=bidirectional,
+            return_sequences=True,
+            pooling="last",
+            patch=1,
+            learn_initial_state=learn_initial_state,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            preactivation_clip=preactivation_clip,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            warmup_fraction=warmup_fraction,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            validation_split=validation_split,
+            validation_gap=validation_gap,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
+            checkpoint_memory_mb=checkpoint_memory_mb,
+            n_estimators=n_estimators,
+            dtype=dtype,
+            device=device,
+            n_jobs=n_jobs,
+        )
+        self.decoder = decoder
+        self.n_beams = n_beams
+        self.on_impossible = on_impossible
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Go on training for one epoch over the given sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : list of n sequences of labels
+            Lists of hashable labels, or strings, which are sequences of characters.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence.
+        classes : sequence of V labels, default=None
+            All labels that will occur. Needed in the first call only.
+
+        Returns
+        -------
+        self : object
+            The estimator; as it was before if this call fails.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing in the first call or changes later, a label is not one of them, or a parameter is
+            not for partial fits: `early_stopping`, `solver='lbfgs'`, `learning_rate='cosine'`.
+        """
+        if classes is None and not hasattr(self, "classes_"):
+            raise ValueError("classes must hold all labels in the first call of partial_fit, got None.")
+        if classes is not None and hasattr(self, "classes_") and set(classes) != set(self.classes_.tolist()):
+            raise ValueError(f"classes must be those of the first call, {self.classes_.tolist()}, got {list(classes)}.")
+        return self._become(self._learned(X, y, sample_weight, partial=True, classes=classes))
+
+    def predict(self, X: Any) -> list[list[Hashable]]:
+        """Predict the labels of each sequence.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+
+        Returns
+        -------
+        y : list of n lists of labels
+            Also where `fit` was given strings: ``"".join(labels)`` is one again.
+        """
+        return self._decoded(self._outputs(X)).tolist()
+
+    def predict_log_proba(self, X: Any) -> NDArray | list[NDArray]:
+        """Predict the logarithm of the probability of each label, and of the blank, at each step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n, T, V + 1) or list of n ndarrays of shape (T_i, V + 1)
+            In the form of X. The columns are the labels, in the order of `classes_`, and the blank.
+        """
+        outputs = self._outputs(X)
+        return outputs.restore(outputs.log_average(self._head.log_output))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return one minus the label error rate.
+
+        That is one minus the number of labels to insert, delete or replace, per true label, see
+        `numbarnn.metrics.label_error_rate`. It is one if all labels are right, and negative if there are more errors
+        than labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : list of n sequences of labels
+            The true labels, as in `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of the errors and the labels of each sequence.
+
+        Returns
+        -------
+        score : float
+        """
+        return self._score(X, y, sample_weight)
+
+    def align(self, X: Any, y: Any = None) -> list[NDArray[np.intp]]:
+        """Return the steps at which labels are found.
+
+        They are on the most probable path of all that give the labels, see `numbarnn.decoding.ctc_alignment`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        y : list of n sequences of labels, default=None
+            None are the predicted ones.
+
+        Returns
+        -------
+        steps : list of n ndarrays of int of shape (L_i,)
+            A step for each label.
+
+        Raises
+        ------
+        ValueError
+            If labels need more steps than their sequence has, or were not in the training data.
+        """
+        outputs = self._outputs(X)
+        log_y = outputs.log_average(self._head.log_output)
+        codes = self._codes(log_y, outputs.lengths, self.decoder) if y is None else self._codes_of(y, outputs.lengths)
+        return self._aligned(log_y, outputs.lengths, codes)
+
+    def input_gradient(
+        self, X: Any, output: Any = None, *, step: int | None = None, position: Any = None, activated: bool = False
+    ) -> Any:
+        """Return the derivative of an output with respect to every input number.
+
+        With `position` it shows which inputs made a label of the transcription: the output is that of the label, at the
+        step at which it is found (`align`), as in the demonstration of [1]_.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
+            The sequences.
+        output : label or array-like of shape (n,), default=None
+            The label whose output is differentiated: one for all sequences or one for each. None is the most probable
+            output of each step.
+        step : int, default=None
+            The step whose output is differentiated; -1 is each sequence's last. None is the sum over all steps.
+        position : int or array-like of int of shape (n,), default=None
+            Index of the label in the predicted transcription; -1 is the last one. It takes the place of `output` and
+            `step`.
+        activated : bool, default=False
+            Whether to differentiate the probability of the label rather than its score.
+
+        Returns
+        -------
+        gradient : ndarray or list of ndarrays
+            In the form of X: (n, T, I) or (n, T), or a list of n arrays (T_i, I) or (T_i,).
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is not as described, there is no such label, step or position, or this is an ensemble.
+
+        References
+        ----------
+        .. [1] A. Graves, M. Liwicki, S. Fernandez, R. Bertolami, H. Bunke and J. Schmidhuber, "A novel connectionist
+           system for unconstrained handwriting recognition", IEEE Transactions on Pattern Analysis and Machine
+           Intelligence 31, 2009.
+        """
+        if position is None:
+            return super().input_gradient(X, output, step=step, activated=activated)
+        if output is not None or step is not None:
+            raise ValueError("output and step must be None with position, which names both")
+        sequences, form = read_sequences(self, X)
+        z = predict(self.network_, self.theta_, sequences, n_jobs=resolve_threads(self.n_jobs)).z
+        log_y, lengths = self._head.log_output(z), sequences.lengths
+        codes = self._codes(log_y, lengths, self.decoder)
+        places = _positions(position, codes)
+        steps = self._aligned(log_y, lengths, codes)
+        rows = sequences.starts + np.array([own[i] for own, i in zip(steps, places, strict=True)])
+        columns = np.array([own[i] for own, i in zip(codes, places, strict=True)])
+        return gradient_of_outputs(self, sequences, form, z, (rows, columns), activated=activated)
+
+    def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
+        given = super()._given(sequences, y, sample_weight)
+        if self.on_impossible == "raise":
+            _check_possible(validate_labels(y, name="y"), sequences.lengths)
+        return given
+
+    def _read_targets(
+        self,
+        y: Any,
+        sample_weight: Any,
+        lengths: NDArray[np.intp],
+        *,
+        per_step: bool,  # noqa: ARG002
+    ) -> tuple[NDArray, NDArray | None]:
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
+        labels = validate_labels(y, name="y")
+        if len(labels) != len(lengths):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X has {len(lengths)} sequences, but y "
+                f"has the labels of {len(labels)}."
+            )
+        return _object_array(labels), validate_sample_weight(sample_weight, lengths)
+
+    def _check_targets(self, rows: NDArray) -> NDArray:
+        return rows
+
+    def _new_head(self, rows: NDArray, classes: Any) -> TranscriptionHead:
+        vocabulary = Vocabulary.of(rows.tolist(), name="y") if classes is None else Vocabulary.of([list(classes)])
+        return TranscriptionHead(vocabulary, self.n_jobs)
+
+    def _resumed_head(self, rows: NDArray) -> TranscriptionHead:  # noqa: ARG002
+        return self._head
+
+    def _set_head(self, head: Any) -> None:
+        super()._set_head(head)
+        labels = head.vocabulary.labels
+        plain = {type(label) for label in labels} in ({int}, {str})
+        self.classes_ = np.array(labels) if plain else _object_array(labels)
+
+    def _scorer(self, examples: Examples, head: Any) -> Callable[[NDArray], float]:
+        weights = None if examples.weights is None else examples.row_weights
+        targets, lengths = head.decode(examples.targets), examples.sequences.lengths
+
+        def score(z: NDArray) -> float:
+            codes = _decode(z, lengths, lambda batch, ends: ctc_best_path(batch, ends, head.blank))
+            return self._weighted_metric(targets, head.decode(_object_array(codes)), weights)
+
+        return score
+
+    def _decoded(self, outputs: Outputs) -> NDArray:
+        codes = self._codes(outputs.log_average(self._head.log_output), outputs.lengths, self.decoder)
+        return self._head.decode(_object_array(codes))
+
+    def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
+        known: dict[Hashable, int] = {}
+        true, found = (_numbered(rows, known), _numbered(predicted, known))
+        weights = np.ones(len(true)) if weights is None else weights
+        n_labels = float(weights @ [len(own) for own in true])
+        if n_labels == 0:
+            raise ValueError("y must have at least one label: an error rate is relative to their number, got none.")
+        return 1.0 - float(weights @ edit_distances(true, found)) / n_labels
+
+    def _codes(self, log_y: NDArray, lengths: NDArray[np.intp], decoder: str) -> list[NDArray]:
+        """Return the codes of the labels of each sequence."""
+        blank = self._head.blank
+        if decoder == "best_path":
+            return _decode(log_y, lengths, lambda batch, ends: ctc_best_path(batch, ends, blank))
+
+        def best(batch: NDArray, ends: NDArray[np.intp]) -> list[NDArray]:
+            return [beams[0].codes for beams in ctc_prefix_beams(batch, ends, blank, n_beams=self.n_beams)]
+
+        return _decode(log_y, lengths, best)
+
+    def _codes_of(self, y: Any, lengths: NDArray[np.intp]) -> list[NDArray]:
+        rows, _ = self._read_targets(y, None, lengths, per_step=False)
+        return self._head.encode(rows, np.intp).tolist()
+
+    def _aligned(self, log_y: NDArray, lengths: NDArray[np.intp], codes: list[NDArray]) -> list[NDArray[np.intp]]:
+        of_sequences = np.split(log_y, np.cumsum(lengths)[:-1])
+        return [ctc_alignment(own, labels, self._head.blank) for own, labels in zip(of_sequences, codes, strict=True)]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _decode(
+    z: NDArray, lengths: NDArray[np.intp], function: Callable[[NDArray, NDArray[np.intp]], list[NDArray]]
+) -> list[NDArray]:
+    """Return what a decoder makes of outputs (N, C), one row per step, in batches of bounded memory."""
+    sequences, found = Sequences(z, lengths), np.empty(len(lengths), object)
+    for indices in bounded_batches(lengths, max(1, _DECODED_NUMBERS // z.shape[1])):
+        for i, codes in zip(indices, function(time_major(sequences, indices)[0], lengths[indices]), strict=True):
+            found[i] = codes
+    return found.tolist()
+
+
+def _numbered(sequences: NDArray, known: dict[Hashable, int]) -> list[Codes]:
+    """Return labels as numbers; those that are not known get the next ones."""
+    return [np.array([known.setdefault(label, len(known)) for label in own], np.intp) for own in sequences]
+
+
+def _positions(position: Any, codes: list[NDArray]) -> list[int]:
+    """Return the index of a label of each sequence, checked."""
+    given = np.asarray(position)
+    if given.dtype.kind not in "iu" or given.shape not in {(), (len(codes),)}:
+        raise ValueError(f"position must be an integer, or one for each of {len(codes)} sequences, got {position!r}")
+    places = np.broadcast_to(given, len(codes)).tolist()
+    for i, (place, own) in enumerate(zip(places, codes, strict=True)):
+        if not -len(own) <= place < len(own):
+            raise ValueError(
+                f"position must be that of a label, the transcription of X[{i}] has {len(own)}; got {place}"
+            )
+    return places
+
+
+def _check_possible(labels: list[Any], lengths: NDArray[np.intp]) -> None:
+    for i, (own, n_steps) in enumerate(zip(labels, lengths, strict=True)):
+        needed = len(own) + sum(label == before for label, before in zip(own[1:], own, strict=False))
+        if needed > n_steps:
+            raise ValueError(
+                f"y[{i}] needs at least {needed} steps, one for each of its {len(own)} labels and a blank between "
+                f"equal ones, but X[{i}] has {n_steps}. Leave the sequence out, or set on_impossible='zero'."
+            )
+
+
+def _object_array(items: Any) -> NDArray:
+    array = np.empty(len(items), object)
+    for i, item in enumerate(items):  # `array[:] = items` would broadcast items of one length
+        array[i] = item
+    return array
