@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from numbarnn.layers.attention import (
+    AdditiveAttention,
+    GeneralAttention,
+    attend,
+    attend_adjoint,
+    attend_tangent,
+)
 from numbarnn.layers.base import (
     Adjoint,
     Forward,
@@ -24,12 +31,14 @@ from numbarnn.layers.stack import Stack
 from numbarnn.layers.unstack import Unstack
 
 __all__ = [
+    "AdditiveAttention",
     "Adjoint",
     "Bidirectional",
     "Dense",
     "Dropout",
     "Embedding",
     "Forward",
+    "GeneralAttention",
     "Layer",
     "MaskGenerator",
     "Model",
@@ -41,5 +50,8 @@ __all__ = [
     "Stack",
     "Tangent",
     "Unstack",
+    "attend",
+    "attend_adjoint",
+    "attend_tangent",
     "check_layer",
 ]
