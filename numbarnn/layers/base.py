@@ -35,6 +35,38 @@ class Padded(NamedTuple):
         return self.values.ndim == 3
 
 
+class Paired(NamedTuple):
+    """A batch of pairs of sequences, such as sentences and their translations.
+
+    Attributes
+    ----------
+    source : Padded
+        What is read: the sequences of an encoder, or the memory of a decoder.
+    target : Padded
+        Inputs of the decoder, such as the target sequences one step late. Both have the same B.
+    """
+
+    source: Padded
+    target: Padded
+
+    @property
+    def values(self) -> Array:
+        """Values of the targets, one step of which belongs to each output."""
+        return self.target.values
+
+    @property
+    def lengths(self) -> Array | None:
+        """Valid steps of each target."""
+        return self.target.lengths
+
+
+class Pair(NamedTuple):
+    """Directions, or adjoints, of the values of a Paired; None is zero, or not wanted."""
+
+    source: Array | None
+    target: Array | None
+
+
 class PassSettings(NamedTuple):
     """How the forward pass of a layer is to run.
 

@@ -65,15 +65,12 @@ class QueryBars(NamedTuple):
     queries : ndarray of shape (R, T, A)
         Is written.
     scores : ndarray of shape (R, T, S)
-        Is written; zero past the lengths from the beginning.
-    weights : ndarray of shape (R, T, S) or None
-        None is zero.
+        Begins with the adjoint of the weights that is given, and becomes that of the scores.
     contexts : ndarray of shape (R, T, M)
     """
 
     queries: np.ndarray
     scores: np.ndarray
-    weights: np.ndarray | None
     contexts: np.ndarray
 
 
@@ -203,20 +200,10 @@ def attend_adjoint(memory, memory_bar, b, zeros, of, of_bar, row, t):
         sums = (zero(load(values, (b, j, 0), width)),)
         for m in range(0, values.shape[2], width):
             sums = add_products(sums, (load(values, (b, j, m), width),), load(contexts_bar, (row, t, m), width))
-        store(scores_bar, (row, t, j), 1, total(sums))
-    _add_given(scores_bar, of_bar.weights, row, t, n)
+        store(scores_bar, (row, t, j), 1, load(scores_bar, (row, t, j), 1) + total(sums))
     # alpha = softmax(e)
     _move_softmax(of.weights, scores_bar, row, t, n)
     _reverse_scores(memory.v, memory, memory_bar, b, zeros, of, of_bar, row, t)
-
-
-@inline
-def _add_given(weights_bar, given, row, t, n):
-    """Add the adjoint of the weights that is given, if there is one."""
-    if given is None:
-        return
-    for j in range(n):
-        weights_bar[row, t, j] += given[row, t, j]
 
 
 @inline

@@ -87,9 +87,10 @@ def adjoint(tape, contexts_bar, weights_bar, n_threads):
     """Return the adjoints of the projections, of the queries and of the memory; cotangents of None are zero."""
     projections, query, memory, of, (n_query, _) = tape
     contexts_bar = np.zeros_like(of.contexts) if contexts_bar is None else by_sequence(contexts_bar)
+    scores_bar = np.zeros_like(of.weights)
     if weights_bar is not None:
-        weights_bar = np.ascontiguousarray(weights_bar.swapaxes(0, 1))
-    of_bar = QueryBars(np.zeros_like(of.queries), np.zeros_like(of.weights), weights_bar, contexts_bar)
+        scores_bar[...] = weights_bar.swapaxes(0, 1)
+    of_bar = QueryBars(np.zeros_like(of.queries), scores_bar, contexts_bar)
     memory_bar = empty_bars(memory)
     zeros = np.zeros((1, memory.keys.shape[2]), query.dtype)
     run_attend_adjoint(memory, memory_bar, of, of_bar, zeros, *_team(memory, of.queries.shape[1], n_threads))
