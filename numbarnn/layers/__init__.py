@@ -9,11 +9,14 @@ from numbarnn.layers.attention import (
     attend_adjoint,
     attend_tangent,
 )
+from numbarnn.layers.attention_decoder import AttentionDecoder
 from numbarnn.layers.base import (
     Adjoint,
     Forward,
     Layer,
     Padded,
+    Pair,
+    Paired,
     Parameter,
     PassSettings,
     Tangent,
@@ -23,6 +26,7 @@ from numbarnn.layers.bidirectional import Bidirectional
 from numbarnn.layers.dense import Dense
 from numbarnn.layers.dropout import Dropout
 from numbarnn.layers.embedding import Embedding
+from numbarnn.layers.encoder_decoder import EncoderDecoder
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
@@ -33,16 +37,20 @@ from numbarnn.layers.unstack import Unstack
 __all__ = [
     "AdditiveAttention",
     "Adjoint",
+    "AttentionDecoder",
     "Bidirectional",
     "Dense",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "Forward",
     "GeneralAttention",
     "Layer",
     "MaskGenerator",
     "Model",
     "Padded",
+    "Pair",
+    "Paired",
     "Parameter",
     "PassSettings",
     "Pooling",

@@ -238,8 +238,10 @@ def attend(
     context, weights, tape = attention_passes.forward(
         projections_of(params), rows, memory, ends, resolve_threads(n_jobs)
     )
-    results = (context, weights) if has_time else (context[0], weights[0])
-    return AttendResult(*place_like(like, results), AttentionTape(tape, params, has_time, like if on_cuda(like) else None))
+    if not has_time:
+        context, weights = context[0], weights[0]
+    context, weights = place_like(like, (context, weights))
+    return AttendResult(context, weights, AttentionTape(tape, params, has_time, like if on_cuda(like) else None))
 
 
 def attend_tangent(
@@ -361,12 +363,9 @@ def attend_adjoint(
     bars, query_bar, memory_bar = attention_passes.adjoint(
         tape.passes, context_bar, weights_bar, resolve_threads(n_jobs)
     )
-    params_bar = params_from(kind_of(tape.params), bars)
-    return AttendAdjoint(
-        params_bar if tape.like is None else place_like(tape.like, params_bar),
-        *_placed(tape, (query_bar,)),
-        memory_bar if tape.like is None else place_like(tape.like, memory_bar),
-    )
+    params_bar, memory_bar = place_like(tape.like, (params_from(kind_of(tape.params), bars), memory_bar))
+    (query_bar,) = _placed(tape, (query_bar,))
+    return AttendAdjoint(params_bar, query_bar, memory_bar)
 
 
 def parameters_of(kind: str, n_query: int, n_memory: int, n_units: int) -> Any:
@@ -407,7 +406,7 @@ def _placed(tape: AttentionTape, results: tuple[Array, ...]) -> Any:
     """Return results `(T, B, ..)` without the time axis if the query had none, and where the query was."""
     if not tape.has_time:
         results = tuple(result[0] for result in results)
-    return results if tape.like is None else place_like(tape.like, results)
+    return place_like(tape.like, results)
 
 
 def _checked_tape(tape: Any) -> AttentionTape:
@@ -434,7 +433,7 @@ def _checked(name: str, array: Any, dtype: Any, shape: tuple[int, ...] | None = 
 def _checked_params(name: str, params: Any, kind: str, sizes: tuple[int, int], dtype: Any) -> Any:
     """Return the weights of a score as the kernels take them, None for the dot product."""
     n_query, n_memory = sizes
-    wanted = {"additive": AdditiveAttention, "general": GeneralAttention, "dot": type(None)}[kind]
+    wanted: Any = {"additive": AdditiveAttention, "general": GeneralAttention, "dot": type(None)}[kind]
     if not isinstance(params, wanted):
         what = "None" if kind == "dot" else f"a numbarnn.layers.{wanted.__name__}"
         raise TypeError(f"{name} must be {what} for kind={kind!r}, got {type(params).__name__}")

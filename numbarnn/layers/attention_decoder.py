@@ -15,8 +15,8 @@ from numbarnn.layers.attention import (
     KINDS,
     AdditiveAttention,
     GeneralAttention,
-    params_from,
     parameters_of,
+    params_from,
     projections_of,
 )
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Pair, Paired, Parameter, PassSettings, Tangent
@@ -186,7 +186,8 @@ class AttentionDecoder:
     def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> DecoderParameters:
         """Draw the weights of the cell, then those of the attention; a learned initial state starts from zero."""
         cell = self._recurrent.init(dtype, random_state).cell
-        n_query, attention = self._recurrent.n_outputs, ()
+        n_query = self._recurrent.n_outputs
+        attention: Any = ()
         if self.attention == "additive":
             n_units = self.n_attention_units or self.n_units
             attention = AdditiveAttention.init(n_query, self.n_memory, n_units, dtype, random_state)

@@ -34,6 +34,11 @@ class Padded(NamedTuple):
         """Whether the values have a time axis."""
         return self.values.ndim == 3
 
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Leading axes of the values, `(T, B)` or `(B,)`, as `Layer.draw_masks` takes them."""
+        return self.values.shape[:-1]
+
 
 class Paired(NamedTuple):
     """A batch of pairs of sequences, such as sentences and their translations.
@@ -58,6 +63,11 @@ class Paired(NamedTuple):
     def lengths(self) -> Array | None:
         """Valid steps of each target."""
         return self.target.lengths
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Leading axes of the targets, and the steps of the source, `(T, B, S)`."""
+        return (*self.target.rows, len(self.source.values))
 
 
 class Pair(NamedTuple):

@@ -268,7 +268,9 @@ def project(projection, inputs, at, rows, outputs):
     width, depth = lanes(outputs), projection.shape[0] - 1
     for a in range(0, outputs.shape[1], VECTORS * width):
         vectors, start = min(VECTORS, (outputs.shape[1] - a) // width), (depth, a)
-        tile_from(outputs, (np.intp(0), a), rows, vectors, projection, start, inputs, at, projection, (np.intp(0), a), depth)
+        tile_from(
+            outputs, (np.intp(0), a), rows, vectors, projection, start, inputs, at, projection, (np.intp(0), a), depth
+        )
 
 
 @kernel

@@ -56,7 +56,7 @@ class AttentionTape(NamedTuple):
 
 
 def forward(projections, query, memory, lengths, n_threads):
-    """Return contexts `(T, B, M)`, weights `(T, B, S)` and the tape, for queries `(T, B, N)` and a memory `(S, B, M)`."""
+    """Return contexts `(T, B, M)`, weights `(T, B, S)` and the tape, for queries `(T, B, N)` and memory `(S, B, M)`."""
     prepare(query.dtype)
     sizes = query.shape[2], memory.shape[2]
     rows, memory = by_sequence(query), memory_of(projections, memory, lengths)

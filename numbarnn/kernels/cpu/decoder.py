@@ -8,7 +8,7 @@ adjoints of the memory, is taken for many steps at once.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,26 +89,58 @@ class AttendingBars(NamedTuple):
     projection: np.ndarray | None
 
 
+class Backward(NamedTuple):
+    """What the adjoint pass takes, apart from the cell.
+
+    Attributes
+    ----------
+    units : ndarray of shape (n_unit_parameters, H)
+    steps : Steps
+    modifiers : Modifiers
+    bars : Bars
+        Those of the inputs have all steps.
+    gradients : Gradients
+    attending : Attending
+    attending_bar : AttendingBars
+    n_own : int
+        How many inputs stand before the context.
+    inputs : bool
+        Whether the adjoints of the inputs before the context are wanted.
+    block_rows : int
+        As in `loops.adjoint`.
+    """
+
+    units: np.ndarray
+    steps: Steps
+    modifiers: Modifiers
+    bars: Bars
+    gradients: Gradients
+    attending: Attending
+    attending_bar: AttendingBars
+    n_own: int
+    inputs: bool
+    block_rows: int
+
+
 @kernel
-def run_decoder(
-    cell, buffer, units, x, lengths, h, record, mask, clip, memory, rows, of, projection, zeros, n_own, bounds, n_ranges, board
-):
+def run_decoder(cell, buffer, units, steps, modifiers, attending, n_own, bounds, n_ranges, board):
     """Run a batch forward.
 
     Parameters
     ----------
-    cell, buffer, units, x, lengths, h, record, mask, clip, bounds, n_ranges, board
-        As in `calls.run_forward`. `x[0]` ends with the initial contexts; at later steps the contexts are written.
-    memory, rows, of, projection, zeros
-        The fields of Attending.
+    cell, buffer, units, bounds, n_ranges, board
+        As in `calls.run_forward`.
+    steps : Steps
+        `x[0]` ends with the initial contexts; at later steps the contexts are written.
+    modifiers : Modifiers
+        Without zoneout.
+    attending : Attending
     n_own : int
         How many inputs stand before the context.
     """
     packed = aligned(cell, buffer)
     pack_weights(cell, packed)
-    weights, steps, modifiers = Weights(cell, packed, units), Steps(x, lengths, h, record), Modifiers(mask, None, clip)
-    attending = Attending(memory, rows, of, projection, zeros)
-    operands = weights, steps, modifiers, attending, n_own, (bounds, n_ranges)
+    operands = Weights(cell, packed, units), steps, modifiers, attending, n_own, (bounds, n_ranges)
     in_ranges(_forward, operands, n_ranges, board)
 
 
@@ -165,7 +197,9 @@ def _set_queries(projection, h, t, first, last, scratch, queries):
 
 
 @kernel
-def run_decoder_tangent(weights, weights_dot, steps, modifiers, directions, attending, moved, n_own, bounds, n_ranges, board):
+def run_decoder_tangent(
+    weights, weights_dot, steps, modifiers, directions, attending, moved, n_own, bounds, n_ranges, board
+):
     """Run the tangents of a batch.
 
     Parameters
@@ -220,41 +254,25 @@ def _add_queries(projection, h, t, first, last, scratch, queries):
 
 
 @kernel
-def run_decoder_adjoint(
-    cell, units, steps, modifiers, bars, gradients, cell_bar, attending, attending_bar, n_own, inputs, block_rows, bounds, n_ranges, board
-):
-    """Run a batch backward.
-
-    Parameters
-    ----------
-    cell, units, steps, modifiers, bars, gradients, cell_bar, block_rows, bounds, n_ranges, board
-        As in `calls.run_adjoint`; `bars.x` has all steps.
-    attending : Attending
-    attending_bar : AttendingBars
-    n_own : int
-        As in `run_decoder`.
-    inputs : bool
-        Whether the adjoints of the inputs before the context are wanted.
-    """
-    operands = cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, (bounds, n_ranges)
-    in_ranges(_adjoint, operands, n_ranges, board)
-    unpack_weights(gradients.packed, gradients.projection, cell_bar)
+def run_decoder_adjoint(cell, work, cell_bar, bounds, n_ranges, board):
+    """Run a batch backward, and set the adjoint of the cell; `work` is a Backward, the others as in `run_adjoint`."""
+    in_ranges(_adjoint, (cell, work, (bounds, n_ranges)), n_ranges, board)
+    unpack_weights(work.gradients.packed, work.gradients.projection, cell_bar)
 
 
 @inline
 def _adjoint(operands, i):
     """Run range i."""
-    cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, (bounds, n_ranges) = operands
+    cell, work, (bounds, n_ranges) = operands
     n_slices = bounds.size - 1
-    slices = n_slices * i // n_ranges, n_slices * (i + 1) // n_ranges
     mode = flush_denormals()
-    _reverse(cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, bounds, slices)
+    _reverse(cell, work, bounds, (n_slices * i // n_ranges, n_slices * (i + 1) // n_ranges))
     restore_mode(mode)
 
 
 @inline
-def _reverse_in_blocks(cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, bounds, slices):
-    """Do as `adjoint.adjoint`, with the attention and the contexts' part of the inputs step by step."""
+def _reverse_in_blocks(cell, work, bounds, slices):
+    units, steps, modifiers, bars, gradients, _, attending_bar, n_own, inputs, block_rows = work
     x, _, h, record = steps
     n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
     width = VECTORS * lanes(x)
@@ -269,10 +287,10 @@ def _reverse_in_blocks(cell, units, steps, modifiers, bars, gradients, attending
     block = Block(a_bar, outputs_bar, rows, origins, tile)
     for s in range(slices[0], slices[1]):
         own = bounds[s], bounds[s + 1]
-        scratch = _scratch(attending_bar.projection, attending.of.queries, own[1] - own[0])
-        end = np.intp(0)
+        scratch = _scratch(attending_bar.projection, attending_bar.of.queries, own[1] - own[0])
+        end = np.intp(0)  # a literal 0 would have every function that it is passed to compiled twice
         for t in range(x.shape[0] - 1, -1, -1):
-            _reverse_attention(steps.lengths, bars, attending, attending_bar, scratch, n_own, own, t)
+            _reverse_attention(work, scratch, own, t)
             start = end
             end = gather(steps, modifiers.mask, bars, rows, origins, t, own, start)
             reverse_projection(cell, matrices, steps, modifiers, bars, block, t, start, end)
@@ -285,29 +303,33 @@ def _reverse_in_blocks(cell, units, steps, modifiers, bars, gradients, attending
                 add_to_projection_bar(cell, gradients.projection[s], rows, outputs_bar, n_outputs, n_units, end)
                 store_x_bar(cell, W, bars.x, (np.intp(0), n_own), a_bar, origins, tile, n_units, np.intp(0), end)
                 end = np.intp(0)
-        _finish_attention(steps.lengths, bars, attending, attending_bar, n_own, own)
+        _finish_attention(work, own)
 
 
 @inline
-def _reverse_step_by_step(cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, bounds, slices):
-    """Run the adjoint of each step as that of a batch of one step."""
+def _reverse_step_by_step(cell, work, bounds, slices):
+    units, steps, modifiers, bars, gradients, _, attending_bar, _, _, block_rows = work
     x, lengths, h, record = steps
     running = np.empty(lengths.size, np.intp)
     for s in range(slices[0], slices[1]):
         own = bounds[s], bounds[s + 1]
-        scratch = _scratch(attending_bar.projection, attending.of.queries, own[1] - own[0])
+        scratch = _scratch(attending_bar.projection, attending_bar.of.queries, own[1] - own[0])
         for t in range(x.shape[0] - 1, -1, -1):
-            _reverse_attention(lengths, bars, attending, attending_bar, scratch, n_own, own, t)
+            _reverse_attention(work, scratch, own, t)
             _note_running(running, lengths, own[0], own[1], t)
             at_t = Bars(bars.y[t : t + 1], bars.h, bars.memory, bars.x[t : t + 1])
             of_step = _steps_at(x, running, h, record, t)
             loops.adjoint(cell, units, of_step, modifiers, at_t, gradients, block_rows, bounds, (s, s + 1))
-        _finish_attention(lengths, bars, attending, attending_bar, n_own, own)
+        _finish_attention(work, own)
 
 
 @by_form(lambda form: _reverse_step_by_step if form.normalisation else _reverse_in_blocks)
-def _reverse(cell, units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows, bounds, slices):
-    """Run slices of the batch backward through all their steps."""
+def _reverse(cell, work, bounds, slices):
+    """Run slices of the batch backward through all their steps.
+
+    It is the loop of `adjoint.adjoint`, with the attention and the contexts' part of the inputs reversed in each step.
+    Of a cell with normalisation each step is a pass of its own.
+    """
 
 
 @inline
@@ -318,19 +340,19 @@ def _scratch(projection, queries, n_rows):
 
 
 @inline
-def _reverse_attention(lengths, bars, attending, attending_bar, scratch, n_own, own, t):
-    """Reverse `c_t = attend(h_t)` for the sequences of a slice, after the adjoint of `x_(t+1) = [e, c_t]`."""
-    memory, rows, of, _, zeros = attending
-    contexts_bar = attending_bar.of.contexts
+def _reverse_attention(work, scratch, own, t):
+    """Reverse `c_t = attend(h_t)` for the sequences of a slice, after the adjoint of `x_(t+1) = [e_(t+1), c_t]`."""
+    lengths, bars, attending, n_own = work.steps.lengths, work.bars, work.attending, work.n_own
+    memory_bar, of_bar, context_bar, projection = work.attending_bar
     for b in range(own[0], own[1]):
         if lengths[b] <= t:
             continue
-        # c is the final context, or x_(t+1) = [e_(t+1), c_t]
-        for m in range(attending_bar.context.shape[1]):
-            last = lengths[b] == t + 1
-            contexts_bar[b, t, m] += attending_bar.context[b, m] if last else bars.x[t + 1, b, n_own + m]
-        attend_adjoint(memory, attending_bar.memory, rows[b], zeros, of, attending_bar.of, b, t)
-    _reverse_queries(attending_bar.projection, lengths, bars.h, attending_bar.of.queries, scratch, own, t)
+        for m in range(context_bar.shape[1]):
+            # c_t is the final context, or x_(t+1) = [e_(t+1), c_t]
+            after = context_bar[b, m] if lengths[b] == t + 1 else bars.x[t + 1, b, n_own + m]
+            of_bar.contexts[b, t, m] += after
+        attend_adjoint(attending.memory, memory_bar, b, attending.zeros, attending.of, of_bar, b, t)
+    _reverse_queries(projection, lengths, bars.h, of_bar.queries, scratch, own, t)
 
 
 @inline
@@ -355,11 +377,12 @@ def _reverse_queries(projection, lengths, h_bar, queries_bar, scratch, own, t):
 
 
 @inline
-def _finish_attention(lengths, bars, attending, attending_bar, n_own, own):
+def _finish_attention(work, own):
     """Add to the adjoints of the memory, and set that of the initial context, for the sequences of a slice."""
+    lengths, attending, (memory_bar, of_bar, context_bar, _) = work.steps.lengths, work.attending, work.attending_bar
     for b in range(own[0], own[1]):
-        add_to_memory(attending.memory, attending_bar.memory, b, attending.of, attending_bar.of, lengths[b])
+        add_to_memory(attending.memory, memory_bar, b, attending.of, of_bar, lengths[b])
         if lengths[b] > 0:
             # x_0 = [e_0, c]
-            for m in range(attending_bar.context.shape[1]):
-                attending_bar.context[b, m] = bars.x[0, b, n_own + m]
+            for m in range(context_bar.shape[1]):
+                context_bar[b, m] = work.bars.x[0, b, work.n_own + m]

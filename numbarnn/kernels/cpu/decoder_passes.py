@@ -5,17 +5,18 @@ What comes in has been checked: contiguous, writable arrays of one float type, l
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from numbarnn.cells.form import form_of, n_units
-from numbarnn.kernels.cpu.attention import Memory, Queries, QueryBars
+from numbarnn.kernels.cpu.attention import Queries, QueryBars
 from numbarnn.kernels.cpu.attention_passes import TANH_WORK, empty_bars
 from numbarnn.kernels.cpu.compile import kernel_for
 from numbarnn.kernels.cpu.decoder import (
     Attending,
     AttendingBars,
+    Backward,
     run_decoder,
     run_decoder_adjoint,
     run_decoder_tangent,
@@ -61,7 +62,7 @@ class DecoderTape(NamedTuple):
 
 
 def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, keep_tape, n_threads):
-    """Return outputs `[h, c]` `(T, B, N + M)`, final state, attention's weights `(T, B, S)`, and tape (None if not kept).
+    """Return outputs `[h, c]` `(T, B, N + M)`, final state, weights `(T, B, S)` of the attention, and tape.
 
     `rows` says which sequence of the memory each sequence attends to; None is its own. The state is that of the cell,
     and behind it the context.
@@ -80,15 +81,14 @@ def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, keep
     put_state(cell, cell_state, h[0], record[0])
     rows = np.arange(n_sequences) if rows is None else rows
     attending = _attending(projections, memory, rows, n_steps, n_outputs)
-    steps = Steps(inputs, lengths, h, record)
-    kernel_for(cell, run_decoder)(
-        *unpacked(cell), *steps, mask, clip, *attending, n_own, *_team(cell, inputs, memory, n_threads, 1)
-    )
+    steps, modifiers = Steps(inputs, lengths, h, record), Modifiers(mask, None, clip)
+    team = _team(cell, inputs, memory, n_threads, 1)
+    kernel_for(cell, run_decoder)(*unpacked(cell), steps, modifiers, attending, n_own, *team)
     every = np.arange(n_sequences)
     final = take_state(cell, h[lengths, every], record[lengths, every] if keep_tape else record[0])
     contexts = by_step(attending.of.contexts, n_context)
     final_context = np.where(lengths[:, np.newaxis] > 0, contexts[lengths - 1, every], context) if n_steps else context
-    tape = DecoderTape(steps, Modifiers(mask, None, clip), projections, attending, n_own) if keep_tape else None
+    tape = DecoderTape(steps, modifiers, projections, attending, n_own) if keep_tape else None
     y = np.concatenate((h[1:], contexts), axis=-1)
     return y, (*final, final_context), attending.of.weights.swapaxes(0, 1), tape
 
@@ -113,17 +113,8 @@ def tangent(cell, tape, cell_dot, projections_dot, memory_dot, x_dot, state_dot,
     moved = memory_tangent(projections, attending.memory, projections_dot, memory_dot)
     moved = _attending(projections_dot, moved, attending.rows, n_steps, n_outputs)
     team = _team(cell, steps.x, attending.memory, n_threads, 2)
-    kernel_for(cell, run_decoder_tangent)(
-        packed(cell),
-        packed(cell_dot),
-        steps,
-        modifiers,
-        Directions(inputs_dot, h_dot, units_dot),
-        attending,
-        moved,
-        n_own,
-        *team,
-    )
+    weights, directions = (packed(cell), packed(cell_dot)), Directions(inputs_dot, h_dot, units_dot)
+    kernel_for(cell, run_decoder_tangent)(*weights, steps, modifiers, directions, attending, moved, n_own, *team)
     lengths, every = steps.lengths, np.arange(n_sequences)
     final = take_state(cell, h_dot[lengths, every], units_dot)
     contexts_dot = by_step(moved.of.contexts, n_context)
@@ -160,21 +151,11 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
         *(np.zeros((n_slices, *shape), dtype) for shape in (sizes.packed, units.shape, sizes.projection))
     )
     cell_bar = type(cell)._make([np.empty(field.shape, dtype) for field in cell])
-    kernel_for(cell, run_decoder_adjoint)(
-        cell,
-        units,
-        steps,
-        modifiers,
-        bars,
-        gradients,
-        cell_bar,
-        attending,
-        AttendingBars(memory_bar, of_bar, context_bar, transposed),
-        n_own,
-        inputs,
-        max(BLOCK_ROWS, -(-n_sequences // n_slices)),
-        *_team(cell, steps.x, attending.memory, n_threads, 2),
-    )
+    attending_bar = AttendingBars(memory_bar, of_bar, context_bar, transposed)
+    block_rows = max(BLOCK_ROWS, -(-n_sequences // n_slices))
+    work = Backward(units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows)
+    team = _team(cell, steps.x, attending.memory, n_threads, 2)
+    kernel_for(cell, run_decoder_adjoint)(cell, work, cell_bar, *team)
     rows = iter(sum(gradients.units[1:], start=gradients.units[0]))
     for name in form_of(type(cell)).by_unit:
         for part in getattr(cell_bar, name).reshape(-1, n_units(cell)):
