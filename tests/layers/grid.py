@@ -20,12 +20,12 @@ from numbarnn.layers import (
     Padded,
     Pair,
     Paired,
-    PassSettings,
     Pooling,
     Recurrent,
     Stack,
     Unstack,
 )
+from numbarnn.layers.base import DEFAULTS
 
 LENGTHS = np.array([4, 0, 1, 3, 2, 4, 1, 3, 4])
 """Valid steps of nine sequences, two slices of a batch, of at most four steps."""
@@ -91,7 +91,7 @@ class SideBySide:
     def state_widths(self):
         return self.layer.state_widths
 
-    def forward(self, parameters, x, state=None, *, masks=None, settings=PassSettings()):
+    def forward(self, parameters, x, state=None, *, masks=None, settings=DEFAULTS):
         pair = Paired(*(Padded(part, x.lengths) for part in self.split(x.values)))
         return self.layer.forward(parameters, pair, state, masks=masks, settings=settings)
 
