@@ -178,9 +178,10 @@ def main() -> None:
         for n_threads in options.threads:
             timings = interleaved(contenders(attention, n_threads), options.seconds)
             ours, theirs = timings["numbarnn"], timings["PyTorch"]
+            ratios = theirs.best / ours.best, theirs.median / ours.median
             print(
-                f"{attention}, {n_threads} threads: numbarnn {1e3 * ours.best:.2f} ms, PyTorch {1e3 * theirs.best:.2f} ms,"
-                f" ratio {theirs.best / ours.best:.2f} (medians {theirs.median / ours.median:.2f})"
+                f"{attention}, {n_threads} threads: numbarnn {1e3 * ours.best:.2f} ms, "
+                f"PyTorch {1e3 * theirs.best:.2f} ms, ratio {ratios[0]:.2f} (of medians {ratios[1]:.2f})"
             )
 
 
