@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from numbarnn.kernels.backend import backend_of
-from numbarnn.layers import Padded, PassSettings
+from numbarnn.layers import PassSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +27,9 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    x : Padded
-        Inputs ``(T, B, I)``. Where they are, the problem is computed.
+    x : Padded or Paired
+        Inputs ``(T, B, I)``, in pairs for a model that begins with an `EncoderDecoder`. Where they are, the problem is
+        computed.
     targets : ndarray of shape (N, ...)
         What the loss takes: one row per sequence or, for a model with one output per step, one row per valid step,
         sequence after sequence; or an object array of arrays of any lengths, one per sequence.
@@ -38,7 +39,7 @@ class Batch(NamedTuple):
         What is dropped, from `Model.draw_masks`.
     """
 
-    x: Padded
+    x: Any
     targets: Any
     weights: Array
     masks: Any = None
