@@ -17,6 +17,7 @@ from numbarnn.layers import (
     Bidirectional,
     Dense,
     Dropout,
+    EmbeddedRecurrent,
     Embedding,
     EncoderDecoder,
     Forward,
@@ -160,6 +161,15 @@ def decoder(cell=Elman, n_inputs=2, n_units=5, n_memory=5, attention="additive",
     return AttentionDecoder(cell, n_inputs, n_units, n_memory, attention, **options)
 
 
+class LookedUp(EmbeddedRecurrent):
+    """An embedding and a recurrent layer that look the input part of the pre-activations up in batches of any size."""
+
+    def _looks_up(self, x, settings):
+        return settings.keep_tape
+
+
+EMBEDDING = EmbeddingOfAnyNumbers(1, n_categories=(4,), n_dims=(3,), columns=(0,))
+
 LAYERS = {
     "recurrent": recurrent(),
     "recurrent_last": last(),
@@ -175,6 +185,13 @@ LAYERS = {
     "dense": Dense(3, 7),
     "dropout": Dropout(0.4, 3),
     "embedding": EmbeddingOfAnyNumbers(3, n_categories=(4, 5), n_dims=(2, 3), columns=(2, 0)),
+    "embedded_recurrent": EmbeddedRecurrent.of(EMBEDDING, recurrent()),
+    "looked_up": LookedUp.of(EMBEDDING, recurrent(learn_initial_state=True)),
+    "looked_up_lstm": LookedUp.of(EMBEDDING, recurrent(LSTM, n_units=37)),
+    "looked_up_gru": LookedUp.of(EMBEDDING, last(GRU)),
+    "looked_up_reset_before": LookedUp.of(EMBEDDING, recurrent(GRUResetBefore)),
+    "looked_up_projected": LookedUp.of(EMBEDDING, recurrent(ProjectedLSTM, n_projected=2)),
+    "looked_up_dropped": LookedUp.of(EMBEDDING, recurrent(recurrent_dropout=0.25, weight_dropout=0.2)),
     "mean": Pooling("mean", 3),
     "max": Pooling("max", 3),
     "attention": Pooling("attention", 3),
@@ -226,6 +243,7 @@ LAYERS = {
 }
 SLOW = {"projected", "recurrent_dropped", "lstm_dropped", "bidirectional_dropped"}
 SLOW |= {name for name in LAYERS if "decoder" in name or "attend" in name} - {"encoder_decoder_plain", "attend_dot"}
+SLOW |= {name for name in LAYERS if name.startswith("looked_up")}
 
 
 class Spec(NamedTuple):
