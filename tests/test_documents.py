@@ -37,6 +37,11 @@ def test_forecasting_guide():
     run(ROOT / "docs" / "forecasting.md")
 
 
+@pytest.mark.slow
+def test_sequence_to_sequence_guide():
+    run(ROOT / "docs" / "sequence_to_sequence.md")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_for_contributors(page):
     run(page)
