@@ -20,8 +20,7 @@ class UnrolledEncoding(Encoding):
     is missing and the covariates are known. It has one output for each of these steps, instead of all at once, so that
     each step of the horizon is forecast by the same weights. At each step it reads the value, less the level at the
     last observed step and divided by the scale; whether it is missing; the values and covariates whole seasons before;
-    the covariates, their means over the last season (the shortest of several), and the calendar of the step; and how
-    far ahead it is. The base of all targets is the level.
+    the covariates and the calendar of the step; and how far ahead it is. The base of all targets is the level.
 
     Parameters
     ----------
@@ -76,8 +75,6 @@ class UnrolledEncoding(Encoding):
         relative = np.clip((np.concatenate([each - levels for each in values], axis=2)) / np.tile(scale, len(values)),
                            -LARGEST, LARGEST)  # fmt: skip
         known = [_nearest(covariates.known, steps - lag) for lag in (0, *self.lags)]
-        if self.seasons:
-            known.append(_nearest(_trailing_means(covariates.known, self.seasons[0]), steps))
         others = [np.isnan(own).astype(float), rows_at(covariates.calendar, steps), *known]
         others.append(np.where(ahead, 0.0, rows_at(covariates.past, steps)))
         others.append(np.broadcast_to(np.maximum(offsets, 0)[:, np.newaxis] / self.horizon, (*steps.shape, 1)))
@@ -108,15 +105,6 @@ def rows_at(values: Array, steps: NDArray[np.intp]) -> Array:
     if not len(values):
         return np.full((*steps.shape, values.shape[1]), np.nan)
     return np.where(outside[..., np.newaxis], np.nan, values[np.clip(steps, 0, len(values) - 1)])
-
-
-def _trailing_means(values: Array, n: int) -> Array:
-    """Return the mean of the last n values at each step, of all up to it at the first ones."""
-    if not len(values):
-        return values
-    padded = np.concatenate((np.full((n - 1, values.shape[1]), np.nan), values))
-    windows = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, n, axis=0))
-    return np.nanmean(windows, axis=2)
 
 
 def _nearest(values: Array, steps: NDArray[np.intp]) -> Array:

@@ -337,15 +337,13 @@ def test_unrolled_inputs_hold_nothing_of_the_future_but_covariates():
     origin = 30
     rows = sequence(x, known, past, origin)
     level = x[28:31].mean()
-    assert rows.shape == (9, 1 + 1 + 1 + 2 * 3 + 1 + 1)
+    assert rows.shape == (9, 1 + 1 + 1 + 2 * 2 + 1 + 1)
     np.testing.assert_allclose(rows[:5, 0], (x[26:31, 0] - level) / 2, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(rows[:, 1], (x[20:29, 0] - level) / 2, rtol=1e-12, atol=1e-12)  # two seasons before
     np.testing.assert_array_equal(rows[:, 2], [0, 0, 0, 0, 0, 1, 1, 1, 1])
     np.testing.assert_array_equal(rows[:, 3:5], known[26:35])
-    np.testing.assert_array_equal(rows[:, 5:7], known[20:29])
-    np.testing.assert_allclose(rows[0, 7:9], known[24:27].mean(axis=0), rtol=1e-12, atol=1e-12)  # of a season
-    np.testing.assert_array_equal(rows[:, 9], np.append(past[26:31, 0], np.zeros(4)))
-    np.testing.assert_allclose(rows[:, 10], [0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1], rtol=1e-12, atol=0)
+    np.testing.assert_array_equal(rows[:, 7], np.append(past[26:31, 0], np.zeros(4)))
+    np.testing.assert_allclose(rows[:, 8], [0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1], rtol=1e-12, atol=0)
     later_x, later_past, later_known = x.copy(), past.copy(), known.copy()
     later_x[31:], later_past[31:], later_known[35:] = 9, 9, 9
     np.testing.assert_array_equal(sequence(later_x, later_known, later_past, origin), rows)
