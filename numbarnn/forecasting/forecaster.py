@@ -139,8 +139,7 @@ class RNNForecaster(BaseEstimator):
         Number of series per update; long series are cut into pieces of 512 steps, each of which counts as one. 'auto'
         is 16.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is the number of epochs that gives about 400 updates, or 800 with covariates that
-        are known in the future and a horizon above one.
+        Maximum number of epochs. None is the number of epochs that gives about 400 updates.
     early_stopping : bool, default=False
         Whether to hold out the last part of each series, to stop training when the loss on it no longer improves, and
         to keep the best parameters.

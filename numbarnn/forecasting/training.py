@@ -29,8 +29,8 @@ from numbarnn.prediction import predict
 _PIECE = 512
 """Longer series are cut into pieces of so many steps, each read from a little before."""
 
-_N_UPDATES, _N_UPDATES_AHEAD = 400, 800
-"""Number of updates of a training, without and with covariates of the future, unless `max_iter` says otherwise."""
+_N_UPDATES = 400
+"""Number of updates of a training, unless `max_iter` says otherwise."""
 
 _BATCH = 16
 """Number of series, or pieces of them, per update, unless `batch_size` says otherwise."""
@@ -157,7 +157,7 @@ def train_networks(
     n_jobs = resolve_threads(forecaster.n_jobs) if single else 1
 
     def fit_member(seed: int) -> TrainingState:
-        state = _trained(forecaster, recipe, model, loss, examples, validation, int(seed), n_jobs)
+        state = _trained(forecaster, model, loss, examples, validation, int(seed), n_jobs)
         if state.outcome == "interrupted" and not single:
             raise KeyboardInterrupt
         return state
@@ -252,14 +252,7 @@ def _validation(loss: Observed, steps: list[_Steps]) -> Validation:
 
 
 def _trained(
-    forecaster: Any,
-    recipe: Recipe,
-    model: Model,
-    loss: Any,
-    examples: Any,
-    validation: Validation | None,
-    seed: int,
-    n_jobs: int,
+    forecaster: Any, model: Model, loss: Any, examples: Any, validation: Validation | None, seed: int, n_jobs: int
 ) -> TrainingState:
     rng = np.random.RandomState(seed)
     theta = model.init(forecaster.dtype, rng)
@@ -271,8 +264,7 @@ def _trained(
     n = len(examples.sequences)
     size = min(_BATCH, n) if forecaster.batch_size == "auto" else parameters.batch_size(forecaster, n)
     n_updates = parameters.updates_per_epoch(forecaster, examples.sequences.lengths, size)
-    asked = _N_UPDATES_AHEAD if recipe.encoding.n_rows_ahead else _N_UPDATES
-    max_iter = forecaster.max_iter or max(1, round(asked / n_updates))
+    max_iter = forecaster.max_iter or max(1, round(_N_UPDATES / n_updates))
     runs_to_the_end = validation is None and forecaster.n_iter_no_change is None and forecaster.solver != "lbfgs"
     patience = max_iter if runs_to_the_end else parameters.n_iter_no_change(forecaster, n_updates)
     solver = parameters.solver(forecaster, theta.size, theta.dtype, max_iter * n_updates, forecaster.tol)
