@@ -23,7 +23,7 @@ def test_other_inputs_come_first_and_vectors_in_the_order_of_the_columns():
 
 @pytest.mark.parametrize("lengths", [None, np.array([2, 1, 0])])
 def test_outputs_are_contiguous_as_recurrent_layers_need_them(lengths):
-    layer = Embedding(4, n_categories=(4,), n_dims=(2,), columns=(1,))
+    layer = Embedding(4, n_categories=(4,), n_dims=(1,), columns=(1,))
     parameters = layer.init("float64", np.random.RandomState(0))
     forward = layer.forward(parameters, Padded(np.ones((2, 3, 4)), lengths))
     assert forward.y.values.flags.c_contiguous
