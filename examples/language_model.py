@@ -26,9 +26,10 @@ print(
     "most probable after 'imp':", ", ".join(f"{name} ({score:.1f})" for name, score in zip(found, scores, strict=True))
 )
 
-text = "\n".join(topics[name] for name in sorted(topics))
+lines = "\n".join(topics[name] for name in sorted(topics)).splitlines()
+text = "\n".join(line for line in lines if not line.startswith(("|", "+-")))  # without tables
 end = len(text) * 9 // 10
-model = RNNLanguageModel(96, learning_rate="cosine", learning_rate_init=0.01, max_iter=4, random_state=0, n_jobs=2)
+model = RNNLanguageModel(96, learning_rate="cosine", learning_rate_init=0.01, max_iter=4, random_state=0, n_jobs=-1)
 model.fit([text[:end]])
 print(
     f"\n{end} characters; perplexity per character {model.perplexity([text[end:]]):.2f} of the {len(text) - end} behind"

@@ -234,7 +234,9 @@ class Embedding(Stateless):
             parts += [np.zeros((*values.shape[:-1], n_dims), values.dtype) for n_dims in self.n_dims]
         else:
             parts += [np.take(table, own, axis=0) for table, own in zip(tables, codes, strict=True)]
-        y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        y = parts[0]
+        if len(parts) > 1:  # else NumPy takes the order of axes from that of the other inputs
+            y = np.concatenate(parts, axis=-1, out=np.empty((*values.shape[:-1], self.n_outputs), values.dtype))
         if valid is not None:
             y[~valid] = 0
         return y
