@@ -501,8 +501,8 @@ class CTCClassifier(BaseRNN):
         return rows
 
     def _new_head(self, rows: NDArray, classes: Any) -> TranscriptionHead:
-        vocabulary = Vocabulary.of(rows.tolist(), name="y") if classes is None else Vocabulary.of([list(classes)])
-        return TranscriptionHead(vocabulary, self.n_jobs)
+        labels, name = (rows.tolist(), "y") if classes is None else ([list(classes)], "classes")
+        return TranscriptionHead(Vocabulary.of(labels, name=name), self.n_jobs)
 
     def _resumed_head(self, rows: NDArray) -> TranscriptionHead:  # noqa: ARG002
         return self._head
@@ -516,7 +516,6 @@ class CTCClassifier(BaseRNN):
     def _scorer(self, examples: Examples, head: Any) -> Callable[[NDArray], float]:
         weights = None if examples.weights is None else examples.row_weights
         targets, lengths = head.decode(examples.targets), examples.sequences.lengths
-
         return lambda z: self._weighted_metric(targets, head.decode(head.transcribe(z, lengths)), weights)
 
     def _decoded(self, outputs: Outputs) -> NDArray:

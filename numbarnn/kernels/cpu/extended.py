@@ -24,7 +24,7 @@ from numbarnn.kernels.cpu.vector_math import DOUBLE, emitter
 ZERO_EXPONENT = -1e17
 """The exponent of zero."""
 _LOWEST_EXPONENT = -1022.0  # of a normal float64
-_LOWEST = -1e15  # of what `exp` takes: n stays an integer that float64 holds
+_LOWEST = -1e15  # of what `exp` takes, and what stands for anything below: n stays an integer that float64 holds
 
 
 def larger(a, b):
