@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 
 import numbarnn
 from numbarnn.metrics import label_error_rate, sequence_accuracy
+from numbarnn.plotting import InputGradientDisplay
 
 digits = load_digits()
 columns = (digits.images.swapaxes(1, 2) / 8 - 1).astype("float32")  # (n, 8 columns, 8 pixels), from -1 to 1
@@ -56,7 +57,6 @@ picture, letter = X_test[shown], 3
 n_steps = len(picture)
 found = clf.align([picture])[0]
 probabilities = np.exp(clf.predict_log_proba([picture])[0])
-gradient = clf.input_gradient([picture], position=letter)[0]
 
 # The memory cells of the layer that reads from left to right, step by step.
 views = clf.network_.views(clf.theta_)
@@ -81,8 +81,7 @@ axes[2].imshow(
     np.tanh(cells).T, cmap="RdBu_r", vmin=-1, vmax=1, extent=(-0.5, n_steps - 0.5, 99.5, -0.5), aspect="auto"
 )
 axes[2].set(title="Memory cells of the layer that reads from left to right", ylabel="unit")
-bound = np.abs(gradient).max()
-axes[3].imshow(gradient.T, cmap="RdBu_r", vmin=-bound, vmax=bound, extent=edges, aspect="auto")
+InputGradientDisplay.from_estimator(clf, picture, position=letter, ax=axes[3], colorbar=False)
 axes[3].axvline(found[letter], color="tab:red", linewidth=0.8)
 axes[3].set(title=f"Derivative of the output '{predicted[shown][letter]}' at its step by the pixels", xlabel="step")
 for number in (0, 3):

@@ -150,7 +150,8 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences: one array, one series per row, or sequences of different lengths.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
-            The targets; with `return_sequences` one per step, (n, T) or (n, T, K) if X is an array.
+            The targets; with `return_sequences` one per step, (n, T) or (n, T, K) if X is an array. For `CTCClassifier`
+            a list of n sequences of labels: lists of hashable labels, or strings, which are sequences of characters.
         sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
                 default=None
             Weight of each sequence or, with `return_sequences`, of each step. Sequences of weight zero are left out; a

@@ -3,82 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.special import log_softmax
 from sklearn.base import _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from numbarnn.data import Sequences, Vocabulary, bounded_batches, time_major
+from numbarnn.data import Sequences, Vocabulary
 from numbarnn.data.validation import validate_labels, validate_sample_weight
-from numbarnn.decoding import ctc_alignment, ctc_best_path, ctc_prefix_beams
 from numbarnn.estimators.base import BaseRNN
 from numbarnn.estimators.derivatives import gradient_of_outputs
 from numbarnn.estimators.directions import read_sequences
 from numbarnn.estimators.examples import GivenExamples
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.estimators.transcription import TranscriptionHead, check_possible, object_array, transcription_score
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.losses import CTC
-from numbarnn.metrics.edit_distance import Codes, edit_distances
 from numbarnn.optim import Examples
 from numbarnn.prediction import predict
-
-_DECODED_NUMBERS = 2**22
-"""Numbers of outputs that are decoded at a time."""
-
-
-@dataclass(frozen=True, eq=False)
-class TranscriptionHead:
-    """One sequence of labels per sequence, and an output for each label and, the last one, for the blank.
-
-    Parameters
-    ----------
-    vocabulary : Vocabulary
-    n_jobs : int or None
-        Number of threads of the loss, in joblib's sense.
-    """
-
-    vocabulary: Vocabulary
-    n_jobs: int | None = None
-
-    @cached_property
-    def loss(self) -> CTC:
-        """The loss, zero for labels that do not fit into their steps."""
-        return CTC(self.blank, "zero", self.n_jobs)
-
-    @property
-    def blank(self) -> int:
-        """The output of the blank, V."""
-        return self.vocabulary.n_labels
-
-    @property
-    def n_outputs(self) -> int:
-        """One output per label and one for the blank."""
-        return self.vocabulary.n_labels + 1
-
-    def encode(self, rows: NDArray, dtype: DTypeLike) -> NDArray:  # noqa: ARG002
-        """Return sequences of labels as codes, an object array of arrays."""
-        codes = self.vocabulary.encode(rows.tolist(), name="y")
-        return _object_array(np.split(codes.values, np.cumsum(codes.lengths)[:-1]))
-
-    def predict(self, z: NDArray) -> NDArray:
-        """Return the most probable output of each step."""
-        return z.argmax(axis=-1)
-
-    def decode(self, encoded: NDArray) -> NDArray:
-        """Return sequences of codes as lists of labels."""
-        return _object_array([self.vocabulary.decode(codes) for codes in encoded])
-
-    def log_output(self, z: NDArray) -> NDArray:
-        """Return the logarithms of the probabilities."""
-        return log_softmax(z, axis=-1)
 
 
 class CTCClassifier(BaseRNN):
@@ -471,8 +416,8 @@ class CTCClassifier(BaseRNN):
         """
         outputs = self._outputs(X)
         log_y = outputs.log_average(self._head.log_output)
-        codes = self._codes(log_y, outputs.lengths, self.decoder) if y is None else self._codes_of(y, outputs.lengths)
-        return self._aligned(log_y, outputs.lengths, codes)
+        codes = self._codes(log_y, outputs.lengths) if y is None else self._codes_of(y, outputs.lengths)
+        return self._head.align(log_y, outputs.lengths, codes)
 
     def input_gradient(
         self, X: Any, output: Any = None, *, step: int | None = None, position: Any = None, activated: bool = False
@@ -522,9 +467,8 @@ class CTCClassifier(BaseRNN):
         sequences, form = read_sequences(self, X)
         z = predict(self.network_, self.theta_, sequences, n_jobs=resolve_threads(self.n_jobs)).z
         log_y, lengths = self._head.log_output(z), sequences.lengths
-        codes = self._codes(log_y, lengths, self.decoder)
-        places = _positions(position, codes)
-        steps = self._aligned(log_y, lengths, codes)
+        codes = self._codes(log_y, lengths)
+        places, steps = _positions(position, codes), self._head.align(log_y, lengths, codes)
         rows = sequences.starts + np.array([own[i] for own, i in zip(steps, places, strict=True)])
         columns = np.array([own[i] for own, i in zip(codes, places, strict=True)])
         return gradient_of_outputs(self, sequences, form, z, (rows, columns), activated=activated)
@@ -532,7 +476,7 @@ class CTCClassifier(BaseRNN):
     def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
         given = super()._given(sequences, y, sample_weight)
         if self.on_impossible == "raise":
-            _check_possible(validate_labels(y, name="y"), sequences.lengths)
+            check_possible(validate_labels(y, name="y"), sequences.lengths)
         return given
 
     def _read_targets(
@@ -551,14 +495,14 @@ class CTCClassifier(BaseRNN):
                 f"Found input variables with inconsistent numbers of samples: X has {len(lengths)} sequences, but y "
                 f"has the labels of {len(labels)}."
             )
-        return _object_array(labels), validate_sample_weight(sample_weight, lengths)
+        return object_array(labels), validate_sample_weight(sample_weight, lengths)
 
     def _check_targets(self, rows: NDArray) -> NDArray:
         return rows
 
     def _new_head(self, rows: NDArray, classes: Any) -> TranscriptionHead:
-        vocabulary = Vocabulary.of(rows.tolist(), name="y") if classes is None else Vocabulary.of([list(classes)])
-        return TranscriptionHead(vocabulary, self.n_jobs)
+        labels, name = (rows.tolist(), "y") if classes is None else ([list(classes)], "classes")
+        return TranscriptionHead(Vocabulary.of(labels, name=name), self.n_jobs)
 
     def _resumed_head(self, rows: NDArray) -> TranscriptionHead:  # noqa: ARG002
         return self._head
@@ -567,49 +511,26 @@ class CTCClassifier(BaseRNN):
         super()._set_head(head)
         labels = head.vocabulary.labels
         plain = {type(label) for label in labels} in ({int}, {str})
-        self.classes_ = np.array(labels) if plain else _object_array(labels)
+        self.classes_ = np.array(labels) if plain else object_array(labels)
 
     def _scorer(self, examples: Examples, head: Any) -> Callable[[NDArray], float]:
         weights = None if examples.weights is None else examples.row_weights
         targets, lengths = head.decode(examples.targets), examples.sequences.lengths
-
-        def score(z: NDArray) -> float:
-            codes = _decode(z, lengths, lambda batch, ends: ctc_best_path(batch, ends, head.blank))
-            return self._weighted_metric(targets, head.decode(_object_array(codes)), weights)
-
-        return score
+        return lambda z: self._weighted_metric(targets, head.decode(head.transcribe(z, lengths)), weights)
 
     def _decoded(self, outputs: Outputs) -> NDArray:
-        codes = self._codes(outputs.log_average(self._head.log_output), outputs.lengths, self.decoder)
-        return self._head.decode(_object_array(codes))
+        return self._head.decode(self._codes(outputs.log_average(self._head.log_output), outputs.lengths))
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
-        known: dict[Hashable, int] = {}
-        true, found = (_numbered(rows, known), _numbered(predicted, known))
-        weights = np.ones(len(true)) if weights is None else weights
-        n_labels = float(weights @ [len(own) for own in true])
-        if n_labels == 0:
-            raise ValueError("y must have at least one label: an error rate is relative to their number, got none.")
-        return 1.0 - float(weights @ edit_distances(true, found)) / n_labels
+        return transcription_score(rows, predicted, weights)
 
-    def _codes(self, log_y: NDArray, lengths: NDArray[np.intp], decoder: str) -> list[NDArray]:
-        """Return the codes of the labels of each sequence."""
-        blank = self._head.blank
-        if decoder == "best_path":
-            return _decode(log_y, lengths, lambda batch, ends: ctc_best_path(batch, ends, blank))
+    def _codes(self, log_y: NDArray, lengths: NDArray[np.intp]) -> NDArray:
+        """Return the codes of the labels of each sequence, an object array."""
+        return self._head.transcribe(log_y, lengths, self.n_beams if self.decoder == "beam" else None)
 
-        def best(batch: NDArray, ends: NDArray[np.intp]) -> list[NDArray]:
-            return [beams[0].codes for beams in ctc_prefix_beams(batch, ends, blank, n_beams=self.n_beams)]
-
-        return _decode(log_y, lengths, best)
-
-    def _codes_of(self, y: Any, lengths: NDArray[np.intp]) -> list[NDArray]:
+    def _codes_of(self, y: Any, lengths: NDArray[np.intp]) -> NDArray:
         rows, _ = self._read_targets(y, None, lengths, per_step=False)
-        return self._head.encode(rows, np.intp).tolist()
-
-    def _aligned(self, log_y: NDArray, lengths: NDArray[np.intp], codes: list[NDArray]) -> list[NDArray[np.intp]]:
-        of_sequences = np.split(log_y, np.cumsum(lengths)[:-1])
-        return [ctc_alignment(own, labels, self._head.blank) for own, labels in zip(of_sequences, codes, strict=True)]
+        return self._head.encode(rows, np.intp)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -617,23 +538,7 @@ class CTCClassifier(BaseRNN):
         return tags
 
 
-def _decode(
-    z: NDArray, lengths: NDArray[np.intp], function: Callable[[NDArray, NDArray[np.intp]], list[NDArray]]
-) -> list[NDArray]:
-    """Return what a decoder makes of outputs (N, C), one row per step, in batches of bounded memory."""
-    sequences, found = Sequences(z, lengths), np.empty(len(lengths), object)
-    for indices in bounded_batches(lengths, max(1, _DECODED_NUMBERS // z.shape[1])):
-        for i, codes in zip(indices, function(time_major(sequences, indices)[0], lengths[indices]), strict=True):
-            found[i] = codes
-    return found.tolist()
-
-
-def _numbered(sequences: NDArray, known: dict[Hashable, int]) -> list[Codes]:
-    """Return labels as numbers; those that are not known get the next ones."""
-    return [np.array([known.setdefault(label, len(known)) for label in own], np.intp) for own in sequences]
-
-
-def _positions(position: Any, codes: list[NDArray]) -> list[int]:
+def _positions(position: Any, codes: NDArray) -> list[int]:
     """Return the index of a label of each sequence, checked."""
     given = np.asarray(position)
     if given.dtype.kind not in "iu" or given.shape not in {(), (len(codes),)}:
@@ -645,20 +550,3 @@ def _positions(position: Any, codes: list[NDArray]) -> list[int]:
                 f"position must be that of a label, the transcription of X[{i}] has {len(own)}; got {place}"
             )
     return places
-
-
-def _check_possible(labels: list[Any], lengths: NDArray[np.intp]) -> None:
-    for i, (own, n_steps) in enumerate(zip(labels, lengths, strict=True)):
-        needed = len(own) + sum(label == before for label, before in zip(own[1:], own, strict=False))
-        if needed > n_steps:
-            raise ValueError(
-                f"y[{i}] needs at least {needed} steps, one for each of its {len(own)} labels and a blank between "
-                f"equal ones, but X[{i}] has {n_steps}. Leave the sequence out, or set on_impossible='zero'."
-            )
-
-
-def _object_array(items: Any) -> NDArray:
-    array = np.empty(len(items), object)
-    for i, item in enumerate(items):  # `array[:] = items` would broadcast items of one length
-        array[i] = item
-    return array

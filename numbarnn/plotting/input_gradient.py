@@ -75,6 +75,7 @@ class InputGradientDisplay:
         output: Any = None,
         *,
         step: int | None = None,
+        position: int | None = None,
         activated: bool = False,
         feature_names: Sequence[str] | None = None,
         ax: Axes | None = None,
@@ -84,7 +85,7 @@ class InputGradientDisplay:
 
         Parameters
         ----------
-        estimator : RNNClassifier or RNNRegressor
+        estimator : RNNClassifier, RNNRegressor or CTCClassifier
             A fitted estimator with a single network (``n_estimators=1``).
         X : array-like of shape (T, I) or (T,)
             One sequence, such as ``X[0]``; also ``X[:1]`` of shape (1, T, I), or a list of one sequence.
@@ -94,6 +95,9 @@ class InputGradientDisplay:
         step : int, default=None
             With `return_sequences`, the step whose output is differentiated. None differentiates the sum over all
             steps.
+        position : int, default=None
+            Of a `CTCClassifier`, the index of the label of the transcription whose output is differentiated, at the
+            step at which it is found; it takes the place of `output` and `step`.
         activated : bool, default=False
             Whether to differentiate the output after its activation, such as a probability.
         feature_names : sequence of str of length I, default=None
@@ -124,7 +128,8 @@ class InputGradientDisplay:
             )
         sequence = _one_sequence(X)
         flat = np.ndim(sequence) == 1
-        gradient = estimator.input_gradient([sequence], output, step=step, activated=activated)[0]
+        of_label = {} if position is None else {"position": position}
+        gradient = estimator.input_gradient([sequence], output, step=step, activated=activated, **of_label)[0]
         if feature_names is None and not flat:
             feature_names = getattr(sequence, "columns", getattr(estimator, "feature_names_in_", None))
         names = None if feature_names is None else [str(name) for name in feature_names]

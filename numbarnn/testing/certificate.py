@@ -98,9 +98,10 @@ def dot_test(
     preactivation_clip : float, optional
         Bound of a cell's pre-activations, as in `numbarnn.forward`.
     targets : ndarray of shape (N, ...), optional
-        Targets of a loss.
+        Targets of a loss, in the form that it takes.
     weights : ndarray of shape (N,), optional
-        Weights of the rows of a loss; ones if missing.
+        Weights of the rows of a loss; ones if missing. Of a loss with one target per sequence, weights of the B
+        sequences.
     rtol : float, optional
         The largest relative error that passes; 1e-12 in float64 and 1e-5 in float32 if missing.
     random_state : int, RandomState instance or None, default=None

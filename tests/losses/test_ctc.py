@@ -128,6 +128,16 @@ def test_empty_batches(shape):
     assert_array_equal(z_bar, np.zeros(shape))
 
 
+def test_extreme_outputs():
+    z, labels = 1e4 * np.sign(draw()[:, :1]), [1, 1, 2]
+    losses, z_bar, _ = numbarnn.ctc_loss(z, [labels])
+    value, gradient = loss_and_gradient(z[:, 0], labels)
+    assert_allclose(losses[0], value, rtol=1e-12, atol=0)
+    assert_allclose(z_bar[:, 0], gradient, rtol=0, atol=1e-10)
+    product = CTC().hessian_product(Padded(z), np.ones_like(z), [labels], np.ones(1))
+    assert np.isfinite(product).all()
+
+
 def test_nan_is_not_hidden():
     z = draw()
     z[2, 1, 4] = np.nan

@@ -89,6 +89,15 @@ def test_input_gradient_of_columns_and_of_single_numbers(fitted):
     assert InputGradientDisplay.from_estimator(Squares(), np.zeros(3)).im_.get_clim() == (-1, 1)
 
 
+def test_input_gradient_of_a_label():
+    class Transcriber:
+        def input_gradient(self, X, output, *, step, position, activated):
+            return [position * np.asarray(x) for x in X]
+
+    display = InputGradientDisplay.from_estimator(Transcriber(), X[0], position=3)
+    np.testing.assert_array_equal(display.im_.get_array(), 3 * X[0].T)
+
+
 def test_input_gradient_of_a_network_of_rows():
     rows = X[:, :, 0]
     reg = numbarnn.RNNRegressor(3, cell="elman", max_iter=2, random_state=0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba.core import types
 from numba.extending import lower_builtin, type_callable
 
@@ -23,7 +24,7 @@ from numbarnn.kernels.cpu.vector_math import DOUBLE, emitter
 ZERO_EXPONENT = -1e17
 """The exponent of zero."""
 _LOWEST_EXPONENT = -1022.0  # of a normal float64
-_LOWEST = -1e15  # of what `exp` takes: n stays an integer that float64 holds
+_LOWEST = -1e15  # of what `exp` takes, and what stands for anything below: n stays an integer that float64 holds
 
 
 def larger(a, b):
@@ -37,14 +38,14 @@ def power_of_two(n):
 
 
 def exponent_of(m):
-    """Return the exponent of a plain number that is not negative, as a float; -1023 of zero."""
-    return math.frexp(m)[1] - 1.0 if m > 0 else -1023.0
+    """Return the exponent of a plain number that is not negative, as a float; -1023 of zero and of denormal ones."""
+    return max(math.frexp(m)[1] - 1.0, _LOWEST_EXPONENT - 1) if m > 0 else _LOWEST_EXPONENT - 1
 
 
 def exp(x):
     """Return the mantissa and the exponent of exp(x), for a plain x."""
     x = max(x, _LOWEST)
-    n = float(round(x / math.log(2)))
+    n = np.rint(x / math.log(2))
     return math.exp(x - n * math.log(2)), n
 
 
