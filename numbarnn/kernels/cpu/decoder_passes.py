@@ -5,6 +5,7 @@ What comes in has been checked: contiguous, writable arrays of one float type, l
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,10 @@ from numbarnn.kernels.cpu.packing import sizes_of
 from numbarnn.kernels.cpu.passes import BLOCK_ROWS, packed, unit_parameters, unpacked
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.team import NOBODY, board_with
-from numbarnn.kernels.cpu.threads import n_ranges, slice_bounds
+from numbarnn.kernels.cpu.threads import MOST_SLICES, n_ranges
 from numbarnn.kernels.cpu.tile import prepare
+
+ROWS = 16  # of a slice; all weights are read for each step of a slice, so that smaller ones take a third more time
 
 
 class DecoderTape(NamedTuple):
@@ -187,6 +190,13 @@ def _with_zeros(matrix, depth):
     panel = np.zeros((depth + 1, n_padded(n_columns, matrix.dtype)), matrix.dtype)
     panel[:n_rows, :n_columns] = matrix
     return panel
+
+
+@cache
+def slice_bounds(n_sequences):
+    """Return where the slices of a batch begin, and the last one's end; they depend on the batch alone."""
+    n_slices = min(MOST_SLICES, max(n_sequences // ROWS, 2 if n_sequences >= ROWS // 2 else 1))
+    return np.arange(n_slices + 1) * n_sequences // n_slices
 
 
 def _team(cell, x, memory, n_threads, n_products):
