@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbarnn.data.sequences import Sequences
-from numbarnn.data.validation import validate_labels
+from numbarnn.data.validation import Labels, validate_labels, validate_labels_of_one
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,24 @@ class Vocabulary:
         try:
             codes = np.fromiter(map(self._codes.__getitem__, chain.from_iterable(checked)), np.intp, lengths.sum())
         except KeyError:
-            raise ValueError(self._unknown(checked, name)) from None
+            i = next(i for i, sequence in enumerate(checked) if not self._codes.keys() >= set(sequence))
+            raise ValueError(self._unknown(checked[i], f"{name}[{i}]")) from None
         return Sequences(codes, lengths)
+
+    def encode_one(self, sequence: Any, *, name: str = "x") -> NDArray[np.intp]:
+        """Return the codes of one sequence of labels, shape (T,).
+
+        Raises
+        ------
+        ValueError
+            If a label is not in the vocabulary. The message names it and its place.
+        TypeError
+            If it is not a sequence of labels.
+        """
+        checked = validate_labels_of_one(sequence, name=name)
+        if not self._codes.keys() >= set(checked):
+            raise ValueError(self._unknown(checked, name))
+        return np.array([self._codes[label] for label in checked], dtype=np.intp)
 
     def decode(self, codes: Iterable[int] | NDArray[np.integer]) -> list[Hashable]:
         """Return the labels of the codes of one sequence.
@@ -150,13 +166,8 @@ class Vocabulary:
             raise ValueError(f"codes must lie in 0 .. {self.n_labels - 1}, got {array.min()} .. {array.max()}.")
         return [self.labels[code] for code in array.tolist()]
 
-    def _unknown(self, sequences: list[Any], name: str) -> str:
-        """Return the message about the first label that is not in the vocabulary."""
-        i, position, label = next(
-            (i, position, label)
-            for i, sequence in enumerate(sequences)
-            for position, label in enumerate(sequence)
-            if label not in self._codes
-        )
+    def _unknown(self, sequence: Labels, place: str) -> str:
+        """Return the message about the first label of a sequence that is not in the vocabulary."""
+        position, label = next((i, label) for i, label in enumerate(sequence) if label not in self._codes)
         known = ", ".join(map(repr, self.labels[:8])) + (", ..." if self.n_labels > 8 else "")
-        return f"{name}[{i}][{position}] is {label!r}, which is not one of the {self.n_labels} known labels: {known}."
+        return f"{place}[{position}] is {label!r}, which is not one of the {self.n_labels} known labels: {known}."

@@ -6,12 +6,14 @@ from numbarnn.decoding.alignment import ctc_alignment
 from numbarnn.decoding.beam_search import beam_search
 from numbarnn.decoding.best_path import ctc_best_path
 from numbarnn.decoding.generation import greedy, sample
+from numbarnn.decoding.network import NetworkSteps
 from numbarnn.decoding.prefix_beam import ctc_prefix_beams
 from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
 
 __all__ = [
     "Beginning",
     "Hypothesis",
+    "NetworkSteps",
     "StepModel",
     "beam_search",
     "check_step_model",

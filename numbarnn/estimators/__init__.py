@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbarnn.estimators.classifier import RNNClassifier
 from numbarnn.estimators.ctc import CTCClassifier
+from numbarnn.estimators.language_model import RNNLanguageModel
 from numbarnn.estimators.regressor import RNNRegressor
 
-__all__ = ["CTCClassifier", "RNNClassifier", "RNNRegressor"]
+__all__ = ["CTCClassifier", "RNNClassifier", "RNNLanguageModel", "RNNRegressor"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,7 +22,7 @@ from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.transcription import TranscriptionHead, check_possible, object_array, transcription_score
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.optim import Examples
+from numbarnn.optim import Examples, Validation
 from numbarnn.prediction import predict
 
 
@@ -513,10 +513,14 @@ class CTCClassifier(BaseRNN):
         plain = {type(label) for label in labels} in ({int}, {str})
         self.classes_ = np.array(labels) if plain else object_array(labels)
 
-    def _scorer(self, examples: Examples, head: Any) -> Callable[[NDArray], float]:
+    def _validation(self, examples: Examples, head: Any) -> Validation:
         weights = None if examples.weights is None else examples.row_weights
         targets, lengths = head.decode(examples.targets), examples.sequences.lengths
-        return lambda z: self._weighted_metric(targets, head.decode(head.transcribe(z, lengths)), weights)
+
+        def score(z: NDArray) -> float:
+            return self._weighted_metric(targets, head.decode(head.transcribe(z, lengths)), weights)
+
+        return Validation(examples.sequences, score)
 
     def _decoded(self, outputs: Outputs) -> NDArray:
         return self._head.decode(self._codes(outputs.log_average(self._head.log_output), outputs.lengths))

@@ -15,6 +15,7 @@ from numbarnn.layers.base import (
 from numbarnn.layers.bidirectional import Bidirectional
 from numbarnn.layers.dense import Dense
 from numbarnn.layers.dropout import Dropout
+from numbarnn.layers.embedded_recurrent import EmbeddedRecurrent
 from numbarnn.layers.embedding import Embedding
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.model import Model
@@ -28,6 +29,7 @@ __all__ = [
     "Bidirectional",
     "Dense",
     "Dropout",
+    "EmbeddedRecurrent",
     "Embedding",
     "Forward",
     "Layer",

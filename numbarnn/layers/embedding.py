@@ -135,9 +135,7 @@ class Embedding(Stateless):
         ValueError
             If a code is not an integer, or not one of the categories.
         """
-        values, valid = to_host(x.values), None
-        if x.is_sequence and x.lengths is not None:
-            valid = np.arange(len(values))[:, np.newaxis] < x.lengths
+        values, valid = to_host(x.values), _valid(x)
         codes = self._codes(values, valid)
         y = place_like(x.values, self._looked_up(to_host(parameters).tables, values, codes, valid))
         tape = EmbeddingTape(x.values, codes, valid) if settings.keep_tape else None
@@ -193,6 +191,16 @@ class Embedding(Stateless):
             x_bar = place_like(values, x_bar)
         return Adjoint(place_like(values, EmbeddingParameters(tuple(tables_bar))), x_bar, ())
 
+    def codes(self, x: Padded) -> Array:
+        """Return the codes of the first column of codes as integers, zero past the ends of the sequences.
+
+        Raises
+        ------
+        ValueError
+            If a code is not an integer, or not one of the categories.
+        """
+        return self._codes(to_host(x.values), _valid(x))[0]
+
     @property
     def _others(self) -> list[int]:
         """Inputs that are not codes."""
@@ -226,10 +234,19 @@ class Embedding(Stateless):
             parts += [np.zeros((*values.shape[:-1], n_dims), values.dtype) for n_dims in self.n_dims]
         else:
             parts += [np.take(table, own, axis=0) for table, own in zip(tables, codes, strict=True)]
-        y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        y = parts[0]
+        if len(parts) > 1:  # else NumPy takes the order of axes from that of the other inputs
+            y = np.concatenate(parts, axis=-1, out=np.empty((*values.shape[:-1], self.n_outputs), values.dtype))
         if valid is not None:
             y[~valid] = 0
         return y
+
+
+def _valid(x: Padded) -> Array | None:
+    """Return which rows are within their sequences; None if all are."""
+    if not x.is_sequence or x.lengths is None:
+        return None
+    return np.arange(len(x.values))[:, np.newaxis] < x.lengths
 
 
 def _one_hot_columns(codes: Array, valid: Array | None, n_categories: int, dtype: Any) -> Any:

@@ -80,6 +80,9 @@ def test_an_unknown_label_is_named():
         ValueError, match=r"prompt\[1\]\[2\] is 'z', which is not one of the 9 known labels: 'a', .*\.\.\."
     ):
         vocabulary.encode(["abc", "abz"], name="prompt")
+    with pytest.raises(ValueError, match=r"prompt\[1\] is 'z', which is not one of"):
+        vocabulary.encode_one("az", name="prompt")
+    assert_array_equal(vocabulary.encode_one(["b", "a"]), [1, 0])
 
 
 @pytest.mark.parametrize("codes", [[0, 3], [-1], [[0]], [0.5]])

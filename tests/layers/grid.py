@@ -7,8 +7,19 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from numbarnn import LSTM, Elman, ProjectedLSTM
-from numbarnn.layers import Bidirectional, Dense, Dropout, Embedding, MaskGenerator, Pooling, Recurrent, Stack, Unstack
+from numbarnn import GRU, LSTM, Elman, GRUResetBefore, ProjectedLSTM
+from numbarnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EmbeddedRecurrent,
+    Embedding,
+    MaskGenerator,
+    Pooling,
+    Recurrent,
+    Stack,
+    Unstack,
+)
 
 LENGTHS = np.array([4, 0, 1, 3, 2, 4, 1, 3, 4])
 """Valid steps of nine sequences, two slices of a batch, of at most four steps."""
@@ -43,6 +54,15 @@ class EmbeddingOfAnyNumbers(Embedding):
         return super()._codes(codes_of(values), valid)
 
 
+class LookedUp(EmbeddedRecurrent):
+    """An embedding and a recurrent layer that look the input part of the pre-activations up in batches of any size."""
+
+    def _looks_up(self, x, settings):
+        return settings.keep_tape
+
+
+EMBEDDING = EmbeddingOfAnyNumbers(1, n_categories=(4,), n_dims=(3,), columns=(0,))
+
 LAYERS = {
     "recurrent": recurrent(),
     "recurrent_last": last(),
@@ -58,6 +78,13 @@ LAYERS = {
     "dense": Dense(3, 7),
     "dropout": Dropout(0.4, 3),
     "embedding": EmbeddingOfAnyNumbers(3, n_categories=(4, 5), n_dims=(2, 3), columns=(2, 0)),
+    "embedded_recurrent": EmbeddedRecurrent.of(EMBEDDING, recurrent()),
+    "looked_up": LookedUp.of(EMBEDDING, recurrent(learn_initial_state=True)),
+    "looked_up_lstm": LookedUp.of(EMBEDDING, recurrent(LSTM, n_units=37)),
+    "looked_up_gru": LookedUp.of(EMBEDDING, last(GRU)),
+    "looked_up_reset_before": LookedUp.of(EMBEDDING, recurrent(GRUResetBefore)),
+    "looked_up_projected": LookedUp.of(EMBEDDING, recurrent(ProjectedLSTM, n_projected=2)),
+    "looked_up_dropped": LookedUp.of(EMBEDDING, recurrent(recurrent_dropout=0.25, weight_dropout=0.2)),
     "mean": Pooling("mean", 3),
     "max": Pooling("max", 3),
     "attention": Pooling("attention", 3),
@@ -75,6 +102,7 @@ LAYERS = {
     "stack_of_patches": Stack((("layer0", recurrent()), ("readout", Dense(5, 6)), ("unstack", Unstack(2, 3)))),
 }
 SLOW = {"projected", "recurrent_dropped", "lstm_dropped", "bidirectional_dropped"}
+SLOW |= {name for name in LAYERS if name.startswith("looked_up")}
 
 
 class Spec(NamedTuple):

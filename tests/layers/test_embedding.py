@@ -21,6 +21,16 @@ def test_other_inputs_come_first_and_vectors_in_the_order_of_the_columns():
     assert_array_equal(y, [[0.5, *four[3], *two[1]], [-2.0, *four[0], *two[0]]])
 
 
+@pytest.mark.parametrize("lengths", [None, np.array([2, 1, 0])])
+def test_outputs_are_contiguous_as_recurrent_layers_need_them(lengths):
+    layer = Embedding(4, n_categories=(4,), n_dims=(1,), columns=(1,))
+    parameters = layer.init("float64", np.random.RandomState(0))
+    forward = layer.forward(parameters, Padded(np.ones((2, 3, 4)), lengths))
+    assert forward.y.values.flags.c_contiguous
+    for tangents in (None, parameters):
+        assert layer.tangent(parameters, forward.tape, tangents).y.flags.c_contiguous
+
+
 def test_adjoint_of_codes_is_zero_and_of_tables_a_sum():
     x = np.vstack([X, X[:1]])
     tape = LAYER.forward(PARAMETERS, Padded(x)).tape

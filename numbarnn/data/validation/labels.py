@@ -51,6 +51,19 @@ def validate_labels(X: Any, *, name: str = "X") -> list[Labels]:
     return [_sequence(item, f"{name}[{i}]", name) for i, item in enumerate(X)]
 
 
+def validate_labels_of_one(sequence: Any, *, name: str) -> Labels:
+    """Check one sequence of labels, and return it; see `validate_labels`.
+
+    Raises
+    ------
+    TypeError
+        If it is not a sequence, or a label is not hashable.
+    ValueError
+        If it does not have one axis.
+    """
+    return _sequence(sequence, name, name)
+
+
 def _sequence(item: Any, place: str, name: str) -> Labels:
     if isinstance(item, str):
         return item

@@ -38,7 +38,7 @@ from numbarnn.kernels.cpu.units import (
     store_gates,
     store_units,
 )
-from numbarnn.kernels.cpu.variants import by_form
+from numbarnn.kernels.cpu.variants import by_form, by_inputs
 
 
 class Transposed(NamedTuple):
@@ -83,16 +83,16 @@ class Block(NamedTuple):
 def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, slices):
     """Run slices of the batch backward through all their steps; see `loops.adjoint`."""
     x, _, h, record = steps
-    n_inputs, n_outputs, n_units = x.shape[2], h.shape[2], record.shape[3]
-    width = VECTORS * lanes(x)
+    n_inputs, n_outputs, n_units = n_numbers(x), h.shape[2], record.shape[3]
+    width = VECTORS * lanes(h)
     W = cell.W[: n_inputs if bars.x.shape[0] > 0 else 0]
     W = pack_transposed(W, n_units, panel(cell), input_blocks(cell))
     R = pack_transposed(cell.R, n_units, panel(cell), recurrent_blocks(cell))
-    matrices = Transposed(W, R, _transposed_projection(cell, x))
-    a_bar = np.empty((gradients.packed.shape[1], block_rows, gradients.packed.shape[3]), x.dtype)
-    outputs_bar = np.empty((matrices.P.shape[1] // width, block_rows, width), x.dtype)
-    inputs = np.empty((block_rows, n_inputs + n_outputs + 1 + _units_within_step(cell, n_units)), x.dtype)
-    origins, tile = np.empty((block_rows, 2), np.intp), np.empty((block_rows, width), x.dtype)
+    matrices = Transposed(W, R, _transposed_projection(cell, h))
+    a_bar = np.empty((gradients.packed.shape[1], block_rows, gradients.packed.shape[3]), h.dtype)
+    outputs_bar = np.empty((matrices.P.shape[1] // width, block_rows, width), h.dtype)
+    inputs = np.empty((block_rows, n_inputs + n_outputs + 1 + _units_within_step(cell, n_units)), h.dtype)
+    origins, tile = np.empty((block_rows, 2), np.intp), np.empty((block_rows, width), h.dtype)
     block = Block(a_bar, outputs_bar, inputs, origins, tile)
     mode = flush_denormals()
     for s in range(slices[0], slices[1]):
@@ -106,7 +106,8 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, 
             _reverse_inner(cell, matrices, steps, modifiers, bars, block, t, start, end)
             add_to_h_bar(cell, R, n_units, modifiers.mask, bars.h, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
-                add_to_gradient(cell, gradients.packed[s], inputs, a_bar, n_inputs, n_outputs, n_units, end)
+                first_row = _add_to_looked_up(x, cell, gradients.packed[s], a_bar, origins, n_units, end)
+                add_to_gradient(cell, gradients.packed[s], first_row, inputs, a_bar, n_inputs, n_outputs, n_units, end)
                 add_to_projection_bar(cell, gradients.projection[s], inputs, outputs_bar, n_outputs, n_units, end)
                 if bars.x.shape[0] > 0:
                     store_x_bar(cell, W, bars.x, a_bar, origins, tile, n_units, end)
@@ -122,14 +123,13 @@ def gather(steps, mask, bars, inputs, origins, t, own, row):
     """
     x, lengths, h, _ = steps
     y_bar, h_bar = bars.y, bars.h
-    n_inputs, n_outputs, width = x.shape[2], h.shape[2], lanes(h)
+    n_inputs, n_outputs, width = n_numbers(x), h.shape[2], lanes(h)
     for b in range(own[0], own[1]):
         if lengths[b] <= t:
             continue
         origins[row, 0] = t
         origins[row, 1] = b
-        for i in range(0, n_inputs, width):
-            store(inputs, (row, i), n_inputs - i, load(x, (t, b, i), n_inputs - i))
+        _gather_numbers(x, inputs, row, t, b)
         for j in range(0, n_outputs, width):
             seen = masked(load(h, (t, b, j), n_outputs - j), mask, (b, j), n_outputs - j)
             store(inputs, (row, n_inputs + j), n_outputs - j, seen)
@@ -141,6 +141,60 @@ def gather(steps, mask, bars, inputs, origins, t, own, row):
                 store(h_bar, (b, j), n_outputs - j, total)
         row += 1
     return row
+
+
+@inline
+def _copy_numbers(x, inputs, row, t, b):
+    n_inputs = x.shape[2]
+    for i in range(0, n_inputs, lanes(x)):
+        store(inputs, (row, i), n_inputs - i, load(x, (t, b, i), n_inputs - i))
+
+
+@inline
+def _copy_nothing(x, inputs, row, t, b):
+    pass
+
+
+@by_inputs(_copy_numbers, _copy_nothing)
+def _gather_numbers(x, inputs, row, t, b):
+    """Write x_t of a sequence into a row of the block; codes are looked at when its gradient is added up."""
+
+
+@inline
+def _last_axis(x):
+    return x.shape[2]
+
+
+@inline
+def _none(x):
+    return np.intp(0)
+
+
+@by_inputs(_last_axis, _none)
+def n_numbers(x):
+    """Return how many numbers of x a row of the block holds: none of codes."""
+
+
+@inline
+def _add_no_rows(x, cell, gradient, a_bar, origins, n_units, end):
+    return np.intp(0)
+
+
+@inline
+def _add_rows(x, cell, gradient, a_bar, origins, n_units, end):
+    width = lanes(gradient)
+    for row in range(end):
+        code = x[origins[row, 0], origins[row, 1], 0]
+        for p in range(gradient.shape[0]):
+            for v in range(panel_vectors(gradient, p, n_units, panel(cell))):
+                at = p, code, v * width
+                store(gradient, at, width, load(gradient, at, width) + load(a_bar, (p, row, v * width), width))
+    return cell.W.shape[0]
+
+
+@by_inputs(_add_no_rows, _add_rows)
+def _add_to_looked_up(x, cell, gradient, a_bar, origins, n_units, end):
+    """Reverse `a = W[x_t] + ..` by W for all rows of the block: `W_bar[x_t] += a_bar`; return W's rows if it did so."""
 
 
 @inline

@@ -15,7 +15,7 @@ from numbarnn.kernels.cpu.operands import Bars, Gradients, Modifiers, Steps, Wei
 from numbarnn.kernels.cpu.packing import aligned, pack_weights, unpack_weights
 from numbarnn.kernels.cpu.simd import all_zero, lanes, load
 from numbarnn.kernels.cpu.team import in_ranges
-from numbarnn.kernels.cpu.variants import by_form
+from numbarnn.kernels.cpu.variants import by_form, by_inputs
 
 
 @kernel
@@ -183,7 +183,7 @@ def _tangent(operands, i):
 def _inputs_finite(steps, n_memory, first, last):
     """Return whether the inputs and the initial states of some sequences are finite."""
     x, lengths, h, record = steps
-    finite_so_far = valid_finite(x, lengths, first, last)
+    finite_so_far = _valid_inputs_finite(x, lengths, first, last)
     for b in range(first, last):
         for j in range(0, h.shape[2], lanes(h)):
             values = load(h, (np.intp(0), b, j), h.shape[2] - j)
@@ -193,6 +193,16 @@ def _inputs_finite(steps, n_memory, first, last):
                 values = load(record, (np.intp(0), b, m, unit), record.shape[3] - unit)
                 finite_so_far &= all_zero(values - values)
     return finite_so_far
+
+
+@inline
+def _codes_finite(x, lengths, first, last):
+    return True
+
+
+@by_inputs(valid_finite, _codes_finite)
+def _valid_inputs_finite(x, lengths, first, last):
+    """Return whether the inputs of some sequences are finite, as codes always are."""
 
 
 @inline

@@ -32,7 +32,7 @@ from numbarnn.kernels.cpu.units import (
     panel,
     store_gates,
 )
-from numbarnn.kernels.cpu.variants import by_form
+from numbarnn.kernels.cpu.variants import by_form, by_inputs
 
 BLOCK_ROWS = 48  # rows of one panel, or steps of one sequence, whose pre-activations stay in the first cache
 
@@ -64,7 +64,7 @@ class Scratch(NamedTuple):
 def forward(weights, steps, modifiers, first, last):
     """Run some sequences through all their steps; see `loops.forward`."""
     x, lengths, h, _ = steps
-    scratch = _scratch(weights, x, h, modifiers.mask, last - first)
+    scratch = _scratch(weights, h, modifiers.mask, last - first)
     mode = flush_denormals()
     clear_past_ends(lengths, h, first, last)
     t, running = np.intp(0), last - first  # a literal 0 would have every function that it is passed to compiled twice
@@ -80,15 +80,15 @@ def forward(weights, steps, modifiers, first, last):
 
 
 @inline
-def _scratch(weights, x, h, mask, n_rows):
+def _scratch(weights, h, mask, n_rows):
     """Return the arrays for a slice of `n_rows` sequences."""
     cell, packed, _ = weights
     n_held = _rows_held(weights, n_rows)
     a_rows = BLOCK_ROWS if n_held < BLOCK_ROWS else n_held
-    a = np.empty((packed.shape[0], a_rows, packed.shape[2]), x.dtype)
-    u = np.empty((_rows_within_step(weights, n_rows), cell.b.size // panel(cell)[0]), x.dtype)
-    tile = np.empty((BLOCK_ROWS, VECTORS * lanes(x)), x.dtype)
-    return Scratch(a, u, seen_array(h, mask, n_rows), pack_projection(cell, x), tile)
+    a = np.empty((packed.shape[0], a_rows, packed.shape[2]), h.dtype)
+    u = np.empty((_rows_within_step(weights, n_rows), cell.b.size // panel(cell)[0]), h.dtype)
+    tile = np.empty((BLOCK_ROWS, VECTORS * lanes(h)), h.dtype)
+    return Scratch(a, u, seen_array(h, mask, n_rows), pack_projection(cell, h), tile)
 
 
 @inline
@@ -112,17 +112,11 @@ def still_running(lengths, first, running, t):
 @inline
 def _run_alone(weights, steps, modifiers, scratch, begin, first):
     """Run the one sequence that is left for a block of steps from `begin` on; return the step behind them."""
-    (cell, packed, _), (x, lengths, h, record), a, width = weights, steps, scratch.a, lanes(scratch.a)
-    n_inputs, end = x.shape[2], min(begin + BLOCK_ROWS, lengths[first])
-    x_rows = x.reshape(x.shape[0], x.shape[1] * n_inputs)  # those of one sequence are a step apart
+    (cell, packed, _), (x, lengths, h, record), a = weights, steps, scratch.a
+    end = min(begin + BLOCK_ROWS, lengths[first])
     for p in range(packed.shape[0]):
-        vectors = panel_vectors(x, p, record.shape[3], panel(cell))
-        _set_bias(cell, a, (p, np.intp(0)), packed, p, vectors, end - begin)
-        # a = x_t W + b
-        for v, size in input_spans(cell):
-            at, weights_at = (p, np.intp(0), v * width), (p, np.intp(0), v * width)
-            x_at, n = (begin, first * n_inputs), min(size, vectors - v)
-            tile_add(a, at, end - begin, n, x_rows, x_at, packed, weights_at, n_inputs)
+        vectors = panel_vectors(h, p, record.shape[3], panel(cell))
+        _add_inputs_alone(x, weights, a, p, vectors, begin, end, first)
     for t in range(begin, end):
         seen_at = see(scratch.seen, h, modifiers.mask, t, first)
         _add_row(weights, a, t - begin, scratch.seen, seen_at, record.shape[3], t % 2)
@@ -130,6 +124,37 @@ def _run_alone(weights, steps, modifiers, scratch, begin, first):
         _after_h(weights, steps, modifiers, scratch, at, every, np.intp(0), np.intp(1), t, first)
         _after_all_h(weights, steps, modifiers, scratch, t - begin, np.intp(1), t, first)
     return end
+
+
+@inline
+def _multiply_alone(x, weights, a, p, vectors, begin, end, first):
+    (cell, packed, _), width, n_inputs = weights, lanes(a), x.shape[2]
+    x_rows = x.reshape(x.shape[0], x.shape[1] * n_inputs)  # those of one sequence are a step apart
+    _set_bias(cell, a, (p, np.intp(0)), packed, p, vectors, end - begin)
+    for v, size in input_spans(cell):
+        at, weights_at = (p, np.intp(0), v * width), (p, np.intp(0), v * width)
+        x_at, n = (begin, first * n_inputs), min(size, vectors - v)
+        tile_add(a, at, end - begin, n, x_rows, x_at, packed, weights_at, n_inputs)
+
+
+@inline
+def _look_up_alone(x, weights, a, p, vectors, begin, end, first):
+    for t in range(begin, end):
+        _set_looked_up(a, (p, t - begin), weights.packed, p, vectors, x[t, first, 0])
+
+
+@by_inputs(_multiply_alone, _look_up_alone)
+def _add_inputs_alone(x, weights, a, p, vectors, begin, end, first):
+    """Set rows of panel p of `a` to `x_t W + b` of the steps `begin .. end - 1` of one sequence."""
+
+
+@inline
+def _set_looked_up(a, at, packed, p, vectors, code):
+    """Set the row `a[at]` to row `code` of W plus the bias, in panel p."""
+    for v in range(vectors):
+        column, width = v * lanes(a), lanes(a)
+        bias = load(packed, (p, packed.shape[1] - 1, column), width)
+        store(a, (*at, column), width, bias + load(packed, (p, code, column), width))
 
 
 @inline
@@ -168,10 +193,11 @@ def _run_together(weights, steps, modifiers, scratch, t, first, running):
             break
         seen_t, seen_first = see(scratch.seen, h, modifiers.mask, t, first)
         for p in range(packed.shape[0]):
-            vectors = panel_vectors(x, p, record.shape[3], panel(cell))
+            vectors = panel_vectors(h, p, record.shape[3], panel(cell))
             for row in range(0, running, BLOCK_ROWS):
                 rows, at = min(running - row, BLOCK_ROWS), _place(weights, p, row)
-                _multiply(weights, scratch, x, at, p, vectors, rows, (t, first + row), (seen_t, seen_first + row))
+                x_at, seen_at = (t, first + row), (seen_t, seen_first + row)
+                _set_preactivations(x, weights, scratch, at, p, vectors, rows, x_at, seen_at)
                 _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
         _after_all_h(weights, steps, modifiers, scratch, np.intp(0), running, t, first)
         t += 1
@@ -211,6 +237,28 @@ def _multiply(weights, scratch, x, at, p, vectors, rows, x_at, seen_at):
 
     `x[x_at]` and `seen[seen_at]` are the first rows of x and h.
     """
+
+
+@inline
+def _multiply_both(x, weights, scratch, at, p, vectors, rows, x_at, seen_at):
+    _multiply(weights, scratch, x, at, p, vectors, rows, x_at, seen_at)
+
+
+@inline
+def _look_up_and_multiply(x, weights, scratch, at, p, vectors, rows, x_at, seen_at):
+    (cell, packed, _), a, width = weights, scratch.a, lanes(scratch.a)
+    n_outputs = scratch.seen.shape[2]
+    n_codes = packed.shape[1] - n_outputs - 1
+    for r in range(rows):
+        _set_looked_up(a, (at[0], at[1] + r), packed, p, vectors, x[x_at[0], x_at[1] + r, 0])
+    for v, size in outer_spans(cell):
+        a_at, weights_at, n = (*at, v * width), (p, n_codes, v * width), min(size, vectors - v)
+        tile_add(a, a_at, rows, n, scratch.seen, (*seen_at, np.intp(0)), packed, weights_at, n_outputs)
+
+
+@by_inputs(_multiply_both, _look_up_and_multiply)
+def _set_preactivations(x, weights, scratch, at, p, vectors, rows, x_at, seen_at):
+    """Do as `_multiply`, or look `x_t W` up."""
 
 
 @inline
@@ -277,8 +325,8 @@ def _after_h(weights, steps, modifiers, scratch, at, panels, row, rows, t, first
 
 @inline
 def _add_inner(weights, steps, modifiers, scratch, a_row, running, t, first):
-    (cell, packed, _), (x, _, _, record), (a, u, _, _, _) = weights, steps, scratch
-    n_inputs, n_units, width = x.shape[2], record.shape[3], lanes(a)
+    (cell, packed, _), (_, _, h, record), (a, u, _, _, _) = weights, steps, scratch
+    n_inputs, n_units, width = packed.shape[1] - h.shape[2] - 1, record.shape[3], lanes(a)
     every, none = (np.intp(0), packed.shape[0]), np.intp(0)
     for p in range(packed.shape[0]):
         for v, size in inner_spans(cell):

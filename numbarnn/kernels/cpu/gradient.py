@@ -18,24 +18,24 @@ from numbarnn.kernels.cpu.variants import by_form
 
 
 @inline
-def _add_by_spans(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
+def _add_by_spans(cell, gradient, first, inputs, a_bar, n_inputs, n_outputs, n_units, end):
     shape, bias, none, one = panel(cell), n_inputs + n_outputs, np.intp(0), np.intp(1)
-    add_transposed_product(gradient, (none, none, n_inputs), inputs, a_bar, shape, n_units, input_spans(cell), end)
-    rows = (n_inputs, n_inputs, n_outputs)
+    add_transposed_product(gradient, (first, none, n_inputs), inputs, a_bar, shape, n_units, input_spans(cell), end)
+    rows = (first + n_inputs, n_inputs, n_outputs)
     add_transposed_product(gradient, rows, inputs, a_bar, shape, n_units, outer_spans(cell), end)
-    add_transposed_product(gradient, (bias, bias, one), inputs, a_bar, shape, n_units, all_spans(cell), end)
-    _add_inner_product(cell, gradient, (n_inputs, bias + 1, n_units), inputs, a_bar, end)
+    add_transposed_product(gradient, (first + bias, bias, one), inputs, a_bar, shape, n_units, all_spans(cell), end)
+    _add_inner_product(cell, gradient, (first + n_inputs, bias + 1, n_units), inputs, a_bar, end)
 
 
 @inline
-def _add_at_once(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
-    rows = (np.intp(0), np.intp(0), n_inputs + n_outputs + 1)
+def _add_at_once(cell, gradient, first, inputs, a_bar, n_inputs, n_outputs, n_units, end):
+    rows = (first, np.intp(0), n_inputs + n_outputs + 1)
     add_transposed_product(gradient, rows, inputs, a_bar, panel(cell), n_units, all_spans(cell), end)
 
 
 @by_form(lambda form: _add_at_once if in_one_product(form) else _add_by_spans)
-def add_to_gradient(cell, gradient, inputs, a_bar, n_inputs, n_outputs, n_units, end):
-    """Reverse `a = x_t W + h_(t-1) R + b` by the weights for all rows of the block.
+def add_to_gradient(cell, gradient, first, inputs, a_bar, n_inputs, n_outputs, n_units, end):
+    """Reverse `a = x_t W + h_(t-1) R + b` by the weights, in the gradient's rows from `first` on, for all of the block.
 
     `W_bar += x_t^T a_bar`, `R_bar += h_(t-1)^T a_bar` and `b_bar += 1^T a_bar`: one product if every gate has a part in
     all three.

@@ -34,7 +34,8 @@ class Steps(NamedTuple):
 
     Attributes
     ----------
-    x : ndarray of shape (T, B, I)
+    x : ndarray of shape (T, B, I), or (T, B, 1) of intp
+        Numbers, or codes: a code stands for a one-hot encoded input, whose product with W is the row of that number.
     lengths : ndarray of shape (B,), intp
     h : ndarray of shape (T + 1, B, N)
         `h[0]` is the initial h; `h[t + 1]` becomes the output of step t, zero past a sequence's end.

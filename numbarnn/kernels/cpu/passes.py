@@ -35,8 +35,9 @@ def forward(cell, x, state, lengths, settings):
     Where a whole tape takes more than `settings.tape_bytes`, checkpoints are left instead. Without `outputs`, None is
     returned for them, and they are held for all steps at once only if the tape is.
     """
-    prepare(x.dtype)
-    keep_tape, masks, dtype = settings.keep_tape, settings.masks, x.dtype
+    dtype = cell.R.dtype
+    prepare(dtype)
+    keep_tape, masks = settings.keep_tape, settings.masks
     n_steps, n_sequences, _ = x.shape
     sizes, weights = sizes_of(cell), unpacked(cell)
     plan = checkpoints.plan_for(cell, x, keep_tape, settings.tape_bytes, settings.outputs, masks)
@@ -63,7 +64,7 @@ def forward(cell, x, state, lengths, settings):
 
 def adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=False):
     """Return the adjoints of the weights, as a cell, of the inputs (None unless asked for) and of the initial state."""
-    dtype = tape.x.dtype
+    dtype = cell.R.dtype
     prepare(dtype)
     n_steps, n_sequences, n_inputs = tape.x.shape
     if y_bar is None:

@@ -1,4 +1,4 @@
-"""Functions of which a kernel compiles the one variant that its cell, or its modifiers, need.
+"""Functions of which a kernel compiles the one variant that its cell, its modifiers, or its inputs need.
 
 The decorated function gives the name, the signature and the docstring; its body stays empty. Arguments are positional.
 """
@@ -49,6 +49,23 @@ def by_modifiers(plain: Any, modified: Any) -> Callable[[Any], Any]:
             _, zoneout, clip = modifiers.types
             is_plain = isinstance(zoneout, types.NoneType) and isinstance(clip, types.NoneType)
             return _body(plain if is_plain else modified)
+
+        return function
+
+    return decorate
+
+
+def by_inputs(of_numbers: Any, of_codes: Any) -> Callable[[Any], Any]:
+    """Return a decorator: the variant is `of_codes` where the first argument, the inputs, are integers."""
+
+    def decorate(declared):
+        @wraps(declared)
+        def function(x, *args):
+            return (of_codes if x.dtype.kind == "i" else of_numbers)(x, *args)
+
+        @overload(function, strict=False, jit_options=INLINE)
+        def implement(x, *args):
+            return _body(of_codes if isinstance(x.dtype, types.Integer) else of_numbers)
 
         return function
 
