@@ -10,6 +10,7 @@ import numpy as np
 
 from numbarnn.kernels.cpu.checkpoints import Checkpoints, backward_segments
 from numbarnn.kernels.cpu.masks import of_steps
+from numbarnn.kernels.cpu.packing import sizes_of
 from numbarnn.kernels.cpu.passes import alone, unpacked
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.tape import Tape
@@ -274,7 +275,7 @@ def _steps_backward(cell: Any, tape: Tape | Checkpoints) -> Iterator[tuple[int, 
     segments: Iterable[Any] = [(0, len(tape.x), tape.arrays)]
     if isinstance(tape, Checkpoints):
         prepare(tape.x.dtype)
-        segments = backward_segments(unpacked(cell), tape, alone(tape.x.shape[1]))
+        segments = backward_segments(unpacked(cell, sizes_of(cell)), tape, alone(tape.x.shape[1]))
     for start, stop, (x, lengths, h, record, *_) in segments:
         for t in reversed(range(stop - start)):
             here, around = slice(t, t + 1), slice(t, t + 2)

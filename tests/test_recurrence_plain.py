@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import typeof
+from numpy.testing import assert_array_equal
 
 import numbarnn
 from numbarnn.kernels.masks import RecurrentMasks, n_recorded
 from numbarnn.kernels.tape import Tape
+from numbarnn.layers import Padded, Recurrent
 from numbarnn.recurrence.plain import adjoint_takes, forward_takes
 
 CELL = numbarnn.LSTM.init(3, 5, random_state=0)
@@ -91,3 +94,34 @@ def test_no_tape():
     assert not adjoint_takes(CELL, None, None, None)
     assert not adjoint_takes(CELL, TAPE._replace(cell_type=numbarnn.GRU), None, None)
     assert not adjoint_takes(CELL, TAPE._replace(masks=RecurrentMasks()), None, None)
+
+
+def test_types_of_arguments_follow_from_the_cell_and_its_dtype(monkeypatch):
+    """Kernels that are called without a look at the types get the same ones in all calls."""
+    seen: dict = {}
+
+    def entry_for(cell, kernel):
+        def call(*args):
+            seen.setdefault(kernel, set()).add(tuple(map(typeof, args)))
+            return kernel(*args)
+
+        return call
+
+    monkeypatch.setattr("numbarnn.kernels.cpu.passes.entry_for", entry_for)
+    for state in None, STATE:
+        for lengths in None, [4, 2]:
+            numbarnn.forward(CELL, X, state, lengths, keep_tape=False)
+            y, _, tape = numbarnn.forward(CELL, X, state, lengths)
+            numbarnn.adjoint(CELL, tape, y, state, n_jobs=2)
+            numbarnn.adjoint(CELL, tape, None, (None, STATE[1]), inputs=False)
+            numbarnn.adjoint(CELL, numbarnn.forward(CELL, X, state, lengths, checkpoint_memory_mb=7e-4).tape, y)
+    assert [len(types) for types in seen.values()] == [1, 1]
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2]])
+def test_layers_start_from_states_of_any_layout(change):
+    layer = Recurrent(numbarnn.LSTM, 3, 5)
+    parameters = layer.init("float32", np.random.RandomState(0))
+    state = tuple(np.random.default_rng(i).normal(size=(2, 5)).astype(np.float32) for i in range(2))
+    expected = layer.forward(parameters, Padded(X), state).y.values
+    assert_array_equal(layer.forward(parameters, Padded(X), tuple(map(change, state))).y.values, expected)

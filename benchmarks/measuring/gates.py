@@ -16,6 +16,7 @@ from numbarnn.cells.form import form_of
 from numbarnn.kernels.cpu import adjoint, forward
 from numbarnn.kernels.cpu.masks import modifiers_of
 from numbarnn.kernels.cpu.operands import Bars, Steps
+from numbarnn.kernels.cpu.packing import sizes_of
 from numbarnn.kernels.cpu.passes import packed, unit_parameters
 from numbarnn.kernels.cpu.units import panel
 from numbarnn.kernels.masks import n_recorded
@@ -43,7 +44,7 @@ class Gates:
         bars = Bars(
             normal(1, ROWS, size), normal(ROWS, size), normal(ROWS, cell.state_size - 1, size), normal(1, ROWS, 1)
         )
-        weights, modifiers, units = packed(cell), modifiers_of(None, None), unit_parameters(cell)
+        weights, modifiers, units = packed(cell), modifiers_of(None, None), unit_parameters(cell, sizes_of(cell))
         a = normal(1, ROWS, weights.packed.shape[2])
         units_bar = np.zeros((1, *units.shape), dtype)
         self._forward = lambda: _step(weights, steps, modifiers, a)

@@ -40,7 +40,7 @@ class Backend(Protocol):
         ...
 
     def tangent(
-        self, cell: Any, tape: Tape, cell_dot: Any, x_dot: Array | None, state_dot: State | None, n_threads: int
+        self, cell: Any, tape: Tape, cell_dot: Any, x_dot: Array | None, state_dot: State | None, n_threads: int | None
     ) -> tuple[Array, State]:
         """Return the tangents of the outputs and of the final state; directions of None are zero."""
         ...
@@ -52,13 +52,13 @@ class Backend(Protocol):
         y_bar: Array | None,
         state_bar: State | None,
         inputs: bool,
-        n_threads: int,
+        n_threads: int | None,
         check: bool = False,
     ) -> tuple[Any, Array | None, State]:
         """Return the adjoints of the cell, of the inputs (None unless asked for) and of the initial state.
 
         With `check`, NotFiniteError is raised if a number of the weights or of the adjoints given, in its valid steps,
-        is NaN or infinite.
+        is NaN or infinite. It is only for callers that have checked the shapes, dtypes and layouts of all arrays.
         """
         ...
 

@@ -37,7 +37,8 @@ class Settings(NamedTuple):
     ----------
     keep_tape : bool
         Whether to keep what the other two passes need.
-    n_threads : int
+    n_threads : int or None
+        None is the number that joblib is set to.
     tape_bytes : float or None
         Bytes that the tape may take, its masks included; where a whole tape would take more, checkpoints are kept. None
         is no limit.
@@ -48,10 +49,11 @@ class Settings(NamedTuple):
         Bound of the pre-activations, in the dtype of the weights.
     check : bool
         Whether to raise NotFiniteError if a number of the weights, of the state or of a valid step is NaN or infinite.
+        Only for callers that have checked the shapes, dtypes and layouts of all arrays.
     """
 
     keep_tape: bool = True
-    n_threads: int = 1
+    n_threads: int | None = 1
     tape_bytes: float | None = None
     outputs: bool = True
     masks: RecurrentMasks | None = None

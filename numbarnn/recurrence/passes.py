@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
-from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.cpu.threads import checked_threads
 from numbarnn.kernels.devices import on_cuda
 from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import RecurrentMasks
@@ -144,7 +144,7 @@ def forward(
         lengths = checked_lengths(lengths, *x.shape[:2])
     settings = Settings(
         keep_tape,
-        resolve_threads(n_jobs),
+        checked_threads(n_jobs),
         checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
         masks=checked_masks("masks", masks, x.shape, cell),
         preactivation_clip=checked_preactivation_clip(preactivation_clip, cell),
@@ -221,7 +221,7 @@ def adjoint(
             y_bar = checked_array("y_bar", y_bar, (n_steps, n_sequences, cell.R.shape[0]), cell)
         if state_bar is not None:
             state_bar = checked_state("state_bar", state_bar, n_sequences, cell, missing=True, numbers=False)
-    backend, n_threads = backend_of(tape.x), resolve_threads(n_jobs)
+    backend, n_threads = backend_of(tape.x), checked_threads(n_jobs)
     try:
         return AdjointResult(*backend.adjoint(cell, tape, y_bar, state_bar, inputs, n_threads, check=True))
     except NotFiniteError:
@@ -290,4 +290,4 @@ def tangent(
         check_finite("x_dot", x_dot, tape.lengths)
     if state_dot is not None:
         state_dot = checked_state("state_dot", state_dot, tape.x.shape[1], cell, missing=True)
-    return TangentResult(*backend_of(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, resolve_threads(n_jobs)))
+    return TangentResult(*backend_of(tape.x).tangent(cell, tape, cell_dot, x_dot, state_dot, checked_threads(n_jobs)))

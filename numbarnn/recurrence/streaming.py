@@ -23,7 +23,7 @@ from numbarnn.kernels.cpu.masks import modifiers_of
 from numbarnn.kernels.cpu.operands import Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.outline import call, keep, n_bytes, outlined
 from numbarnn.kernels.cpu.simd import lanes, load, store
-from numbarnn.kernels.cpu.state import put_state, take_state
+from numbarnn.kernels.cpu.state import put_state, split_state
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.kernels.masks import RecurrentMasks
 from numbarnn.recurrence.arguments import (
@@ -75,7 +75,7 @@ class Stream(_Fields):
     @property
     def state(self) -> tuple[np.ndarray, ...]:
         """A copy of the state, `(h,)` or `(h, c)`, each of shape (B, H), as `forward` takes and returns it."""
-        return take_state(self.cell, self.h[1].copy(), self.memory[0])
+        return split_state(self.cell, self.h[1].copy(), self.memory[0].copy())
 
     def step(self, x_t: np.ndarray) -> np.ndarray:
         """Advance the stream by one step. Like `numbarnn.step`, it also works in compiled code.

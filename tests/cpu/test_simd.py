@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from numbarnn.kernels.cpu.simd import lanes, load, store, store_down
+from numbarnn.kernels.cpu.simd import copy, lanes, load, store, store_down
 
 
 @numba.njit(error_model="numpy")
@@ -55,3 +55,17 @@ def test_lanes_go_down_a_column(dtype):
     expected = np.zeros_like(out)
     expected[1, 2 : 2 + a.size, 3] = a
     assert_array_equal(out, expected)
+
+
+@numba.njit(error_model="numpy")
+def copy_rows(out, a):
+    copy(out, (1, 2), a, (0, 1, 0), 2 * a.shape[2])
+
+
+def test_numbers_are_copied_across_the_ends_of_rows():
+    a = np.arange(24.0).reshape(2, 3, 4)
+    out = np.zeros((3, 6))
+    copy_rows(out, a)
+    copy_rows.py_func(expected := np.zeros((3, 6)), a)
+    assert_array_equal(out, expected)
+    assert_array_equal(out.ravel()[6:18], [0, 0, *range(4, 12), 0, 0])

@@ -7,7 +7,7 @@ import numpy as np
 
 def for_each(state, n_sequences):
     """Return an initial state with a row for each sequence, of a row for each or one for all; an empty one is None."""
-    return tuple(np.broadcast_to(part, (n_sequences, part.shape[-1])) for part in state) or None
+    return tuple(np.array(np.broadcast_to(part, (n_sequences, part.shape[-1])), order="C") for part in state) or None
 
 
 def times(x, mask):

@@ -13,14 +13,32 @@ from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.finite import finite, valid_finite
 from numbarnn.kernels.cpu.operands import Bars, Gradients, Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.packing import aligned, pack_weights, unpack_weights
-from numbarnn.kernels.cpu.simd import all_zero, lanes, load
+from numbarnn.kernels.cpu.state import get_last, set_first
 from numbarnn.kernels.cpu.team import in_ranges
 from numbarnn.kernels.cpu.variants import by_form, by_inputs
 
 
 @kernel
 def run_forward(
-    cell, buffer, units, x, lengths, h, record, n_memory, mask, zoneout, clip, bounds, n_ranges, board, prepare, check
+    cell,
+    buffer,
+    units,
+    x,
+    lengths,
+    h,
+    record,
+    first_h,
+    first_memory,
+    last_h,
+    last_memory,
+    mask,
+    zoneout,
+    clip,
+    bounds,
+    n_ranges,
+    board,
+    prepare,
+    check,
 ):
     """Run a batch forward; return whether all numbers were finite, if that is to be checked.
 
@@ -31,8 +49,10 @@ def run_forward(
         For the packed weights, see `aligned`.
     units, x, lengths, h, record, mask, zoneout, clip : ndarray, floating or None
         The fields of Weights, Steps and Modifiers.
-    n_memory : int
-        Number of parts of the state besides h, which `record[0]` begins with.
+    first_h, first_memory : ndarray
+        The state to begin with, see `set_first`.
+    last_h, last_memory : ndarray
+        Receive the state after the last steps, see `get_last`.
     bounds : ndarray of shape (n_slices + 1,), intp
         The slices' first sequences, and the last one's end.
     n_ranges : int
@@ -49,23 +69,25 @@ def run_forward(
     if prepare:
         pack_weights(cell, packed)
     weights, steps = Weights(cell, packed, units), Steps(x, lengths, h, record)
+    set_first(steps, first_h, first_memory)
     faults = _no_faults(n_ranges + 1)
     if check:
-        faults[n_ranges, 0] = not _weights_finite(cell, units)
+        faults[n_ranges, 0] = not (_weights_finite(cell, units) and finite(first_h) and finite(first_memory))
         if n_ranges == 0:
-            faults[0, 0] |= not _inputs_finite(steps, n_memory, bounds[0], bounds[-1])
-    ranges = bounds, n_ranges, faults
-    in_ranges(_forward, (weights, steps, Modifiers(mask, zoneout, clip), n_memory, check, ranges), n_ranges, board)
+            faults[0, 0] |= not _valid_inputs_finite(x, lengths, bounds[0], bounds[-1])
+    operands = weights, steps, Modifiers(mask, zoneout, clip), check, (bounds, n_ranges, faults)
+    in_ranges(_forward, operands, n_ranges, board)
+    get_last(steps, last_h, last_memory)
     return _are_none(faults)
 
 
 @inline
 def _forward(operands, i):
     """Run range i."""
-    weights, steps, modifiers, n_memory, check, (bounds, n_ranges, faults) = operands
+    weights, steps, modifiers, check, (bounds, n_ranges, faults) = operands
     first, last = _range(bounds, n_ranges, i)
     if check:
-        faults[i, 0] = not _inputs_finite(steps, n_memory, bounds[first], bounds[last])
+        faults[i, 0] = not _valid_inputs_finite(steps.x, steps.lengths, bounds[first], bounds[last])
     loops.forward(weights, steps, modifiers, bounds[first], bounds[last])
 
 
@@ -177,22 +199,6 @@ def _tangent(operands, i):
     weights, weights_dot, steps, modifiers, directions, bounds, n_ranges = operands
     first, last = _range(bounds, n_ranges, i)
     loops.tangent(weights, weights_dot, steps, modifiers, directions, bounds[first], bounds[last])
-
-
-@inline
-def _inputs_finite(steps, n_memory, first, last):
-    """Return whether the inputs and the initial states of some sequences are finite."""
-    x, lengths, h, record = steps
-    finite_so_far = _valid_inputs_finite(x, lengths, first, last)
-    for b in range(first, last):
-        for j in range(0, h.shape[2], lanes(h)):
-            values = load(h, (np.intp(0), b, j), h.shape[2] - j)
-            finite_so_far &= all_zero(values - values)
-        for m in range(n_memory):
-            for unit in range(0, record.shape[3], lanes(record)):
-                values = load(record, (np.intp(0), b, m, unit), record.shape[3] - unit)
-                finite_so_far &= all_zero(values - values)
-    return finite_so_far
 
 
 @inline

@@ -29,7 +29,8 @@ from numbarnn.kernels.cpu.calls import run_forward
 from numbarnn.kernels.cpu.compile import kernel_for
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Steps
-from numbarnn.kernels.cpu.state import put_state, take_state
+from numbarnn.kernels.cpu.packing import sizes_of
+from numbarnn.kernels.cpu.state import join_state, split_state
 from numbarnn.kernels.finite import NotFiniteError
 from numbarnn.kernels.masks import RecurrentMasks, mask_bytes, n_recorded
 
@@ -183,13 +184,13 @@ def forward(weights, x, state, lengths, plan, settings, team):
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
     h = np.zeros(((n_steps if settings.outputs else plan.segment) + 1, n_sequences, cell.R.shape[0]), x.dtype)
     memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), x.dtype)
-    put_state(cell, state, h[0], memory[0])
     ends = np.full(n_sequences, n_steps, np.intp) if lengths is None else lengths
     kept_h, kept_memory = _states(cell, plan.n_states(n_steps) if settings.keep_tape else 0, n_sequences)
     tape = Checkpoints(x, ends, kept_h, kept_memory, plan, type(cell), masks, settings.preactivation_clip)
-    kernel, n_state, (bounds, n_ranges, board) = kernel_for(cell, run_forward), n_memory(type(cell)), team
+    kernel, no_state, (bounds, n_ranges, board) = kernel_for(cell, run_forward), _no_state(cell), team
     modifiers = modifiers_of(masks, settings.preactivation_clip)
-    if not kernel(*weights, x, ends, h, memory, n_state, *modifiers, bounds, 0, board, True, settings.check):
+    steps = x, ends, h, memory, *join_state(cell, sizes_of(cell), state, n_sequences), *no_state
+    if not kernel(*weights, *steps, *modifiers, bounds, 0, board, True, settings.check):
         raise NotFiniteError
     for k in range(-(-n_steps // plan.segment)):
         start, stop, part, part_ends = _cut(tape, k)
@@ -197,11 +198,11 @@ def forward(weights, x, state, lengths, plan, settings, team):
         if settings.keep_tape and k % plan.piece == 0:
             tape.h[k // plan.piece], tape.memory[k // plan.piece] = part_h[0], memory[0]
         modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
-        operands = *weights, part, part_ends, part_h, memory, n_state, *modifiers
+        operands = *weights, part, part_ends, part_h, memory, *no_state, *no_state, *modifiers
         kernel(*operands, bounds, n_ranges, board, False, False)
         if not settings.outputs:
             h[0] = _at(part_h, part_ends)
-    final = take_state(cell, _at(h, ends) if settings.outputs else h[0].copy(), memory[0])
+    final = split_state(cell, _at(h, ends) if settings.outputs else h[0].copy(), memory[0])
     return h[1:] if settings.outputs else None, final, tape if settings.keep_tape else None
 
 
@@ -244,9 +245,9 @@ class _Replay:
         cell, n_sequences, n_times = weights.cell, tape.x.shape[1], tape.plan.segment + 1
         self.kernel = kernel_for(cell, run_forward)
         self.weights, self.tape_left, self.team = weights, tape, team
-        self.n_state = n_memory(type(cell))
+        self.no_state = _no_state(cell)
         self.h = np.zeros((n_times, n_sequences, cell.R.shape[0]), tape.x.dtype)
-        self.memory = np.empty((1, n_sequences, self.n_state, n_units(cell)), tape.x.dtype)
+        self.memory = np.empty((1, n_sequences, n_memory(type(cell)), n_units(cell)), tape.x.dtype)
         self.record = np.empty((n_times, n_sequences, n_recorded(cell, tape.masks), n_units(cell)), tape.x.dtype)
         self.packed = False
 
@@ -266,7 +267,7 @@ class _Replay:
 
     def tape(self, k):
         """Return the first step, the end and the Steps of segment k, and stay before it."""
-        self.record[0, :, : self.n_state] = self.memory[0]
+        self.record[0, :, : self.memory.shape[2]] = self.memory[0]
         return self._run(k, self.record)
 
     def carry(self, steps):
@@ -274,13 +275,14 @@ class _Replay:
         _, ends, h, record = steps
         self.h[0] = _at(h, ends)
         if len(record) > 1:  # else it has been written over step by step
-            self.memory[0] = _at(record, ends)[:, : self.n_state]
+            self.memory[0] = _at(record, ends)[:, : self.memory.shape[2]]
 
     def _run(self, k, record):
         start, stop, x, ends = _cut(self.tape_left, k)
         modifiers = modifiers_of(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
         steps = Steps(x, ends, self.h[: len(x) + 1], record[: len(x) + 1])
-        self.kernel(*self.weights, *steps, self.n_state, *modifiers, *self.team, not self.packed, False)
+        states = *self.no_state, *self.no_state
+        self.kernel(*self.weights, *steps, *states, *modifiers, *self.team, not self.packed, False)
         self.packed = True
         return start, stop, steps
 
@@ -305,3 +307,9 @@ def _states(cell, n_states, n_sequences):
     """Return arrays for states: h, and the rest."""
     h = np.empty((n_states, n_sequences, cell.R.shape[0]), cell.R.dtype)
     return h, np.empty((n_states, n_sequences, n_memory(type(cell)), n_units(cell)), cell.R.dtype)
+
+
+def _no_state(cell):
+    """Return the arrays of the states of no sequences, for a kernel that is to neither set nor get one."""
+    h, memory = _states(cell, 1, 0)
+    return h[0], memory[0]

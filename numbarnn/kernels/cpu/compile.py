@@ -17,12 +17,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+from numba import config, njit, typeof
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
+from numba.extending import is_jitted
 
 from numbarnn import cells
 from numbarnn.cells.registry import CELLS
@@ -203,6 +204,29 @@ def kernel_for(cell, cached):
 def kernel_for_class(cell_class, cached):
     """Return the same kernel for callers in compiled code, and for arguments that are not known by the cell's name."""
     return cached if _ships(cell_class) else _kernel_of(cached, cell_class)
+
+
+def entry_for(cell, cached):
+    """Return what `kernel_for` returns as a function that takes the types of its arguments for granted.
+
+    The cell's class and dtype must determine them. Numba's dispatcher looks at the type of each argument at every call,
+    in 2 us where a cell is among them.
+    """
+    return _entries.get((cached, type(cell), cell.R.dtype)) or partial(_first_call, cached, cell)
+
+
+_entries: dict[tuple[Any, Any, Any], Any] = {}
+
+
+def _first_call(cached, cell, *args):
+    """Call a kernel, which compiles it if need be, and keep its function of machine code."""
+    results = kernel_for(cell, cached)(*args)
+    compiled = kernel_for_class(type(cell), cached)
+    if is_jitted(compiled):
+        found = compiled.overloads.get(tuple(map(typeof, args)))
+        if found is not None:  # else the cell went by another name
+            _entries[cached, type(cell), cell.R.dtype] = found.entry_point
+    return results
 
 
 @cache

@@ -38,9 +38,11 @@ class Sizes(NamedTuple):
 
     Attributes
     ----------
-    n_units : int
+    n_units, n_outputs : int
     n_memory : int
         How many numbers of a unit are the state without h; see `n_memory`.
+    units : tuple of int
+        Shape of the parameters of the units, from `unit_parameters`.
     packed : tuple of int
         Shape of the packed W, R and b, or of their gradient: `(P, I + N + 1, vectors * lanes)`.
     projection : tuple of int
@@ -50,7 +52,9 @@ class Sizes(NamedTuple):
     """
 
     n_units: int
+    n_outputs: int
     n_memory: int
+    units: tuple[int, int]
     packed: tuple[int, int, int]
     projection: tuple[int, int, int]
     buffer: int
@@ -63,11 +67,14 @@ def sizes_of(cell):
 
 @lru_cache(1024)
 def _sizes(cell_class, n_inputs, n_outputs, n_units, dtype):
-    _, blocks, vectors = panel_of(cell_class)
+    form, (_, blocks, vectors) = form_of(cell_class), panel_of(cell_class)
+    shapes = form.shapes(n_inputs, n_outputs, n_units)
+    units = sum(prod(shapes[field]) for field in form.by_unit) // n_units, n_units
     packed = -(-n_units // (blocks * lanes(dtype))), n_inputs + n_outputs + 1, vectors * lanes(dtype)
     span = VECTORS * lanes(dtype)
-    projection = (-(-n_outputs // span), n_units + 1, span) if form_of(cell_class).projection else (0, 0, span)
-    return Sizes(n_units, n_memory(cell_class), packed, projection, prod(packed) + CACHE_LINE // dtype.itemsize)
+    projection = (-(-n_outputs // span), n_units + 1, span) if form.projection else (0, 0, span)
+    buffer = prod(packed) + CACHE_LINE // dtype.itemsize
+    return Sizes(n_units, n_outputs, n_memory(cell_class), units, packed, projection, buffer)
 
 
 @inline

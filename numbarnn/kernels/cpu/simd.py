@@ -70,6 +70,18 @@ def store_down(array, index, value):
     array[index] = value
 
 
+def copy(array, index, source, source_index, count):
+    """Write `count` numbers of a contiguous array, from `source[source_index]` on, from `array[index]` on."""
+    for place, value in zip(_behind(array, index, count), _behind(source, source_index, count), strict=True):
+        place[...] = value
+
+
+def _behind(array, index, count):
+    """Return views of `count` numbers of a contiguous array from an index on."""
+    first = sum(i * stride for i, stride in zip(index, array.strides, strict=True)) // array.itemsize
+    return array.reshape(-1, 1)[first : first + count]
+
+
 def spread(array, number):
     """Return the vector with a number in every lane, of the array's type."""
     return array.dtype.type(number)
@@ -253,6 +265,21 @@ def _lower_store_down(context, builder, signature, args):
     for lane in range(value_type.count):
         builder.store(builder.extract_element(args[2], ir.IntType(32)(lane)), pointer)
         pointer = builder.gep(pointer, [row])
+    return context.get_dummy_value()
+
+
+@type_callable(copy)
+def _type_copy(context):
+    return lambda array, index, source, source_index, count: types.none
+
+
+@lower_builtin(copy, types.Array, types.BaseTuple, types.Array, types.BaseTuple, types.Integer)
+def _lower_copy(context, builder, signature, args):
+    array_type, index_type, source_type, source_index_type, _ = signature.args
+    place = address(context, builder, array_type, args[0], index_type, args[1])
+    source = address(context, builder, source_type, args[2], source_index_type, args[3])
+    item = context.get_abi_sizeof(place.type.pointee)
+    cgutils.raw_memcpy(builder, place, source, args[4], item, align=item)
     return context.get_dummy_value()
 
 

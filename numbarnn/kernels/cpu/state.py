@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+
 from numbarnn.cells.form import n_memory
 from numbarnn.kernels.cpu.compile import inline
-from numbarnn.kernels.cpu.simd import load, store
+from numbarnn.kernels.cpu.simd import copy, load, store
 from numbarnn.kernels.cpu.units import load_memory, store_units
 from numbarnn.kernels.cpu.variants import by_form
 
@@ -45,6 +47,48 @@ def store_state(cell, h, h_at, memory, memory_at, count, state, saved):
     """Write what `load_state` reads, and behind the memory what the step saved."""
 
 
+@inline
+def set_first(steps, h, memory):
+    """Copy `h (B, N)` and `memory (B, n_memory, H)` to where a forward pass begins, unless they have no sequences."""
+    for b in range(h.shape[0]):
+        copy(steps.h, (0, b, 0), h, (b, 0), h.shape[1])
+        copy(steps.record, (0, b, 0, 0), memory, (b, 0, 0), memory.shape[1] * memory.shape[2])
+
+
+@inline
+def get_last(steps, h, memory):
+    """Copy the state after each sequence's last step to `h` and `memory`, unless they have no sequences."""
+    keep = steps.record.shape[0] > 1
+    for b in range(h.shape[0]):
+        t = steps.lengths[b]
+        copy(h, (b, 0), steps.h, (t, b, 0), h.shape[1])
+        copy(memory, (b, 0, 0), steps.record, (t if keep else 0, b, 0, 0), memory.shape[1] * memory.shape[2])
+
+
+def join_state(cell, sizes, state, n_sequences):
+    """Return h (B, N) and the memory (B, n_memory, H) of a state, or the like; they may be views of its parts."""
+    shape, dtype = (n_sequences, sizes.n_memory, sizes.n_units), cell.R.dtype
+    if state is not None and state[0] is not None and state[-1] is not None:
+        if sizes.n_memory == 0:
+            return np.ascontiguousarray(state[0], dtype), np.empty(shape, dtype)
+        if sizes.n_memory == len(state) - 1 == 1:
+            return np.ascontiguousarray(state[0], dtype), np.ascontiguousarray(state[1], dtype).reshape(shape)
+    h, memory = np.zeros((n_sequences, sizes.n_outputs), dtype), np.zeros(shape, dtype)
+    if state is not None:
+        put_state(cell, state, h, memory)
+    return h, memory
+
+
+def split_state(cell, h, memory):
+    """Return the parts of a state, which may be views of h and of the memory."""
+    n_sequences, n_parts, size = memory.shape
+    if n_parts == 0:
+        return (h,)
+    if n_parts == cell.state_size - 1 == 1:
+        return h, memory.reshape(n_sequences, size)
+    return h, *[memory[:, i].copy() for i in range(_first_in_memory(type(cell)), n_parts)]
+
+
 def put_state(cell, state, h, memory):
     """Write a state, or the like, into h (B, N) and the first of `memory (B, .., H)`; what is None is zero."""
     first = _first_in_memory(type(cell))
@@ -58,12 +102,6 @@ def put_state(cell, state, h, memory):
         memory[:, :first] = 0
     for i, part in enumerate(rest, first):
         memory[:, i] = 0 if part is None else part
-
-
-def take_state(cell, h, memory):
-    """Return the state that `put_state` would write, h itself and copies of the rest."""
-    first = _first_in_memory(type(cell))
-    return h, *[memory[:, i].copy() for i in range(first, first + cell.state_size - 1)]
 
 
 @cache

@@ -34,6 +34,16 @@ def resolve_threads(n_jobs: int | None) -> int:
     return joblib.effective_n_jobs(None) if n_jobs is None else max(1, joblib.cpu_count() + 1 + n_jobs)
 
 
-def n_ranges(n_slices: int, n_threads: int, work: float) -> int:
-    """Return in how many ranges threads run the slices; `work` is about how many multiply-adds they take in all."""
-    return 1 if work < LEAST_WORK else max(1, min(n_threads, n_slices))
+def checked_threads(n_jobs: int | None) -> int | None:
+    """Return what `resolve_threads` does, but None as it is: to look at joblib's settings takes 10 us."""
+    return None if n_jobs is None else resolve_threads(n_jobs)
+
+
+def n_ranges(n_slices: int, n_threads: int | None, work: float) -> int:
+    """Return in how many ranges threads run the slices; `work` is about how many multiply-adds they take in all.
+
+    `n_threads` is one of `checked_threads`.
+    """
+    if work < LEAST_WORK or n_slices <= 1:
+        return 1
+    return min(resolve_threads(n_threads), n_slices)
