@@ -148,7 +148,7 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
     of_bar = QueryBars(np.zeros_like(of.queries), scores_bar, by_sequence(y_bar[..., n_outputs:]))
     transposed = None if projections.query is None else _with_zeros(projections.query.T, of.queries.shape[2])
     memory_bar = empty_bars(attending.memory)
-    bounds, units = slice_bounds(n_sequences), unit_parameters(cell)
+    bounds, units = decoder_slices(n_sequences), unit_parameters(cell)
     n_slices = bounds.size - 1
     gradients = Gradients(
         *(np.zeros((n_slices, *shape), dtype) for shape in (sizes.packed, units.shape, sizes.projection))
@@ -193,7 +193,7 @@ def _with_zeros(matrix, depth):
 
 
 @cache
-def slice_bounds(n_sequences):
+def decoder_slices(n_sequences):
     """Return where the slices of a batch begin, and the last one's end; they depend on the batch alone."""
     n_slices = min(MOST_SLICES, max(n_sequences // ROWS, 2 if n_sequences >= ROWS // 2 else 1))
     return np.arange(n_slices + 1) * n_sequences // n_slices
@@ -201,7 +201,7 @@ def slice_bounds(n_sequences):
 
 def _team(cell, x, memory, n_threads, n_products):
     """Return the slices' bounds, in how many ranges they are run, and the board on which helpers find them."""
-    bounds = slice_bounds(x.shape[1])
+    bounds = decoder_slices(x.shape[1])
     if n_threads == 1:
         return bounds, 1, NOBODY
     n_rows, n_keys = memory.keys.shape[1:]
