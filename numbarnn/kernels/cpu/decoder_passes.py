@@ -34,7 +34,7 @@ from numbarnn.kernels.cpu.memory import (
 from numbarnn.kernels.cpu.operands import Bars, Directions, Gradients, Modifiers, Steps
 from numbarnn.kernels.cpu.packing import sizes_of
 from numbarnn.kernels.cpu.passes import BLOCK_ROWS, packed, unit_parameters, unpacked
-from numbarnn.kernels.cpu.state import put_state, take_state
+from numbarnn.kernels.cpu.state import put_state, split_state
 from numbarnn.kernels.cpu.team import NOBODY, board_with
 from numbarnn.kernels.cpu.threads import MOST_SLICES, n_ranges
 from numbarnn.kernels.cpu.tile import prepare
@@ -86,9 +86,10 @@ def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, keep
     attending = _attending(projections, memory, rows, n_steps, n_outputs)
     steps, modifiers = Steps(inputs, lengths, h, record), Modifiers(mask, None, clip)
     team = _team(cell, inputs, memory, n_threads, 1)
-    kernel_for(cell, run_decoder)(*unpacked(cell), steps, modifiers, attending, n_own, *team)
+    kernel_for(cell, run_decoder)(*unpacked(cell, sizes), steps, modifiers, attending, n_own, *team)
     every = np.arange(n_sequences)
-    final = take_state(cell, h[lengths, every], record[lengths, every] if keep_tape else record[0])
+    last = record[lengths, every] if keep_tape else record[0]
+    final = split_state(cell, h[lengths, every], last[:, : sizes.n_memory])
     contexts = by_step(attending.of.contexts, n_context)
     final_context = np.where(lengths[:, np.newaxis] > 0, contexts[lengths - 1, every], context) if n_steps else context
     tape = DecoderTape(steps, modifiers, projections, attending, n_own) if keep_tape else None
@@ -119,7 +120,7 @@ def tangent(cell, tape, cell_dot, projections_dot, memory_dot, x_dot, state_dot,
     weights, directions = (packed(cell), packed(cell_dot)), Directions(inputs_dot, h_dot, units_dot)
     kernel_for(cell, run_decoder_tangent)(*weights, steps, modifiers, directions, attending, moved, n_own, *team)
     lengths, every = steps.lengths, np.arange(n_sequences)
-    final = take_state(cell, h_dot[lengths, every], units_dot)
+    final = split_state(cell, h_dot[lengths, every], units_dot)
     contexts_dot = by_step(moved.of.contexts, n_context)
     if n_steps:
         context_dot = np.where(lengths[:, np.newaxis] > 0, contexts_dot[lengths - 1, every], context_dot)
@@ -148,7 +149,7 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
     of_bar = QueryBars(np.zeros_like(of.queries), scores_bar, by_sequence(y_bar[..., n_outputs:]))
     transposed = None if projections.query is None else _with_zeros(projections.query.T, of.queries.shape[2])
     memory_bar = empty_bars(attending.memory)
-    bounds, units = decoder_slices(n_sequences), unit_parameters(cell)
+    bounds, units = decoder_slices(n_sequences), unit_parameters(cell, sizes)
     n_slices = bounds.size - 1
     gradients = Gradients(
         *(np.zeros((n_slices, *shape), dtype) for shape in (sizes.packed, units.shape, sizes.projection))
@@ -170,7 +171,7 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
         n_query, size = projections.query.shape
         query_bar = transposed_product(by_sequence(steps.h[1:]), of_bar.queries)[:n_query, :size]
     x_bar = np.ascontiguousarray(bars.x[..., :n_own]) if inputs else None
-    first_bar = (*take_state(cell, h_bar, units_bar), context_bar)
+    first_bar = (*split_state(cell, h_bar, units_bar), context_bar)
     return cell_bar, Projections(query_bar, key_bar, v_bar), by_step(values_bar, n_context), x_bar, first_bar
 
 
