@@ -27,9 +27,10 @@ print(
 )
 
 lines = "\n".join(topics[name] for name in sorted(topics)).splitlines()
-text = "\n".join(line for line in lines if not line.startswith(("|", "+-")))  # without tables
+lines = [" ".join(line.split()) for line in lines if not line.lstrip().startswith(("|", "+-", "="))]  # no tables
+text = "\n".join(lines)
 end = len(text) * 9 // 10
-model = RNNLanguageModel(96, learning_rate="cosine", learning_rate_init=0.01, max_iter=4, random_state=0, n_jobs=-1)
+model = RNNLanguageModel(96, learning_rate="cosine", learning_rate_init=0.01, max_iter=8, random_state=0, n_jobs=-1)
 model.fit([text[:end]])
 print(
     f"\n{end} characters; perplexity per character {model.perplexity([text[end:]]):.2f} of the {len(text) - end} behind"
