@@ -46,6 +46,7 @@ def predict(
     state: State | None = None,
     *,
     return_state: bool = False,
+    reduce: Callable[[Array, Array], Array] | None = None,
     n_jobs: int | None = None,
 ) -> Prediction:
     """Run a model over many sequences.
@@ -61,6 +62,9 @@ def predict(
         The state before the first steps, one row per sequence; None is the initial one.
     return_state : bool, default=False
         Whether to return the state after the last steps.
+    reduce : callable, default=None
+        Takes the outputs of a batch, as rows, and the indices of its sequences; what it returns, with as many rows,
+        takes the place of the outputs. So outputs that are wide need not be held for all sequences.
     n_jobs : int, default=None
         Number of threads, in joblib's sense.
 
@@ -85,7 +89,8 @@ def predict(
         before = None if state is None else _rows(state, indices)
         z, after, _ = model.forward(theta, x, lengths, before, keep_tape=False, n_jobs=n_jobs)
         order.append(indices)
-        outputs.append(to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values))
+        own = to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values)
+        outputs.append(own if reduce is None else reduce(own, indices))
         if return_state:
             after = to_host(after)
             final = _empty_like(after, n_sequences) if final is None else final

@@ -1,4 +1,4 @@
-"""Input data: validation, sequences of different lengths, batches, windows, patches, scaling."""
+"""Input data: validation, sequences of different lengths, vocabularies, batches, windows, patches, scaling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from numbarnn.data.batches import bounded_batches, epoch_batches, time_major
 from numbarnn.data.patches import SequencePatches
 from numbarnn.data.scaling import SequenceScaler
 from numbarnn.data.sequences import Sequences
+from numbarnn.data.vocabulary import Vocabulary
 from numbarnn.data.windows import SlidingWindow
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "SequenceScaler",
     "Sequences",
     "SlidingWindow",
+    "Vocabulary",
     "bounded_batches",
     "epoch_batches",
     "time_major",

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import copy
-import warnings
-from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
-from dataclasses import replace
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,33 +22,23 @@ from numbarnn.estimators.examples import GivenExamples, read_targets
 from numbarnn.estimators.network import Architecture, architecture, network
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.scale import Moments, warn_of_scale
-from numbarnn.estimators.validation import read_validation_data, split, warn_of_overlap
+from numbarnn.estimators.trained import TrainedNetwork
+from numbarnn.estimators.validation import read_validation_data, warn_of_overlap
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import check_cuda, to_device
-from numbarnn.layers import Model
 from numbarnn.losses import Head
-from numbarnn.optim import Examples, Plateau, Solver, TrainingState, Validation, train
+from numbarnn.optim import Examples, Validation
 from numbarnn.prediction import predict
 
 State = tuple[tuple[NDArray, ...], ...]
 
 
-class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
-    """Recurrent network with scikit-learn's conventions.
-
-    A fit works on a copy of the estimator, whose attributes the estimator takes over in the end: if it fails, nothing
-    has changed.
-    """
+class BaseRNN(DerivativesMixin, TrainedNetwork):
+    """Recurrent network with scikit-learn's conventions."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
     _masks_nan_targets: ClassVar[bool] = False
-    _head: Head
-    _architecture: Architecture
-    _state: TrainingState
-    _random_state: np.random.RandomState
     estimators_: list[Any]
-    network_: Model
-    theta_: NDArray
     patch_: int
 
     def __init__(
@@ -276,18 +262,6 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         fit(X, y, sample_weight, resume=resume, validation_data=validation_data, partial=partial, classes=classes)
         return learner
 
-    def _unfitted(self) -> Self:
-        """Return a copy without what an earlier fit has learned; its parameters are the same objects."""
-        unfitted = copy.copy(self)
-        parameters_only = {name: value for name, value in vars(self).items() if not _is_learned(name)}
-        unfitted.__dict__ = parameters_only
-        return unfitted
-
-    def _become(self, fitted: Self) -> Self:
-        """Take over what a copy has learned."""
-        self.__dict__ = fitted.__dict__
-        return self
-
     def _check_size_of_ensemble(self) -> None:
         n_fitted = len(getattr(self, "estimators_", [self]))
         if n_fitted != self.n_estimators:
@@ -379,97 +353,11 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         options: dict[str, Any] = {"allow_nan": self._masks_nan_targets, "check": self._check_targets}
         return read_targets(y, sample_weight, lengths, per_step=per_step, **options)
 
-    def _check_resumable(self, plan: Architecture, head: Head) -> None:
-        """Refuse parameters with which the fitted numbers would mean something else."""
-        self._architecture.check_same(plan)
-        if self.dtype is not None and np.dtype(self.dtype) != self.theta_.dtype:
-            raise ValueError(
-                f"Training cannot go on with dtype={np.dtype(self.dtype).name!r}: the network was fitted in "
-                f"{self.theta_.dtype}."
-            )
-        if _meaning(head) != _meaning(self._head):
-            raise ValueError(
-                f"Training cannot go on with other outputs. The network was fitted with {_meaning(self._head)}; "
-                f"y and the loss now ask for {_meaning(head)}."
-            )
-
-    def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
-        try:
-            return model.init(dtype, rng)
-        except MemoryError as error:
-            raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
-
-    def _trained(
-        self,
-        model: Model,
-        head: Head,
-        examples: Examples,
-        held_out: Examples | None,
-        theta: NDArray,
-        rng: np.random.RandomState,
-        loss_unit: float,
-        *,
-        resume: bool,
-        partial: bool,
-    ) -> TrainingState:
-        validation = None
-        if self.early_stopping and held_out is None:
-            gap = parameters.validation_gap(self, head)
-            examples, held_out = split(examples, self.validation_fraction, rng, how=self.validation_split, gap=gap)
-        if held_out is not None:
-            validation = Validation(held_out.sequences, self._scorer(held_out, head))
-        if self.batch_size == "auto":
-            examples = examples.merged(parameters.ONE_BATCH)
-        size = parameters.batch_size(self, len(examples.sequences))
-        n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
-        max_iter = 1 if partial else parameters.max_iter(self, n_updates)
-        tol = self.tol * loss_unit
-        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates, tol)
-        plateau = Plateau(tol if validation is None else self.tol, parameters.n_iter_no_change(self, n_updates))
-        state = TrainingState(theta, solver, plateau)
-        if resume:
-            state = self._resumed_state(theta, solver, plateau, partial=partial)
-        state = train(
-            model,
-            head.loss,
-            examples,
-            state,
-            max_iter=max_iter,
-            batch_size=size,
-            random_state=rng,
-            validation=validation,
-            n_jobs=resolve_threads(self.n_jobs),
-            **parameters.training_options(self),
-        )
-        runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
-        if state.outcome == "max_iter" and not partial and not runs_to_the_end:
-            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
-            warnings.warn(
-                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
-        return state
-
-    def _resumed_state(self, theta: NDArray, solver: Solver, plateau: Plateau, *, partial: bool) -> TrainingState:
-        """Return the state of the last fit, with the present parameters of the solver and of the stopping criterion.
-
-        `partial_fit` goes on where the last call stopped; `fit` starts the solver and the stopping criterion anew.
-        """
-        before = self._state
-        if partial:
-            solver.resume(before.solver)
-            solver.end_epoch(before.n_seen)  # by which a schedule that is new or has changed sets its rate
-            if self.validation_scores_ is None:  # the same quantity was watched
-                plateau = replace(plateau, best=before.plateau.best, count=before.plateau.count)
-        return replace(before, theta=theta, solver=solver, plateau=plateau)
-
-    def _scorer(self, examples: Examples, head: Head) -> Callable[[NDArray], float]:
-        """Return the score of outputs for the validation part, as a function."""
+    def _validation(self, examples: Examples, head: Head) -> Validation:
         targets = examples.targets
         rows = targets.values if isinstance(targets, Sequences) else targets
         weights = None if examples.weights is None else examples.row_weights
-        return lambda z: self._weighted_metric(rows, head.predict(z), weights)
+        return Validation(examples.sequences, lambda z: self._weighted_metric(rows, head.predict(z), weights))
 
     def _weighted_metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         """Return the score; rows without weight do not count at all."""
@@ -477,25 +365,6 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
             return self._metric(rows, predicted, None)
         counted = weights > 0
         return self._metric(rows[counted], predicted[counted], relative_weights(weights[counted]))
-
-    def _set_head(self, head: Head) -> None:
-        """Set the attributes that describe the targets."""
-        self._head = head
-        self.out_activation_ = head.loss.out_activation
-        self.n_outputs_ = head.n_outputs
-
-    def _set_state(self, state: TrainingState) -> None:
-        """Set the attributes that describe the training."""
-        self._state = state
-        self.theta_ = state.theta
-        self.n_layers_ = len(self._architecture.hidden_layer_sizes) + 2
-        self.n_iter_ = state.n_iter
-        self.t_ = state.n_seen
-        self.loss_curve_ = state.loss_curve
-        self.loss_ = state.loss_curve[-1] if state.loss_curve else np.inf
-        self.best_loss_ = state.best_loss
-        self.validation_scores_ = state.validation_scores if self.early_stopping else None
-        self.best_validation_score_ = state.best_validation_score if self.early_stopping else None
 
     def _outputs(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Outputs:
         """Return the outputs of the fitted networks for sequences, and the state after the last steps."""
@@ -533,18 +402,3 @@ class BaseRNN(DerivativesMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-_PRIVATE = ("_head", "_architecture", "_state", "_random_state", "_series_per_row")
-
-
-def _is_learned(name: str) -> bool:
-    """Return whether an attribute of this name is set by a fit."""
-    return name in _PRIVATE or (name.endswith("_") and not name.startswith("_"))
-
-
-def _meaning(head: Head) -> str:
-    """Return what the outputs of a network stand for, in words."""
-    levels = getattr(head.loss, "quantiles", None)
-    kind = head.loss.out_activation if levels is None else f"quantiles {list(levels)}"
-    return f"{head.n_outputs} outputs ({kind})"

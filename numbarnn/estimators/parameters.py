@@ -89,6 +89,22 @@ def check_combinations(estimator: Any, *, partial: bool) -> None:
     ValueError
         The message names the parameters.
     """
+    if estimator.return_sequences and estimator.pooling not in ("auto", "last"):
+        raise ValueError(
+            f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
+            f"{estimator.pooling!r}."
+        )
+    check_training(estimator, partial=partial)
+
+
+def check_training(estimator: Any, *, partial: bool = False) -> None:
+    """Refuse parameters of the training, or of that by `partial_fit`, that do not go together.
+
+    Raises
+    ------
+    ValueError
+        The message names the parameters.
+    """
     if partial and estimator.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True.")
     if partial and estimator.solver == "lbfgs":
@@ -99,22 +115,6 @@ def check_combinations(estimator: Any, *, partial: bool) -> None:
         raise ValueError(
             "partial_fit does not support learning_rate='cosine', which needs the number of epochs; use 'constant'."
         )
-    if estimator.return_sequences and estimator.pooling not in ("auto", "last"):
-        raise ValueError(
-            f"pooling must be 'last' with return_sequences=True, which has one output per step; got "
-            f"{estimator.pooling!r}."
-        )
-    check_training(estimator)
-
-
-def check_training(estimator: Any) -> None:
-    """Refuse parameters of the training that do not go together.
-
-    Raises
-    ------
-    ValueError
-        The message names the parameters.
-    """
     checked_tbptt(estimator.tbptt)
     if estimator.early_stopping and not estimator.validation_fraction:
         raise ValueError("validation_fraction must be above 0 with early_stopping=True, got 0.")
@@ -177,7 +177,7 @@ def max_iter(estimator: Any, n_updates: int) -> int:
     """Return the maximum number of epochs of so many updates, or of iterations of L-BFGS."""
     if estimator.max_iter is not None:
         return estimator.max_iter
-    return 200 if estimator.solver == "lbfgs" else max(200, _epochs(2000, n_updates))
+    return 200 if estimator.solver == "lbfgs" else max(estimator._least_epochs, _epochs(2000, n_updates))
 
 
 def n_iter_no_change(estimator: Any, n_updates: int) -> int:

@@ -27,7 +27,7 @@ class EmbeddingParameters(NamedTuple):
 
 
 class EmbeddingTape(NamedTuple):
-    """The inputs, of which only shape and dtype matter, the codes of each column, and which steps are valid."""
+    """The inputs, of which only shape and dtype matter, the codes of each column, and which are valid (None: all)."""
 
     values: Any
     codes: list[Any]
@@ -135,11 +135,10 @@ class Embedding(Stateless):
         ValueError
             If a code is not an integer, or not one of the categories.
         """
-        values = to_host(x.values)
-        valid = np.ones((*values.shape[:-1], 1), bool)
+        values, valid = to_host(x.values), None
         if x.is_sequence and x.lengths is not None:
-            valid = (np.arange(len(values))[:, np.newaxis] < x.lengths)[..., np.newaxis]
-        codes = self._codes(values, valid[..., 0])
+            valid = np.arange(len(values))[:, np.newaxis] < x.lengths
+        codes = self._codes(values, valid)
         y = place_like(x.values, self._looked_up(to_host(parameters).tables, values, codes, valid))
         tape = EmbeddingTape(x.values, codes, valid) if settings.keep_tape else None
         return Forward(Padded(y, x.lengths), (), tape)
@@ -178,18 +177,19 @@ class Embedding(Stateless):
                 zeros_like(values) if inputs else None,
                 (),
             )
-        host = np.where(valid, to_host(y_bar), 0)
+        host = to_host(y_bar)
         tables_bar = []
-        for own, part, shape in zip(codes, self._parts, self.parameters.tables, strict=True):
+        for own, part, n_categories in zip(codes, self._parts, self.n_categories, strict=True):
             # y[n, part] = table[codes[n]]
-            terms = host[..., part].reshape(-1, part.stop - part.start).T
-            sums = [np.bincount(own.ravel(), weights=term, minlength=shape.shape[0]) for term in terms]
-            tables_bar.append(np.stack(sums, axis=1).astype(values.dtype))
+            terms = host[..., part].reshape(-1, part.stop - part.start)
+            tables_bar.append(_one_hot_columns(own, valid, n_categories, values.dtype) @ terms)
         x_bar = None
         if inputs:
             # y[n, : len(others)] = x[n, others]
             x_bar = np.zeros(values.shape, values.dtype)
             x_bar[..., self._others] = host[..., : len(self._others)]
+            if valid is not None:
+                x_bar[~valid] = 0
             x_bar = place_like(values, x_bar)
         return Adjoint(place_like(values, EmbeddingParameters(tuple(tables_bar))), x_bar, ())
 
@@ -203,11 +203,11 @@ class Embedding(Stateless):
         """Positions of the vectors of each column among the outputs."""
         return [slice(*bounds) for bounds in pairwise(accumulate(self.n_dims, initial=len(self._others)))]
 
-    def _codes(self, values: Array, valid: Array) -> list[Array]:
+    def _codes(self, values: Array, valid: Array | None) -> list[Array]:
         """Return the codes of each column as integers, zero past the ends of the sequences."""
         codes = []
         for column, n_categories in zip(self.columns, self.n_categories, strict=True):
-            own = np.where(valid, values[..., column], 0)
+            own = values[..., column] if valid is None else np.where(valid, values[..., column], 0)
             wrong = own[~((own >= 0) & (own < n_categories) & (own == np.floor(own)))]
             if wrong.size:
                 raise ValueError(
@@ -217,11 +217,29 @@ class Embedding(Stateless):
             codes.append(own.astype(np.intp))
         return codes
 
-    def _looked_up(self, tables: tuple[Array, ...] | None, values: Array, codes: list[Array], valid: Array) -> Array:
+    def _looked_up(
+        self, tables: tuple[Array, ...] | None, values: Array, codes: list[Array], valid: Array | None
+    ) -> Array:
         """Return the other inputs and the vectors side by side; with tables of None the vectors are zero."""
-        y = np.zeros((*values.shape[:-1], self.n_outputs), values.dtype)
-        y[..., : len(self._others)] = values[..., self._others]
-        if tables is not None:
-            for table, own, part in zip(tables, codes, self._parts, strict=True):
-                y[..., part] = table[own]
-        return np.where(valid, y, 0)
+        parts = [values[..., self._others]] if self._others else []
+        if tables is None:
+            parts += [np.zeros((*values.shape[:-1], n_dims), values.dtype) for n_dims in self.n_dims]
+        else:
+            parts += [np.take(table, own, axis=0) for table, own in zip(tables, codes, strict=True)]
+        y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        if valid is not None:
+            y[~valid] = 0
+        return y
+
+
+def _one_hot_columns(codes: Array, valid: Array | None, n_categories: int, dtype: Any) -> Any:
+    """Return the sparse matrix (n_categories, N) whose column n has a one in row `codes[n]`, if n is valid.
+
+    Its product with rows adds those of each code in their order.
+    """
+    from scipy.sparse import csc_array  # noqa: PLC0415  (slow to import, and most networks have no embedding)
+
+    counts = np.ones(codes.size, np.intp) if valid is None else valid.ravel()
+    rows = codes.ravel() if valid is None else codes[valid]
+    entries = np.ones(rows.size, dtype), rows, np.concatenate(([0], np.cumsum(counts)))
+    return csc_array(entries, shape=(n_categories, codes.size))

@@ -29,10 +29,13 @@ class Validation(NamedTuple):
     score : callable
         Takes the outputs of the model for the sequences, as `numbarnn.prediction.predict` returns them, and returns a
         score; the larger the better.
+    reduce : callable or None
+        What `predict` applies to the outputs of each batch before.
     """
 
     sequences: Sequences
     score: Callable[[NDArray[Any]], float]
+    reduce: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
 
 
 class BestParameters:
@@ -65,8 +68,8 @@ class BestParameters:
         ValueError
             If the outputs of the model are not finite.
         """
-        state = self._state
-        z = predict(self._model, state.theta, self._validation.sequences, n_jobs=self._n_jobs).z
+        state, (sequences, _, reduce) = self._state, self._validation
+        z = predict(self._model, state.theta, sequences, reduce=reduce, n_jobs=self._n_jobs).z
         if not np.isfinite(z).all():
             raise ValueError(
                 "The outputs for the validation part are not finite. "

@@ -1,0 +1,134 @@
+"""Beam search: the most probable sequences, of those that continue the best beginnings of each length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
+from numbarnn.layers.checks import check_sizes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def beam_search(
+    model: StepModel,
+    n_sequences: int = 1,
+    *,
+    n_beams: int,
+    max_length: int,
+    beginning: Beginning | None = None,
+) -> list[list[Hypothesis]]:
+    """Search for the most probable sequences.
+
+    At each step every hypothesis that has not ended is continued with all symbols, and the `n_beams` best of the
+    results and of the hypotheses that have ended are kept (Graves 2012 [1]_, Sutskever, Vinyals and Le 2014 [2]_,
+    section 3.2). One beam is `greedy`; as many beams as there are sequences find the most probable one.
+
+    Parameters
+    ----------
+    model : StepModel
+    n_sequences : int, default=1
+        Number of sequences, n, that are searched for independently of each other.
+    n_beams : int
+        Number of hypotheses that are kept.
+    max_length : int
+        Maximum number of labels of a sequence. A sequence of so many labels ends there.
+    beginning : Beginning, default=None
+        Where the n sequences start from; None is nothing read.
+
+    Returns
+    -------
+    hypotheses : list of n lists of at most n_beams Hypothesis
+        For each sequence the best hypothesis first. Hypotheses of probability zero are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model does not implement `StepModel`, or a number is not a positive integer.
+
+    References
+    ----------
+    .. [1] A. Graves, "Sequence transduction with recurrent neural networks", arXiv:1211.3711, 2012.
+    .. [2] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to sequence learning with neural networks", NIPS 2014.
+    """
+    check_step_model(model)
+    check_sizes(n_sequences=n_sequences, n_beams=n_beams, max_length=max_length)
+    codes, state = Beginning.of(model, n_sequences) if beginning is None else beginning
+    beams = _Beams(n_sequences, n_beams, max_length, model.n_labels)
+    for t in range(max_length + 1):
+        log_probabilities, state = model.step(codes, state)
+        rows, codes = beams.advance(log_probabilities, t)
+        if not rows.size:
+            break
+        state = model.take(state, rows)
+    return beams.hypotheses()
+
+
+class _Beams:
+    """The hypotheses of all sequences, `n_beams` of each, the best first.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n, n_beams)
+        -inf where there is no hypothesis.
+    going : ndarray of shape (n, n_beams), bool
+        Which hypotheses have not ended. In this order the model has their states.
+    labels : ndarray of shape (n, n_beams, max_length)
+    lengths : ndarray of shape (n, n_beams)
+    """
+
+    def __init__(self, n_sequences: int, n_beams: int, max_length: int, end: int) -> None:
+        shape = n_sequences, n_beams
+        self.end, self.max_length = end, max_length
+        self.scores = np.full(shape, -np.inf)
+        self.going = np.zeros(shape, bool)
+        self.labels, self.lengths = np.zeros((*shape, max_length), np.intp), np.zeros(shape, np.intp)
+        self.scores[:, 0], self.going[:, 0] = 0.0, True
+
+    def advance(self, log_probabilities: Array, t: int) -> tuple[Array, Array]:
+        """Continue the hypotheses by their t-th symbol and keep the best.
+
+        Parameters
+        ----------
+        log_probabilities : ndarray of shape (B, V + 1)
+            Of the B hypotheses that have not ended.
+        t : int
+
+        Returns
+        -------
+        rows : ndarray of shape (B',)
+            Of which of the B hypotheses those that go on are continuations.
+        codes : ndarray of shape (B',)
+            Their last labels.
+        """
+        (n, n_beams), n_symbols = self.scores.shape, self.end + 1
+        ways = np.full((n, n_beams, n_symbols + 1), -np.inf)  # the last way is that of a hypothesis that has ended
+        ways[:, :, -1] = np.where(self.going, -np.inf, self.scores)
+        first = self.end if t == self.max_length else 0
+        ways[self.going, first:-1] = self.scores[self.going][:, np.newaxis] + log_probabilities[:, first:]
+        of_sequence = ways.reshape(n, -1)
+        best = np.argsort(-of_sequence, axis=1, kind="stable")[:, :n_beams]
+        parents, symbols = np.divmod(best, n_symbols + 1)
+        row_of = np.cumsum(self.going).reshape(self.going.shape) - 1
+        rows = np.take_along_axis(row_of, parents, axis=1)
+        self.scores = np.take_along_axis(of_sequence, best, axis=1)
+        self.labels = np.take_along_axis(self.labels, parents[:, :, np.newaxis], axis=1)
+        self.lengths = np.take_along_axis(self.lengths, parents, axis=1)
+        self.going = (symbols < self.end) & (self.scores > -np.inf)
+        codes = symbols[self.going]
+        if codes.size:
+            self.labels[self.going, t] = codes
+            self.lengths[self.going] += 1
+        return rows[self.going], codes
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """Return the hypotheses of each sequence."""
+        return [
+            [Hypothesis(own[:n], float(score)) for own, n, score in zip(*beams, strict=True) if score > -np.inf]
+            for beams in zip(self.labels, self.lengths, self.scores, strict=True)
+        ]

@@ -1,0 +1,178 @@
+"""What estimators share that train a network: a copy that learns, the training, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from numbarnn.estimators import parameters
+from numbarnn.estimators.network import Architecture
+from numbarnn.estimators.validation import split
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.layers import Model
+from numbarnn.losses import Head
+from numbarnn.optim import Examples, Plateau, Solver, TrainingState, Validation, train
+
+
+class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
+    """An estimator with a network that `numbarnn.optim` trains.
+
+    A fit works on a copy of the estimator, whose attributes the estimator takes over in the end: if it fails, nothing
+    has changed. Parameters have the names and the meaning that they have in `RNNClassifier`.
+    """
+
+    _least_epochs: ClassVar[int] = 200
+    """Least number of epochs that `max_iter=None` stands for."""
+    _head: Head
+    _architecture: Architecture
+    _state: TrainingState
+    _random_state: np.random.RandomState
+    network_: Model
+    theta_: NDArray
+
+    @abstractmethod
+    def _validation(self, examples: Examples, head: Head) -> Validation:
+        """Return what tells the score of the network for the validation part."""
+
+    def _unfitted(self) -> Self:
+        """Return a copy without what an earlier fit has learned; its parameters are the same objects."""
+        unfitted = copy.copy(self)
+        parameters_only = {name: value for name, value in vars(self).items() if not _is_learned(name)}
+        unfitted.__dict__ = parameters_only
+        return unfitted
+
+    def _become(self, fitted: Self) -> Self:
+        """Take over what a copy has learned."""
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _check_resumable(self, plan: Architecture, head: Head) -> None:
+        """Refuse parameters with which the fitted numbers would mean something else."""
+        self._architecture.check_same(plan)
+        if self.dtype is not None and np.dtype(self.dtype) != self.theta_.dtype:
+            raise ValueError(
+                f"Training cannot go on with dtype={np.dtype(self.dtype).name!r}: the network was fitted in "
+                f"{self.theta_.dtype}."
+            )
+        if _meaning(head) != _meaning(self._head):
+            raise ValueError(
+                f"Training cannot go on with other outputs. The network was fitted with {_meaning(self._head)}; "
+                f"y and the loss now ask for {_meaning(head)}."
+            )
+
+    def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
+        try:
+            return model.init(dtype, rng)
+        except MemoryError as error:
+            raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
+
+    def _trained(
+        self,
+        model: Model,
+        head: Head,
+        examples: Examples,
+        held_out: Examples | None,
+        theta: NDArray,
+        rng: np.random.RandomState,
+        loss_unit: float,
+        *,
+        resume: bool,
+        partial: bool,
+    ) -> TrainingState:
+        """Return the state after training the network from theta on.
+
+        `held_out` is what `early_stopping` decides by; None sets a part of the examples aside for it.
+        """
+        validation = None
+        if self.early_stopping and held_out is None:
+            gap = parameters.validation_gap(self, head)
+            examples, held_out = split(examples, self.validation_fraction, rng, how=self.validation_split, gap=gap)
+        if held_out is not None:
+            validation = self._validation(held_out, head)
+        if self.batch_size == "auto":
+            examples = examples.merged(parameters.ONE_BATCH)
+        size = parameters.batch_size(self, len(examples.sequences))
+        n_updates = parameters.updates_per_epoch(self, examples.sequences.lengths, size)
+        max_iter = 1 if partial else parameters.max_iter(self, n_updates)
+        tol = self.tol * loss_unit
+        solver = parameters.solver(self, theta.size, theta.dtype, max_iter * n_updates, tol)
+        plateau = Plateau(tol if validation is None else self.tol, parameters.n_iter_no_change(self, n_updates))
+        state = TrainingState(theta, solver, plateau)
+        if resume:
+            state = self._resumed_state(theta, solver, plateau, partial=partial)
+        state = train(
+            model,
+            head.loss,
+            examples,
+            state,
+            max_iter=max_iter,
+            batch_size=size,
+            random_state=rng,
+            validation=validation,
+            n_jobs=resolve_threads(self.n_jobs),
+            **parameters.training_options(self),
+        )
+        runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
+        if state.outcome == "max_iter" and not partial and not runs_to_the_end:
+            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
+            warnings.warn(
+                f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        return state
+
+    def _resumed_state(self, theta: NDArray, solver: Solver, plateau: Plateau, *, partial: bool) -> TrainingState:
+        """Return the state of the last fit, with the present parameters of the solver and of the stopping criterion.
+
+        `partial_fit` goes on where the last call stopped; `fit` starts the solver and the stopping criterion anew.
+        """
+        before = self._state
+        if partial:
+            solver.resume(before.solver)
+            solver.end_epoch(before.n_seen)  # by which a schedule that is new or has changed sets its rate
+            if self.validation_scores_ is None:  # the same quantity was watched
+                plateau = replace(plateau, best=before.plateau.best, count=before.plateau.count)
+        return replace(before, theta=theta, solver=solver, plateau=plateau)
+
+    def _set_head(self, head: Head) -> None:
+        """Set the attributes that describe the targets."""
+        self._head = head
+        self.out_activation_ = head.loss.out_activation
+        self.n_outputs_ = head.n_outputs
+
+    def _set_state(self, state: TrainingState) -> None:
+        """Set the attributes that describe the training."""
+        self._state = state
+        self.theta_ = state.theta
+        self.n_layers_ = len(self._architecture.hidden_layer_sizes) + 2
+        self.n_iter_ = state.n_iter
+        self.t_ = state.n_seen
+        self.loss_curve_ = state.loss_curve
+        self.loss_ = state.loss_curve[-1] if state.loss_curve else np.inf
+        self.best_loss_ = state.best_loss
+        self.validation_scores_ = state.validation_scores if self.early_stopping else None
+        self.best_validation_score_ = state.best_validation_score if self.early_stopping else None
+
+
+_PRIVATE = ("_head", "_architecture", "_state", "_random_state", "_series_per_row", "_of_text")
+
+
+def _is_learned(name: str) -> bool:
+    """Return whether an attribute of this name is set by a fit."""
+    return name in _PRIVATE or (name.endswith("_") and not name.startswith("_"))
+
+
+def _meaning(head: Head) -> str:
+    """Return what the outputs of a network stand for, in words."""
+    levels = getattr(head.loss, "quantiles", None)
+    kind = head.loss.out_activation if levels is None else f"quantiles {list(levels)}"
+    return f"{head.n_outputs} outputs ({kind})"

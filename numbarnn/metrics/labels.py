@@ -1,0 +1,162 @@
+"""Errors of predicted sequences of labels, such as transcriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbarnn.data.validation import Labels, validate_labels
+from numbarnn.metrics.edit_distance import Codes, edit_distances
+
+
+def label_error_rate(y_true: Any, y_pred: Any) -> float:
+    r"""Return the number of wrong labels per true label.
+
+    Wrong labels are counted by the edit distance :math:`ED` [1]_, the smallest number of labels to insert, delete or
+    replace that makes the true sequence from the predicted one:
+
+    .. math:: \frac{\sum_n ED(\hat y_n, y_n)}{\sum_n |y_n|}
+
+    This is the label error rate of [2]_, section 2.1, with the distances of all sequences added up before they are
+    divided, so that every label has the same weight. It is zero if all sequences are right, and can exceed one.
+
+    Parameters
+    ----------
+    y_true : list of n sequences of labels
+        The true sequences: lists of hashable labels, or strings, which are sequences of characters. With strings, the
+        metric is the character error rate.
+    y_pred : list of n sequences of labels
+        The predicted sequences.
+
+    Returns
+    -------
+    error : float
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a list of sequences of hashable labels.
+    ValueError
+        If the numbers of sequences differ, or there is no label in `y_true`.
+
+    See Also
+    --------
+    word_error_rate : The same for words.
+    sequence_accuracy : The share of sequences that are right as a whole.
+
+    References
+    ----------
+    .. [1] V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet Physics
+       Doklady 10, 1966.
+    .. [2] A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist temporal classification: labelling
+       unsegmented sequence data with recurrent neural networks", ICML 2006.
+
+    Examples
+    --------
+    >>> from numbarnn.metrics import label_error_rate
+    >>> label_error_rate(["kitten", "four"], ["sitting", "four"])
+    0.3
+    >>> label_error_rate([[1, 2, 3, 4]], [[1, 3, 4]])
+    0.25
+    """
+    return _error_rate(*_read_pairs(y_true, y_pred))
+
+
+def word_error_rate(y_true: Any, y_pred: Any) -> float:
+    """Return the number of wrong words per true word.
+
+    Words are counted as labels in `label_error_rate`, by the edit distance. Where each sequence is one word, spelled by
+    its labels, such as in the conversion of graphemes to phonemes, the word error rate is one minus
+    `sequence_accuracy`.
+
+    Parameters
+    ----------
+    y_true : list of n texts, or list of n sequences of words
+        The true texts. A string is split at white space; in a list, each item is a word.
+    y_pred : list of n texts, or list of n sequences of words
+        The predicted texts.
+
+    Returns
+    -------
+    error : float
+        Zero if all texts are right; it can exceed one.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a list of texts or of lists of hashable words.
+    ValueError
+        If the numbers of texts differ, or there is no word in `y_true`.
+
+    Examples
+    --------
+    >>> from numbarnn.metrics import word_error_rate
+    >>> word_error_rate(["the cat sat down"], ["the cat sat  up"])
+    0.25
+    """
+    return _error_rate(*(list(map(_words, sequences)) for sequences in _read_pairs(y_true, y_pred)))
+
+
+def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
+    """Return the share of sequences that are right as a whole.
+
+    Parameters
+    ----------
+    y_true : list of n sequences of labels
+        The true sequences: lists of hashable labels, or strings, which are sequences of characters.
+    y_pred : list of n sequences of labels
+        The predicted sequences.
+
+    Returns
+    -------
+    accuracy : float
+        From 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a list of sequences of hashable labels.
+    ValueError
+        If the numbers of sequences differ, or there are none.
+
+    Examples
+    --------
+    >>> from numbarnn.metrics import sequence_accuracy
+    >>> sequence_accuracy(["four", "two"], [["f", "o", "u", "r"], ["t", "o"]])
+    0.5
+    """
+    pairs = zip(*_read_pairs(y_true, y_pred), strict=True)
+    return float(np.mean([len(p) == len(q) and all(map(_equal, p, q)) for p, q in pairs]))
+
+
+def _read_pairs(y_true: Any, y_pred: Any) -> tuple[list[Labels], list[Labels]]:
+    true, predicted = validate_labels(y_true, name="y_true"), validate_labels(y_pred, name="y_pred")
+    if len(true) != len(predicted):
+        raise ValueError(
+            f"y_true and y_pred must have the same number of sequences, got {len(true)} and {len(predicted)}."
+        )
+    if not true:
+        raise ValueError("y_true must have at least one sequence, got none.")
+    return true, predicted
+
+
+def _words(sequence: Labels) -> Labels:
+    return sequence.split() if isinstance(sequence, str) else sequence
+
+
+def _equal(label: Hashable, other: Hashable) -> bool:
+    return bool(label == other)
+
+
+def _error_rate(true: Sequence[Labels], predicted: Sequence[Labels]) -> float:
+    n_labels = sum(map(len, true))
+    if n_labels == 0:
+        raise ValueError("y_true must have at least one label: an error rate is relative to their number, got none.")
+    codes: dict[Hashable, int] = {}
+
+    def encoded(sequences: Sequence[Labels]) -> list[Codes]:
+        return [np.array([codes.setdefault(label, len(codes)) for label in labels], np.intp) for labels in sequences]
+
+    return float(edit_distances(encoded(true), encoded(predicted)).sum() / n_labels)
