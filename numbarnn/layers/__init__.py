@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from numbarnn.layers.attention import (
+    AdditiveAttention,
+    GeneralAttention,
+    attend,
+    attend_adjoint,
+    attend_tangent,
+)
+from numbarnn.layers.attention_decoder import AttentionDecoder
 from numbarnn.layers.base import (
     Adjoint,
     Forward,
     Layer,
     Padded,
+    Pair,
+    Paired,
     Parameter,
     PassSettings,
     Tangent,
@@ -16,6 +26,7 @@ from numbarnn.layers.bidirectional import Bidirectional
 from numbarnn.layers.dense import Dense
 from numbarnn.layers.dropout import Dropout
 from numbarnn.layers.embedding import Embedding
+from numbarnn.layers.encoder_decoder import EncoderDecoder
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
@@ -24,16 +35,22 @@ from numbarnn.layers.stack import Stack
 from numbarnn.layers.unstack import Unstack
 
 __all__ = [
+    "AdditiveAttention",
     "Adjoint",
+    "AttentionDecoder",
     "Bidirectional",
     "Dense",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "Forward",
+    "GeneralAttention",
     "Layer",
     "MaskGenerator",
     "Model",
     "Padded",
+    "Pair",
+    "Paired",
     "Parameter",
     "PassSettings",
     "Pooling",
@@ -41,5 +58,8 @@ __all__ = [
     "Stack",
     "Tangent",
     "Unstack",
+    "attend",
+    "attend_adjoint",
+    "attend_tangent",
     "check_layer",
 ]

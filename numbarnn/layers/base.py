@@ -34,6 +34,48 @@ class Padded(NamedTuple):
         """Whether the values have a time axis."""
         return self.values.ndim == 3
 
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Leading axes of the values, `(T, B)` or `(B,)`, as `Layer.draw_masks` takes them."""
+        return self.values.shape[:-1]
+
+
+class Paired(NamedTuple):
+    """A batch of pairs of sequences, such as sentences and their translations.
+
+    Attributes
+    ----------
+    source : Padded
+        What is read: the sequences of an encoder, or the memory of a decoder.
+    target : Padded
+        Inputs of the decoder, such as the target sequences one step late. Both have the same B.
+    """
+
+    source: Padded
+    target: Padded
+
+    @property
+    def values(self) -> Array:
+        """Values of the targets, one step of which belongs to each output."""
+        return self.target.values
+
+    @property
+    def lengths(self) -> Array | None:
+        """Valid steps of each target."""
+        return self.target.lengths
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Leading axes of the targets, and the steps of the source, `(T, B, S)`."""
+        return (*self.target.rows, len(self.source.values))
+
+
+class Pair(NamedTuple):
+    """Directions, or adjoints, of the values of a Paired; None is zero, or not wanted."""
+
+    source: Array | None
+    target: Array | None
+
 
 class PassSettings(NamedTuple):
     """How the forward pass of a layer is to run.

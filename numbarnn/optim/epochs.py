@@ -91,6 +91,5 @@ class Epochs:
         return SumProblem([BatchProblem(self._objective, batch) for batch in batches if batch.weights.any()])
 
     def _masks(self, batch: Batch) -> Any:
-        values = batch.x.values
-        generator = MaskGenerator(self._random_state, values.dtype)
-        return self._objective.model.layer.draw_masks(values.shape[:2], generator)
+        generator = MaskGenerator(self._random_state, batch.x.values.dtype)
+        return self._objective.model.layer.draw_masks(batch.x.rows, generator)

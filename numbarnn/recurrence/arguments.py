@@ -241,8 +241,8 @@ def checked_preactivation_clip(preactivation_clip: Any, cell: Any) -> Any:
     return bound
 
 
-def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
-    """Return a copy of the lengths, integers between 0 and the number of steps."""
+def checked_lengths(lengths: Any, n_steps: int, n_sequences: int, steps: str = "steps of x") -> np.ndarray:
+    """Return a copy of the lengths, integers between 0 and the number of steps, which are called so in errors."""
     if isinstance(lengths, np.ma.MaskedArray):
         raise TypeError("lengths must be integers without a mask, got a masked array; fill it, or leave sequences out")
     lengths = np.asarray(_as_device_array(lengths).copy_to_host() if on_cuda(lengths) else lengths)
@@ -251,7 +251,7 @@ def checked_lengths(lengths: Any, n_steps: int, n_sequences: int) -> np.ndarray:
     if lengths.dtype.kind not in "iu" and lengths.size:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.size and (lengths.min() < 0 or lengths.max() > n_steps):
-        raise ValueError(f"lengths must lie in 0 .. {n_steps}, the steps of x; got {lengths.min()} .. {lengths.max()}")
+        raise ValueError(f"lengths must lie in 0 .. {n_steps}, the {steps}; got {lengths.min()} .. {lengths.max()}")
     return np.array(lengths, np.intp)
 
 

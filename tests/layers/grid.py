@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from numbarnn import LSTM, Elman, ProjectedLSTM
-from numbarnn.layers import Bidirectional, Dense, Dropout, Embedding, MaskGenerator, Pooling, Recurrent, Stack, Unstack
+from numbarnn import GRU, LSTM, Elman, GRUResetBefore, LayerNormLSTM, ProjectedLSTM
+from numbarnn.layers import (
+    AttentionDecoder,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    EncoderDecoder,
+    MaskGenerator,
+    Padded,
+    Pair,
+    Paired,
+    Pooling,
+    Recurrent,
+    Stack,
+    Unstack,
+)
+from numbarnn.layers.base import DEFAULTS
 
 LENGTHS = np.array([4, 0, 1, 3, 2, 4, 1, 3, 4])
 """Valid steps of nine sequences, two slices of a batch, of at most four steps."""
@@ -21,6 +38,9 @@ DROPPED = {
     "preactivation_clip": 1.0,
 }
 """All that drops and clips within a recurrence."""
+
+OF_DECODER = {"recurrent_dropout", "weight_dropout", "preactivation_clip"}
+"""Those of them that a decoder offers."""
 
 
 def recurrent(cell=Elman, n_inputs=3, n_units=5, **options):
@@ -41,6 +61,54 @@ class EmbeddingOfAnyNumbers(Embedding):
 
     def _codes(self, values, valid):
         return super()._codes(codes_of(values), valid)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """A layer of pairs of sequences whose source and targets are columns of one input, of the same lengths."""
+
+    layer: Any
+    n_source: int
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.layer, name)
+
+    @property
+    def n_inputs(self):
+        return self.n_source + self.layer.n_inputs
+
+    @property
+    def n_outputs(self):
+        return self.layer.n_outputs
+
+    @property
+    def parameters(self):
+        return self.layer.parameters
+
+    @property
+    def state_widths(self):
+        return self.layer.state_widths
+
+    def forward(self, parameters, x, state=None, *, masks=None, settings=DEFAULTS):
+        pair = Paired(*(Padded(part, x.lengths) for part in self.split(x.values)))
+        return self.layer.forward(parameters, pair, state, masks=masks, settings=settings)
+
+    def tangent(self, parameters, tape, parameters_dot=None, x_dot=None, state_dot=None, *, n_threads=1):
+        x_dot = None if x_dot is None else Pair(*self.split(x_dot))
+        return self.layer.tangent(parameters, tape, parameters_dot, x_dot, state_dot, n_threads=n_threads)
+
+    def adjoint(self, parameters, tape, y_bar=None, state_bar=None, *, inputs=True, n_threads=1):
+        bars = self.layer.adjoint(parameters, tape, y_bar, state_bar, inputs=inputs, n_threads=n_threads)
+        return bars if bars.x is None else bars._replace(x=np.concatenate(bars.x, axis=-1))
+
+    def split(self, x):
+        return tuple(map(np.ascontiguousarray, (x[..., : self.n_source], x[..., self.n_source :])))
+
+
+def decoder(cell=Elman, n_inputs=2, n_units=5, n_memory=5, attention="additive", **options):
+    return AttentionDecoder(cell, n_inputs, n_units, n_memory, attention, **options)
 
 
 LAYERS = {
@@ -73,8 +141,39 @@ LAYERS = {
         )
     ),
     "stack_of_patches": Stack((("layer0", recurrent()), ("readout", Dense(5, 6)), ("unstack", Unstack(2, 3)))),
+    "decoder": SideBySide(decoder(attention="dot"), 5),
+    "decoder_additive": SideBySide(decoder(n_memory=3, n_attention_units=11, learn_initial_state=True), 3),
+    "decoder_general_dropped": SideBySide(
+        decoder(LSTM, n_memory=3, attention="general", **{k: v for k, v in DROPPED.items() if k in OF_DECODER}), 3
+    ),
+    "decoder_wide": SideBySide(decoder(LSTM, 17, 37, 19), 19),
+    "decoder_gru": SideBySide(decoder(GRU, n_memory=4), 4),
+    "decoder_gru_reset_before": SideBySide(decoder(GRUResetBefore, n_memory=4), 4),
+    "decoder_projected": SideBySide(decoder(ProjectedLSTM, n_memory=4, n_projected=3), 4),
+    "decoder_normalised": SideBySide(decoder(LayerNormLSTM, n_memory=4), 4),
+    "encoder_decoder_plain": SideBySide(EncoderDecoder(recurrent(), recurrent(n_inputs=2)), 3),
+    "encoder_decoder": SideBySide(
+        EncoderDecoder(
+            Bidirectional(recurrent(n_units=3, learn_initial_state=True)),
+            decoder(n_memory=6, attention="general"),
+            embedding=Dense(1, 2),
+        ),
+        3,
+    ),
+    "encoder_decoder_of_stacks": SideBySide(
+        EncoderDecoder(
+            Stack((("dropout0", Dropout(0.2, 3)), ("layer0", recurrent()), ("layer1", recurrent(LSTM, 5, 4)))),
+            decoder(LSTM, n_units=4, n_memory=4),
+            embedding=Dropout(0.3, 2),
+        ),
+        3,
+    ),
+    "encoder_decoder_unbridged": SideBySide(
+        EncoderDecoder(recurrent(), decoder(attention="dot", learn_initial_state=True), bridge="none"), 3
+    ),
 }
 SLOW = {"projected", "recurrent_dropped", "lstm_dropped", "bidirectional_dropped"}
+SLOW |= {name for name in LAYERS if "decoder" in name} - {"encoder_decoder_plain"}
 
 
 class Spec(NamedTuple):
@@ -133,7 +232,7 @@ def applies(name, spec):
     if spec.given_state:
         return bool(layer.state_widths)
     if spec.masked:
-        return "drop" in name or name == "stack"
+        return "drop" in name or "stacks" in name or name == "stack"
     return True
 
 
@@ -146,7 +245,7 @@ def over():
 
 def marks(name, spec_name):
     """Leave out of the default run what compiles kernels of its own, but for one LSTM."""
-    compiles = isinstance(LAYERS[name], Recurrent | Bidirectional | Stack)
+    compiles = isinstance(LAYERS[name], Recurrent | Bidirectional | Stack | SideBySide)
     slow = name in SLOW and (name, spec_name) != ("lstm_dropped", "masked")
     slow = slow or (compiles and spec_name == "float32")
     return pytest.mark.slow if slow else ()

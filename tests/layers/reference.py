@@ -7,9 +7,22 @@ from functools import partial, singledispatch
 import numpy as np
 
 import numbarnn
-from numbarnn.layers import Bidirectional, Dense, Dropout, Embedding, Pooling, Recurrent, Stack, Unstack
+from numbarnn.layers import (
+    AttentionDecoder,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    EncoderDecoder,
+    Paired,
+    Pooling,
+    Recurrent,
+    Stack,
+    Unstack,
+)
+from numbarnn.layers.parameters import leaves
 from tests import grid, reference
-from tests.layers.grid import codes_of
+from tests.layers.grid import SideBySide, codes_of
 
 
 def reference_of(layer, masks=None):
@@ -137,3 +150,85 @@ def _(layer: Stack, parameters, x, state, lengths, masks=None):
         if own.state_widths:
             final.append(after)
     return x, tuple(final), lengths
+
+
+@run.register
+def _(layer: SideBySide, parameters, x, state, lengths, masks=None):
+    pair = Paired(*((part, lengths) for part in (x[..., : layer.n_source], x[..., layer.n_source :])))
+    return run_pair(layer.layer, parameters, pair, state, masks)
+
+
+def score(kind, params, query, row):
+    """Bahdanau et al. 2015, appendix A.1.2, and Luong et al. 2015, eq. 8."""
+    if kind == "additive":
+        return np.tanh(query @ params.W + row @ params.U) @ params.v
+    return query @ row if kind == "dot" else query @ params.W @ row
+
+
+def attend(kind, params, query, memory):
+    """Context and weights of one query over the rows of one memory."""
+    if not len(memory):
+        return np.zeros(memory.shape[1], memory.dtype), np.zeros(0)
+    power = np.exp([score(kind, params, query, row) for row in memory])
+    weights = power / power.sum()
+    return weights @ memory, weights
+
+
+@singledispatch
+def run_pair(layer, parameters, x, state, masks=None):
+    """As `run`, of a Paired of (values, lengths)."""
+    raise NotImplementedError(layer)
+
+
+@run_pair.register
+def _(layer: AttentionDecoder, parameters, x, state, masks=None):
+    (memory, memory_lengths), (target, lengths) = x
+    n_steps, n_sequences, _ = target.shape
+    if state is None:
+        learned = parameters.state or tuple(np.zeros(width) for width in layer.state_widths)
+        state = tuple(np.tile(part, (n_sequences, 1)) for part in learned)
+    name = next(name for name, kind in numbarnn.cells.CELLS.items() if kind is layer.cell)
+    step, cell = grid.CELLS[name], parameters.cell
+    if layer.preactivation_clip is not None:
+        step = partial(step, bound=reference.bounded(layer.preactivation_clip))
+    if masks is not None and masks.weights is not None:
+        cell = cell._replace(R=cell.R * masks.weights)
+    dtype = np.result_type(memory, target, *(array for _, array in leaves((parameters, state))))
+    y, final = np.zeros((n_steps, n_sequences, layer.n_outputs), dtype), [part.astype(dtype) for part in state]
+    for n in range(n_sequences):
+        *now, context = (part[n].astype(dtype) for part in state)
+        for t in range(lengths[n]):
+            own = reference.masked(step, None if masks is None else masks.recurrence, t, n)
+            now = own(cell, np.concatenate([target[t, n], context]), tuple(now))
+            context, _ = attend(layer.attention, parameters.attention, now[0], memory[: memory_lengths[n], n])
+            y[t, n] = np.concatenate([now[0], context])
+        for part, value in zip(final, (*now, context), strict=True):
+            part[n] = value
+    return y, tuple(final), lengths
+
+
+@run_pair.register
+def _(layer: EncoderDecoder, parameters, x, state, masks=None):
+    (source, source_lengths), (target, lengths) = x
+    masks = masks or (None,) * 4
+    memory, encoded, _ = run(
+        layer.encoder, parameters.encoder, source, None if state is None else state[0], source_lengths, masks[0]
+    )
+    attends = isinstance(layer.decoder, AttentionDecoder)
+    begin = None if state is None else state[1]
+    if state is None and layer.bridge != "none":
+        last = encoded[-1] if isinstance(layer.encoder, Stack) else encoded
+        begin = np.concatenate([part for _, part in leaves(last)], axis=-1)
+        if parameters.bridge:
+            begin = begin @ parameters.bridge.W + parameters.bridge.b
+        widths = layer.decoder.state_widths[: -1 if attends else None]
+        begin = tuple(np.split(begin, np.cumsum(widths)[:-1], axis=-1))
+        begin += (np.zeros((len(begin[0]), memory.shape[-1])),) if attends else ()
+    if layer.embedding is not None:
+        target, _, _ = run(layer.embedding, parameters.embedding, target, None, lengths, masks[2])
+    if attends:
+        pair = Paired((memory, source_lengths), (target, lengths))
+        y, final, _ = run_pair(layer.decoder, parameters.decoder, pair, begin, masks[3])
+    else:
+        y, final, _ = run(layer.decoder, parameters.decoder, target, begin, lengths, masks[3])
+    return y, (encoded, final), lengths

@@ -88,10 +88,10 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, 
     W = cell.W[: n_inputs if bars.x.shape[0] > 0 else 0]
     W = pack_transposed(W, n_units, panel(cell), input_blocks(cell))
     R = pack_transposed(cell.R, n_units, panel(cell), recurrent_blocks(cell))
-    matrices = Transposed(W, R, _transposed_projection(cell, x))
+    matrices = Transposed(W, R, transposed_projection(cell, x))
     a_bar = np.empty((gradients.packed.shape[1], block_rows, gradients.packed.shape[3]), x.dtype)
     outputs_bar = np.empty((matrices.P.shape[1] // width, block_rows, width), x.dtype)
-    inputs = np.empty((block_rows, n_inputs + n_outputs + 1 + _units_within_step(cell, n_units)), x.dtype)
+    inputs = np.empty((block_rows, n_inputs + n_outputs + 1 + units_within_step(cell, n_units)), x.dtype)
     origins, tile = np.empty((block_rows, 2), np.intp), np.empty((block_rows, width), x.dtype)
     block = Block(a_bar, outputs_bar, inputs, origins, tile)
     mode = flush_denormals()
@@ -101,15 +101,16 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, 
         for t in range(x.shape[0] - 1, -1, -1):
             start = end
             end = gather(steps, modifiers.mask, bars, inputs, origins, t, (first, last), start)
-            _reverse_projection(cell, matrices, steps, modifiers, bars, block, t, start, end)
-            _step(cell, units, steps, modifiers, bars, gradients.units, block, (s, t), start, end)
-            _reverse_inner(cell, matrices, steps, modifiers, bars, block, t, start, end)
+            reverse_projection(cell, matrices, steps, modifiers, bars, block, t, start, end)
+            reverse_step(cell, units, steps, modifiers, bars, gradients.units, block, (s, t), start, end)
+            reverse_inner(cell, matrices, steps, modifiers, bars, block, t, start, end)
             add_to_h_bar(cell, R, n_units, modifiers.mask, bars.h, a_bar, origins, tile, start, end)
             if t == 0 or end + last - first > block_rows:
                 add_to_gradient(cell, gradients.packed[s], inputs, a_bar, n_inputs, n_outputs, n_units, end)
                 add_to_projection_bar(cell, gradients.projection[s], inputs, outputs_bar, n_outputs, n_units, end)
                 if bars.x.shape[0] > 0:
-                    store_x_bar(cell, W, bars.x, a_bar, origins, tile, n_units, end)
+                    every = np.intp(0), n_inputs
+                    store_x_bar(cell, W, bars.x, every, a_bar, origins, tile, n_units, np.intp(0), end)
                 end = np.intp(0)
     restore_mode(mode)
 
@@ -144,7 +145,7 @@ def gather(steps, mask, bars, inputs, origins, t, own, row):
 
 
 @inline
-def _step(cell, units, steps, modifiers, bars, units_bar, block, at, start, end):
+def reverse_step(cell, units, steps, modifiers, bars, units_bar, block, at, start, end):
     """Reverse a step: `a_bar` into the block, the part of the state's adjoint that does not go through `a` in place.
 
     `at` are the slice, whose unit parameters' adjoint is added to, and the step.
@@ -210,7 +211,7 @@ def _reverse_nothing(cell, matrices, steps, modifiers, bars, block, t, start, en
 
 
 @by_form(lambda form: _reverse_product if form.inner_gates else _reverse_nothing)
-def _reverse_inner(cell, matrices, steps, modifiers, bars, block, t, start, end):
+def reverse_inner(cell, matrices, steps, modifiers, bars, block, t, start, end):
     """Reverse `a = .. + u R` of the inner gates by the inner state u, and u by what it is made of."""
 
 
@@ -242,7 +243,7 @@ def _reverse_outputs(cell, matrices, steps, modifiers, bars, block, t, start, en
 
 
 @by_form(lambda form: _reverse_outputs if form.projection else _reverse_nothing)
-def _reverse_projection(cell, matrices, steps, modifiers, bars, block, t, start, end):
+def reverse_projection(cell, matrices, steps, modifiers, bars, block, t, start, end):
     """Reverse `h = m P + b_P` by m: `m_bar = h_bar P^T`; `h_bar` goes into the block, and no further back."""
 
 
@@ -262,17 +263,20 @@ def add_to_h_bar(cell, R, n_units, mask, h_bar, a_bar, origins, tile, start, end
 
 
 @inline
-def store_x_bar(cell, W, x_bar, a_bar, origins, tile, n_units, end):
-    """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T` for all rows of the block."""
-    n_inputs, width = x_bar.shape[2], lanes(W)
+def store_x_bar(cell, W, x_bar, inputs, a_bar, origins, tile, n_units, start, end):
+    """Reverse `a = x_t W + h_(t-1) R + b` by x: `x_t_bar = a_bar W^T` for rows `start .. end - 1` of the block.
+
+    W holds the weights of the inputs `inputs[0] .. inputs[1] - 1`, whose adjoints are written.
+    """
+    (first, stop), width = inputs, lanes(W)
     for q in range(W.shape[0]):
-        vectors = panel_vectors(W, q, n_inputs, PLAIN)
-        _multiply(tile, end, vectors, a_bar, np.intp(0), W, q, n_units, panel(cell), input_spans(cell))
-        for row in range(end):
+        vectors = panel_vectors(W, q, stop - first, PLAIN)
+        _multiply(tile, end - start, vectors, a_bar, start, W, q, n_units, panel(cell), input_spans(cell))
+        for row in range(start, end):
             t, b = origins[row, 0], origins[row, 1]
             for v in range(vectors):
-                column = (q * VECTORS + v) * width
-                store(x_bar, (t, b, column), n_inputs - column, load(tile, (row, v * width), width))
+                column = first + (q * VECTORS + v) * width
+                store(x_bar, (t, b, column), stop - column, load(tile, (row - start, v * width), width))
 
 
 @inline
@@ -302,7 +306,7 @@ def _no_projection(cell, like):
 
 
 @by_form(lambda form: _transposed if form.projection else _no_projection)
-def _transposed_projection(cell, like):
+def transposed_projection(cell, like):
     """Return P transposed, in panels; empty without a projection."""
 
 
@@ -317,5 +321,5 @@ def _no_units(cell, n_units):
 
 
 @by_form(lambda form: _all_units if form.projection or form.inner_gates else _no_units)
-def _units_within_step(cell, n_units):
+def units_within_step(cell, n_units):
     """Return how many numbers a row of the block holds of the inner state, or of what is projected."""

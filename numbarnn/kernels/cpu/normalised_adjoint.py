@@ -115,7 +115,7 @@ def adjoint(cell, units, steps, modifiers, bars, gradients, block_rows, bounds, 
                     gradient, rows, spans = gradients.packed[s], (k, k, size), all_spans(cell)
                     add_transposed_product(gradient, rows, inputs, of_product, panel(cell), n_units, spans, end)
                 if bars.x.shape[0] > 0:
-                    store_x_bar(cell, W, bars.x, z_x, origins, tile, n_units, end)
+                    store_x_bar(cell, W, bars.x, (none, n_inputs), z_x, origins, tile, n_units, none, end)
                 end = np.intp(0)
     restore_mode(mode)
 

@@ -1,0 +1,410 @@
+"""The decoder: a cell that attends to a memory at each step, and sees in the next one what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from numbarnn.kernels.backend import backend_of, zeros_like
+from numbarnn.kernels.cpu import decoder_passes
+from numbarnn.kernels.cpu.memory import memory_of
+from numbarnn.kernels.devices import place_like, to_host
+from numbarnn.layers.attention import (
+    KINDS,
+    AdditiveAttention,
+    GeneralAttention,
+    parameters_of,
+    params_from,
+    projections_of,
+)
+from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Pair, Paired, Parameter, PassSettings, Tangent
+from numbarnn.layers.checks import check_sizes
+from numbarnn.layers.masks import apply_mask
+from numbarnn.layers.recurrent import CellMasks, Recurrent
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from numbarnn.layers.masks import MaskGenerator
+
+    Array = NDArray[Any]
+    State = tuple[Array, ...]
+
+
+class DecoderParameters(NamedTuple):
+    """The weights of the cell, those of the attention (empty for "dot"), and a learned initial state, or nothing."""
+
+    cell: Any
+    attention: Any
+    state: tuple[Any, ...]
+
+
+class DecoderTape(NamedTuple):
+    """The tape of the passes, the attention's weights, masks, and whether it began with the layer's own state."""
+
+    passes: decoder_passes.DecoderTape
+    attention_weights: Any
+    masks: CellMasks
+    from_initial: bool
+    like: Any
+
+
+class DecoderStep(NamedTuple):
+    """Outputs `(n, N + M)`, state, and the attention's weights `(n, S)` of one step."""
+
+    y: Any
+    state: tuple[Any, ...]
+    attention_weights: Any
+
+
+@dataclass(frozen=True)
+class AttentionDecoder:
+    r"""A recurrent layer that attends to a memory at each step, with input feeding (Luong et al. 2015 [1]_).
+
+    With :math:`e_t` the inputs of step t and :math:`m_1 .. m_S` the rows of the memory, such as the outputs of an
+    encoder:
+
+    .. math::
+
+        x_t = [e_t, c_{t-1}], \quad s_t = \mathrm{cell}(x_t, s_{t-1}), \quad c_t = \mathrm{attend}(h_t, m), \quad
+        y_t = [h_t, c_t]
+
+    where :math:`h_t` is the output of the cell, the first part of its state. What follows in their equations 5 and 6,
+    the hidden layer :math:`\tanh(W_c [c_t; h_t])` and the softmax, are layers of their own, which a `Stack` applies to
+    all steps at once. Fed back is the context, rather than the hidden layer made of it (their section 3.3). The scores
+    are those of `numbarnn.layers.attend`.
+
+    The layer takes `Paired` batches: `source` is the memory ``(S, B, M)``, `target` the inputs ``(T, B, E)``; each has
+    its own lengths. The state of the layer is that of the cell and, behind it, the context ``(B, M)``. It is computed
+    on the CPU; values on a CUDA device are copied there and back.
+
+    Parameters
+    ----------
+    cell : type
+        A cell class, such as `numbarnn.LSTM`, or one of your own.
+    n_inputs : int
+        Inputs per step, E, without the context.
+    n_units : int
+        Hidden units, H.
+    n_memory : int
+        Features of a row of the memory, M.
+    attention : {"additive", "general", "dot"}, default="additive"
+        Kind of score; ``"dot"`` needs as many outputs of the cell as there are features of the memory.
+    n_attention_units : int, default=None
+        Hidden units A of additive scores; None is `n_units`.
+    n_projected : int, default=None
+        Outputs N of a cell with a projection; None is `n_units`. Other cells have as many outputs as units.
+    learn_initial_state : bool, default=False
+        Whether the state before the first step, the context included, is a parameter rather than zero.
+    recurrent_dropout, weight_dropout, preactivation_clip
+        As in `Recurrent`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least one, the kind of attention is unknown or does not fit the sizes, or
+        another argument is refused by `Recurrent`.
+
+    References
+    ----------
+    .. [1] M.-T. Luong, H. Pham and C. D. Manning, "Effective approaches to attention-based neural machine translation",
+       EMNLP 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn import LSTM
+    >>> from numbarnn.layers import AttentionDecoder, Padded, Paired
+    >>> layer = AttentionDecoder(LSTM, n_inputs=2, n_units=4, n_memory=3)
+    >>> parameters = layer.init("float64", np.random.RandomState(0))
+    >>> memory, targets = Padded(np.ones((6, 1, 3))), Padded(np.ones((5, 1, 2)))
+    >>> y, (h, c, context), tape = layer.forward(parameters, Paired(memory, targets))
+    >>> y.values.shape, context.shape, layer.attention_weights(tape).shape
+    ((5, 1, 7), (1, 3), (5, 1, 6))
+    """
+
+    cell: type[Any]
+    n_inputs: int
+    n_units: int
+    n_memory: int
+    attention: str = "additive"
+    n_attention_units: int | None = None
+    n_projected: int | None = None
+    learn_initial_state: bool = False
+    recurrent_dropout: float = 0.0
+    weight_dropout: float = 0.0
+    preactivation_clip: float | None = None
+
+    def __post_init__(self) -> None:
+        check_sizes(n_inputs=self.n_inputs, n_units=self.n_units, n_memory=self.n_memory)
+        if self.attention not in KINDS:
+            raise ValueError(f"attention must be 'additive', 'general' or 'dot', got {self.attention!r}")
+        if self.n_attention_units is not None:
+            check_sizes(n_attention_units=self.n_attention_units)
+            if self.attention != "additive":
+                raise ValueError(f"n_attention_units must be None for attention={self.attention!r}")
+        width = self._recurrent.n_outputs
+        if self.attention == "dot" and width != self.n_memory:
+            raise ValueError(
+                f"attention='dot' needs as many outputs of the cell as features of the memory, got {width} and "
+                f"{self.n_memory}; 'general' and 'additive' take any"
+            )
+
+    @property
+    def _recurrent(self) -> Recurrent:
+        """The cell as a layer whose inputs include the context."""
+        return Recurrent(
+            self.cell,
+            self.n_inputs + self.n_memory,
+            self.n_units,
+            self.n_projected,
+            recurrent_dropout=self.recurrent_dropout,
+            weight_dropout=self.weight_dropout,
+            preactivation_clip=self.preactivation_clip,
+        )
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the cell and features of the memory, N + M."""
+        return self._recurrent.n_outputs + self.n_memory
+
+    @property
+    def state_widths(self) -> tuple[int, ...]:
+        """Widths of the parts of the cell's state, and of the context."""
+        return (*self._recurrent.state_widths, self.n_memory)
+
+    @property
+    def parameters(self) -> DecoderParameters:
+        """Shapes of the weights of the cell and of the attention, and of the learned initial state."""
+        n_query, n_units = self._recurrent.n_outputs, self.n_attention_units or self.n_units
+        attention = parameters_of(self.attention, n_query, self.n_memory, n_units)
+        learned = tuple(Parameter((width,), decays=False) for width in self._learned_widths)
+        return DecoderParameters(self._recurrent.parameters.cell, attention, learned)
+
+    def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> DecoderParameters:
+        """Draw the weights of the cell, then those of the attention; a learned initial state starts from zero."""
+        cell = self._recurrent.init(dtype, random_state).cell
+        n_query = self._recurrent.n_outputs
+        attention: Any = ()
+        if self.attention == "additive":
+            n_units = self.n_attention_units or self.n_units
+            attention = AdditiveAttention.init(n_query, self.n_memory, n_units, dtype, random_state)
+        elif self.attention == "general":
+            attention = GeneralAttention.init(n_query, self.n_memory, dtype, random_state)
+        return DecoderParameters(cell, attention, tuple(np.zeros(width, dtype) for width in self._learned_widths))
+
+    def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the leading axes `(T, B)` of the targets."""
+        return rows
+
+    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> CellMasks:
+        """Draw masks for targets of `rows = (T, B)`."""
+        return self._recurrent.draw_masks(rows, generator)
+
+    def slice_masks(self, masks: CellMasks, steps: slice) -> CellMasks:
+        """Return the masks of a slice of the steps."""
+        return self._recurrent.slice_masks(masks, steps)
+
+    def forward(
+        self,
+        parameters: DecoderParameters,
+        x: Paired,
+        state: State | None = None,
+        *,
+        masks: CellMasks | None = None,
+        settings: PassSettings = DEFAULTS,
+    ) -> Forward:
+        """Run the cell over the targets, from the initial state if `state` is None.
+
+        The tape is kept whole, whatever `settings.tape_bytes` is.
+        """
+        memory, target = x
+        like = target.values
+        own, values, memory = to_host((parameters, target.values, memory))
+        masks = CellMasks() if masks is None else masks
+        projections = projections_of(own.attention)
+        y, final, attention_weights, tape = decoder_passes.forward(
+            self._dropped(own.cell, masks),
+            projections,
+            memory_of(projections, memory.values, _ends(memory)),
+            None,
+            values,
+            self._initial(own, to_host(state), values),
+            _ends(target),
+            self._recurrent_mask(masks),
+            self._recurrent._clip(values.dtype),
+            settings.keep_tape,
+            settings.n_threads,
+        )
+        y, final = place_like(like, (y, final))
+        own_tape = DecoderTape(tape, attention_weights, masks, state is None, like) if settings.keep_tape else None
+        return Forward(Padded(y, target.lengths), final, own_tape)
+
+    def tangent(
+        self,
+        parameters: DecoderParameters,
+        tape: DecoderTape,
+        parameters_dot: DecoderParameters | None = None,
+        x_dot: Pair | None = None,
+        state_dot: State | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> Tangent:
+        """Return the tangents of the outputs and of the final state; `x_dot` is a Pair."""
+        own, own_dot, x_dot, state_dot = to_host((parameters, parameters_dot, x_dot, state_dot))
+        memory_dot, target_dot = x_dot or (None, None)
+        if tape.from_initial and own_dot is not None:
+            state_dot = backend_of(tape.passes.steps.x).for_each(own_dot.state, tape.passes.steps.x.shape[1])
+        y_dot, final_dot = decoder_passes.tangent(
+            self._dropped(own.cell, tape.masks),
+            tape.passes,
+            None if own_dot is None else self._dropped(own_dot.cell, tape.masks),
+            None if own_dot is None else projections_of(own_dot.attention),
+            memory_dot,
+            target_dot,
+            state_dot,
+            n_threads,
+        )
+        return Tangent(*place_like(tape.like, (y_dot, final_dot)))
+
+    def adjoint(
+        self,
+        parameters: DecoderParameters,
+        tape: DecoderTape,
+        y_bar: Array | None = None,
+        state_bar: State | None = None,
+        *,
+        inputs: bool = True,
+        n_threads: int = 1,
+    ) -> Adjoint:
+        """Return the adjoints of the parameters, of memory and targets (a Pair), and of the initial state.
+
+        Without `inputs` the second is None.
+        """
+        result = self.adjoint_with_weights(parameters, tape, y_bar, state_bar, targets=inputs, n_threads=n_threads)
+        return result if inputs else result._replace(x=None)
+
+    def adjoint_with_weights(
+        self,
+        parameters: DecoderParameters,
+        tape: DecoderTape,
+        y_bar: Array | None = None,
+        state_bar: State | None = None,
+        *,
+        weights_bar: Array | None = None,
+        targets: bool = True,
+        n_threads: int = 1,
+    ) -> Adjoint:
+        """Return the adjoints as `adjoint` does, of a loss that depends on the attention's weights as well.
+
+        Parameters
+        ----------
+        weights_bar : ndarray of shape (T, B, S), default=None
+            Derivative of the loss with respect to the weights, as of `doubly_stochastic_penalty`; None is zero.
+        targets : bool, default=True
+            Whether to return the adjoint of the targets; that of the memory is always returned.
+        """
+        like = tape.like
+        own, y_bar, state_bar, weights_bar = to_host((parameters, y_bar, state_bar, weights_bar))
+        cell_bar, projections_bar, memory_bar, x_bar, first_bar = decoder_passes.adjoint(
+            self._dropped(own.cell, tape.masks), tape.passes, y_bar, weights_bar, state_bar, targets, n_threads
+        )
+        # dropped.R = cell.R * masks.weights
+        cell_bar = self._dropped(cell_bar, tape.masks)
+        # initial = for_each(parameters.state)
+        backend = backend_of(memory_bar)
+        learned_bar = tuple(map(zeros_like, own.state))
+        if tape.from_initial and own.state:
+            learned_bar = tuple(map(backend.sum_over_sequences, first_bar))
+        attention_bar = params_from(self.attention, projections_bar) or ()
+        parameters_bar = DecoderParameters(cell_bar, attention_bar, learned_bar)
+        return Adjoint(*place_like(like, (parameters_bar, Pair(memory_bar, x_bar), first_bar)))
+
+    def attention_weights(self, tape: DecoderTape) -> Array:
+        """Return the weights of the memory's rows at each step, `(T, B, S)`, from the tape of a forward pass."""
+        return place_like(tape.like, np.ascontiguousarray(tape.attention_weights))
+
+    def project_memory(self, parameters: DecoderParameters, memory: Padded) -> Any:
+        """Return a memory with its projection to keys, as `step` takes it."""
+        own, memory = to_host((parameters, memory))
+        return memory_of(projections_of(own.attention), memory.values, _ends(memory))
+
+    def initial_state(self, parameters: DecoderParameters, n: int, dtype: Any) -> State:
+        """Return n rows of the initial state, of NumPy arrays."""
+        return self._initial(to_host(parameters), None, np.empty((0, n, 0), dtype))
+
+    def step(
+        self,
+        parameters: DecoderParameters,
+        memory: Any,
+        x: Array,
+        state: State,
+        rows: Array | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> DecoderStep:
+        """Run one step for rows of a batch, several of which may attend to the same sequence of the memory.
+
+        Nothing of the encoder or of the projection of the memory is computed again, so that this is what generation
+        calls step by step.
+
+        Parameters
+        ----------
+        parameters : DecoderParameters
+        memory : Memory
+            From `project_memory`.
+        x : ndarray of shape (n, E)
+            Inputs of the step, NumPy arrays as all others here.
+        state : tuple of ndarray of shape (n, ..)
+        rows : ndarray of int of shape (n,), default=None
+            The sequence of the memory that each row attends to; None is its own.
+        n_threads : int, default=1
+
+        Returns
+        -------
+        DecoderStep
+            ``(y, state, attention_weights)``.
+        """
+        n, own = len(x), to_host(parameters)
+        y, final, attention_weights, _ = decoder_passes.forward(
+            own.cell,
+            projections_of(own.attention),
+            memory,
+            None if rows is None else np.array(rows, np.intp),
+            np.ascontiguousarray(x)[np.newaxis],
+            tuple(state),
+            np.ones(n, np.intp),
+            None,
+            self._recurrent._clip(x.dtype),
+            keep_tape=False,
+            n_threads=n_threads,
+        )
+        return DecoderStep(y[0], final, np.ascontiguousarray(attention_weights[0]))
+
+    @property
+    def _learned_widths(self) -> tuple[int, ...]:
+        return self.state_widths if self.learn_initial_state else ()
+
+    def _initial(self, parameters: DecoderParameters, state: State | None, values: Array) -> State:
+        """Return the state to begin with, one row for each sequence of `values (T, B, E)`."""
+        if state is not None:
+            return tuple(state)
+        rows = backend_of(values).for_each(parameters.state, values.shape[1])
+        if rows is None:
+            rows = tuple(np.zeros((values.shape[1], width), values.dtype) for width in self.state_widths)
+        return rows
+
+    def _dropped(self, cell: Any, masks: CellMasks) -> Any:
+        """Return a cell, or its tangent or adjoint, with R multiplied by the mask."""
+        return cell if masks.weights is None else cell._replace(R=apply_mask(cell.R, masks.weights))
+
+    def _recurrent_mask(self, masks: CellMasks) -> Array | None:
+        return None if masks.recurrence is None else masks.recurrence.recurrent
+
+
+def _ends(x: Padded) -> Array:
+    """Return the lengths of sequences, T where there are none."""
+    n_steps, n_sequences, _ = x.values.shape
+    return np.full(n_sequences, n_steps, np.intp) if x.lengths is None else x.lengths
