@@ -5,5 +5,6 @@ from __future__ import annotations
 from numbarnn.estimators.classifier import RNNClassifier
 from numbarnn.estimators.language_model import RNNLanguageModel
 from numbarnn.estimators.regressor import RNNRegressor
+from numbarnn.estimators.seq2seq_classifier import Seq2SeqClassifier
 
-__all__ = ["RNNClassifier", "RNNLanguageModel", "RNNRegressor"]
+__all__ = ["RNNClassifier", "RNNLanguageModel", "RNNRegressor", "Seq2SeqClassifier"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from numbarnn.kernels.backend import backend_of
-from numbarnn.layers import Padded, PassSettings
+from numbarnn.layers import PassSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +27,8 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    x : Padded
-        Inputs ``(T, B, I)``. Where they are, the problem is computed.
+    x : Padded or Paired
+        Inputs ``(T, B, I)``, or those of an encoder and its decoder. Where they are, the problem is computed.
     targets : ndarray of shape (N, ...)
         What the loss takes: one row per sequence or, for a model with one output per step, one row per valid step,
         sequence after sequence.
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
         What is dropped, from `Model.draw_masks`.
     """
 
-    x: Padded
+    x: Any
     targets: Any
     weights: Array
     masks: Any = None
