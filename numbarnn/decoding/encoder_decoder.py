@@ -68,7 +68,8 @@ class EncoderDecoderSteps:
 
     def __post_init__(self) -> None:
         stack: Any = self.network.layer
-        if not isinstance(stack, Stack) or not isinstance(stack.layers[0], EncoderDecoder):
+        first: Any = stack.layers[0] if isinstance(stack, Stack) else None
+        if not isinstance(first, EncoderDecoder):
             raise TypeError(f"network must be a Stack whose first layer is an EncoderDecoder, got {stack!r}")
 
     @property

@@ -254,15 +254,15 @@ class BaseSeq2Seq(TrainedNetwork):
         """Return checked targets; with `reset`, set what is known of them from a first fit on."""
 
     @abstractmethod
-    def _new_head(self) -> Head:
-        """Return the head for the targets of the first fit."""
+    def _new_head(self, targets: Any) -> Head:
+        """Return the head for the targets of a fit."""
 
     @abstractmethod
-    def _shifted(self, targets: Any, dtype: DTypeLike) -> Examples:
+    def _shifted(self, targets: Any, head: Head, dtype: DTypeLike) -> Examples:
         """Return what the decoder reads, the targets one step late, with the encoded targets."""
 
     @abstractmethod
-    def _decoder_inputs(self, plan: Seq2SeqArchitecture) -> tuple[Layer | None, int]:
+    def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[Layer | None, int]:
         """Return the layer that the inputs of the decoder go through, and how many inputs it has then."""
 
     @abstractmethod
@@ -303,21 +303,29 @@ class BaseSeq2Seq(TrainedNetwork):
             self.source_ = Source.of(X)
         source = self.source_.read(self, X, reset=not resume, dtype=dtype)
         targets = self._read_targets(y, reset=not resume)
-        examples = self._paired(source, targets)
-        head = self._new_head()
+        head = self._new_head(targets)
+        examples = self._paired(source, targets, head)
         plan: Any = self._planned()
         if resume:
             self._check_resumable(plan, head)
         held_out = None
         if validation_data is not None:
-            held_out = read_validation_data(validation_data, self._read_validation_data)
+
+            def read(X: Any, y: Any, sample_weight: Any) -> Examples:
+                if sample_weight is not None:
+                    raise ValueError("it must be a tuple (X_val, y_val), without weights.")
+                return self._read_pairs(X, y, head, dtype)
+
+            held_out = read_validation_data(validation_data, read)
         moments = self._moments(targets)
         if not resume and not partial:
             warn_of_scale(self.source_.moments(source), moments)
-        model = self._network(plan, source.n_inputs, head.n_outputs)
+        model = self._network(plan, source.n_inputs, head)
         rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
         theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(model, head, examples, held_out, theta, rng, self._loss_unit(moments), resume=resume, partial=partial)
+        state = self._trained(
+            model, head, examples, held_out, theta, rng, self._loss_unit(moments), resume=resume, partial=partial
+        )
         self._know(targets)
         self._architecture, self._random_state = plan, rng
         self.network_ = model
@@ -325,25 +333,17 @@ class BaseSeq2Seq(TrainedNetwork):
         self._set_state(state)
         self.n_layers_ += 1
 
-    def _paired(self, source: Sequences, targets: Any) -> Examples:
-        shifted = self._shifted(targets, source.values.dtype)
+    def _paired(self, source: Sequences, targets: Any, head: Head) -> Examples:
+        shifted = self._shifted(targets, head, source.values.dtype)
         n = len(shifted.sequences)
         if n != len(source):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(source), n]}")
         return shifted._replace(sequences=SequencePairs(source, shifted.sequences))
 
-    def _read_validation_data(self, X: Any, y: Any, sample_weight: Any) -> Examples:
-        if sample_weight is not None:
-            raise ValueError("it must be a tuple (X_val, y_val), without weights.")
-        return self._read_pairs(X, y)
-
-    def _read_pairs(self, X: Any, y: Any) -> Examples:
-        """Return sources and targets of a fitted estimator, or of one whose fit has begun."""
-        dtype = self.theta_.dtype if hasattr(self, "theta_") else np.dtype(self.dtype)
-        return self._paired(
-            self.source_.read(self, X, reset=False, dtype=dtype),
-            self._read_targets(y, reset=False),
-        )
+    def _read_pairs(self, X: Any, y: Any, head: Head, dtype: DTypeLike) -> Examples:
+        """Return sources and targets after the first fit, or after it has read its own."""
+        source = self.source_.read(self, X, reset=False, dtype=dtype)
+        return self._paired(source, self._read_targets(y, reset=False), head)
 
     def _planned(self) -> Seq2SeqArchitecture:
         """Return the architecture that the parameters describe."""
@@ -357,7 +357,7 @@ class BaseSeq2Seq(TrainedNetwork):
             embedding_size=self.embedding_size,
         )
 
-    def _network(self, plan: Seq2SeqArchitecture, n_inputs: int, n_outputs: int) -> Model:
+    def _network(self, plan: Seq2SeqArchitecture, n_inputs: int, head: Head) -> Model:
         """Return the network: an encoder-decoder and a linear readout."""
         names = ("recurrent_dropout", "weight_dropout", "preactivation_clip")
         options = {name: getattr(self, name) for name in names}
@@ -373,7 +373,7 @@ class BaseSeq2Seq(TrainedNetwork):
             encoder.append((f"layer{i}", Bidirectional(layer) if plan.bidirectional else layer))
             n_inputs = encoder[-1][1].n_outputs
         n_units = plan.hidden_layer_sizes[-1]
-        embedding, n_read = self._decoder_inputs(plan)
+        embedding, n_read = self._decoder_inputs(plan, head)
         decoder: Any
         if plan.attention is None:
             decoder = Recurrent(plan.cell, n_read, n_units, **options)
@@ -382,7 +382,7 @@ class BaseSeq2Seq(TrainedNetwork):
         layers: list[tuple[str, Any]] = [("seq2seq", EncoderDecoder(Stack(tuple(encoder)), decoder, embedding))]
         if self.dropout:
             layers.append(("dropout", Dropout(self.dropout, decoder.n_outputs)))
-        return Model(Stack((*layers, ("readout", Dense(decoder.n_outputs, n_outputs)))))
+        return Model(Stack((*layers, ("readout", Dense(decoder.n_outputs, head.n_outputs)))))
 
     def _feed(self, model: Model) -> ScheduledSampling | None:
         if self.teacher_forcing == 1:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from numbarnn import decoding, metrics
 from numbarnn.data import SequencePairs, Sequences, Vocabulary
@@ -345,8 +346,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         ValueError, TypeError
             If X or y are not as in `fit`, or a label is unknown; the message names it.
         """
-        self._read_sources(X)
-        examples = self._read_pairs(X, y)
+        check_is_fitted(self)
+        examples = self._read_pairs(X, y, self._head, self.theta_.dtype)
         targets: Any = examples.targets
         n_jobs = resolve_threads(self.n_jobs)
         terms = predict(self.network_, self.theta_, examples.sequences, reduce=_terms(targets), n_jobs=n_jobs).z
@@ -382,13 +383,13 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     def _know(self, targets: Sequences) -> None:
         self.max_length_ = max(_SHORTEST, 2 * int(targets.lengths.max()), getattr(self, "max_length_", 0))
 
-    def _new_head(self) -> ClassHead:
+    def _new_head(self, targets: Sequences) -> ClassHead:  # noqa: ARG002
         return ClassHead(np.arange(self.vocabulary_.n_labels + 1))
 
-    def _shifted(self, targets: Sequences, dtype: DTypeLike) -> Examples:
+    def _shifted(self, targets: Sequences, head: Head, dtype: DTypeLike) -> Examples:  # noqa: ARG002
         return next_symbols(targets, self.vocabulary_, dtype)
 
-    def _decoder_inputs(self, plan: Seq2SeqArchitecture) -> tuple[Embedding, int]:
+    def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[Embedding, int]:  # noqa: ARG002
         vocabulary = self.vocabulary_
         size = vector_size(plan.embedding_size, vocabulary.n_labels, plan.hidden_layer_sizes[-1])
         return Embedding(1, (vocabulary.start + 1,), (size,), (0,)), size

@@ -157,4 +157,3 @@ def _is_of_labels(X: Any) -> bool:
 
 def _is_fraction(label: Any) -> bool:
     return isinstance(label, float | np.floating)
-
