@@ -24,9 +24,11 @@ from numbarnn.layers.base import (
 )
 from numbarnn.layers.bidirectional import Bidirectional
 from numbarnn.layers.dense import Dense
+from numbarnn.layers.doubly_stochastic import doubly_stochastic_penalty
 from numbarnn.layers.dropout import Dropout
 from numbarnn.layers.embedding import Embedding
 from numbarnn.layers.encoder_decoder import EncoderDecoder
+from numbarnn.layers.hard_attention import MovingBaseline, sample_attention, score_function_gradient
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
@@ -48,6 +50,7 @@ __all__ = [
     "Layer",
     "MaskGenerator",
     "Model",
+    "MovingBaseline",
     "Padded",
     "Pair",
     "Paired",
@@ -62,4 +65,7 @@ __all__ = [
     "attend_adjoint",
     "attend_tangent",
     "check_layer",
+    "doubly_stochastic_penalty",
+    "sample_attention",
+    "score_function_gradient",
 ]

@@ -417,7 +417,7 @@ def _checked_tape(tape: Any) -> AttentionTape:
 
 def _checked(name: str, array: Any, dtype: Any, shape: tuple[int, ...] | None = None) -> Array:
     """Return an array as the kernels take it, of the dtype, or of any float dtype if that is None."""
-    array = to_host(array)
+    array = to_host(array) if on_cuda(array) else array
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         hint = "; fill it first, for the mask would be ignored" if isinstance(array, np.ma.MaskedArray) else ""
         raise TypeError(f"{name} must be a NumPy array or a CUDA array, got {type(array).__name__}{hint}")

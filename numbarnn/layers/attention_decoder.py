@@ -114,15 +114,11 @@ class AttentionDecoder:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from numbarnn import LSTM
-    >>> from numbarnn.layers import AttentionDecoder, Padded, Paired
+    >>> from numbarnn.layers import AttentionDecoder
     >>> layer = AttentionDecoder(LSTM, n_inputs=2, n_units=4, n_memory=3)
-    >>> parameters = layer.init("float64", np.random.RandomState(0))
-    >>> memory, targets = Padded(np.ones((6, 1, 3))), Padded(np.ones((5, 1, 2)))
-    >>> y, (h, c, context), tape = layer.forward(parameters, Paired(memory, targets))
-    >>> y.values.shape, context.shape, layer.attention_weights(tape).shape
-    ((5, 1, 7), (1, 3), (5, 1, 6))
+    >>> layer.parameters.cell.W.shape, layer.parameters.attention.U.shape, layer.n_outputs
+    ((5, 16), (3, 4), 7)
     """
 
     cell: type[Any]

@@ -99,12 +99,14 @@ class EncoderDecoder:
     --------
     >>> import numpy as np
     >>> from numbarnn import LSTM
-    >>> from numbarnn.layers import AttentionDecoder, EncoderDecoder, Padded, Paired, Recurrent
-    >>> layer = EncoderDecoder(Recurrent(LSTM, 3, 4), AttentionDecoder(LSTM, n_inputs=2, n_units=4, n_memory=4))
+    >>> from numbarnn.layers import EncoderDecoder, Padded, Paired, Recurrent
+    >>> layer = EncoderDecoder(Recurrent(LSTM, n_inputs=3, n_units=4), Recurrent(LSTM, n_inputs=2, n_units=5))
     >>> parameters = layer.init("float64", np.random.RandomState(0))
+    >>> parameters.bridge.W.shape
+    (8, 10)
     >>> x = Paired(Padded(np.ones((6, 1, 3))), Padded(np.ones((5, 1, 2))))
     >>> layer.forward(parameters, x).y.values.shape
-    (5, 1, 8)
+    (5, 1, 5)
     """
 
     encoder: Layer

@@ -12,7 +12,7 @@ from numbarnn.cells.initial import random_of
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda, place_like, to_host
-from numbarnn.layers.base import Layer, Padded, PassSettings, check_layer
+from numbarnn.layers.base import Layer, Padded, Pair, Paired, PassSettings, check_layer
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.parameters import Layout
 from numbarnn.recurrence.arguments import checked_tape_bytes
@@ -193,7 +193,7 @@ class Model:
     def forward(
         self,
         theta: Array,
-        x: Array,
+        x: Array | Paired,
         lengths: ArrayLike | None = None,
         state: State | None = None,
         *,
@@ -207,7 +207,8 @@ class Model:
         Parameters
         ----------
         theta : ndarray of shape (P,)
-        x : ndarray of shape (T, B, I), dtype of theta
+        x : ndarray of shape (T, B, I), dtype of theta, or Paired
+            A Paired, with lengths of its own, for a model that begins with an `EncoderDecoder`.
         lengths : array-like of int of shape (B,), default=None
             Valid steps of each sequence; None if all have T.
         state : nested tuple of ndarray, default=None
@@ -241,16 +242,17 @@ class Model:
         settings = PassSettings(
             keep_tape=keep_tape,
             n_threads=resolve_threads(n_jobs),
-            tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(x)),
+            tape_bytes=checked_tape_bytes(checkpoint_memory_mb, cuda=on_cuda(batch.values)),
         )
-        return ModelForward(*self.layer.forward(self.parameters(theta), batch, state, masks=masks, settings=settings))
+        inputs: Any = batch
+        return ModelForward(*self.layer.forward(self.parameters(theta), inputs, state, masks=masks, settings=settings))
 
     def tangent(
         self,
         theta: Array,
         tape: Any,
         theta_dot: Array | None = None,
-        x_dot: Array | None = None,
+        x_dot: Array | Pair | None = None,
         state_dot: State | None = None,
         *,
         n_jobs: int | None = None,
@@ -264,7 +266,7 @@ class Model:
             From `forward` with the same theta.
         theta_dot : ndarray of shape (P,), default=None
             Direction of the parameters; None is zero.
-        x_dot : ndarray of shape (T, B, I), default=None
+        x_dot : ndarray of shape (T, B, I), or Pair, default=None
             Direction of the inputs; None is zero.
         state_dot : nested tuple of ndarray, default=None
             Direction of the initial state, if `forward` was given one; None is zero.
@@ -281,8 +283,9 @@ class Model:
             self._check_theta("theta_dot", theta_dot)
             parameters_dot = self.layout.views(_plain(theta_dot))
         n_threads = resolve_threads(n_jobs)
+        moved: Any = Pair(*map(_plain, x_dot)) if isinstance(x_dot, Pair) else _plain(x_dot)
         return ModelTangent(
-            *self.layer.tangent(parameters, tape, parameters_dot, _plain(x_dot), state_dot, n_threads=n_threads)
+            *self.layer.tangent(parameters, tape, parameters_dot, moved, state_dot, n_threads=n_threads)
         )
 
     def adjoint(
@@ -314,7 +317,7 @@ class Model:
         Returns
         -------
         theta_bar : ndarray of shape (P,)
-        x_bar : ndarray of shape (T, B, I) or None
+        x_bar : ndarray of shape (T, B, I), Pair, or None
             Zero past the lengths.
         state_bar : nested tuple of ndarray
             Derivative by the initial state.
@@ -333,7 +336,7 @@ class Model:
         )
         return ModelAdjoint(self.layout.flatten(parameters_bar), x_bar, first_bar)
 
-    def batch(self, theta: Array, x: Array, lengths: ArrayLike | None) -> Padded:
+    def batch(self, theta: Array, x: Array | Paired, lengths: ArrayLike | None) -> Padded | Paired:
         """Return inputs and lengths as the layers take them.
 
         Raises
@@ -343,24 +346,39 @@ class Model:
         ValueError
             If x or the lengths have another shape or dtype, or a length is out of range.
         """
+        if not isinstance(x, Paired):
+            return self._padded("", theta, x, lengths, self.n_inputs)
+        if lengths is not None:
+            raise ValueError("lengths must be None for a Paired, each part of which has its own")
+        source = self._padded("source.", theta, *x.source, None)
+        target = self._padded("target.", theta, *x.target, self.n_inputs)
+        n_sources, n_targets = source.values.shape[1], target.values.shape[1]
+        if n_sources != n_targets:
+            raise ValueError(f"source and target must have the same B, got {n_sources} and {n_targets}")
+        return Paired(source, target)
+
+    def _padded(self, place: str, theta: Array, x: Array, lengths: Any, n_inputs: int | None) -> Padded:
+        """Return a batch of sequences, of n inputs unless that is None; `place` is what errors say before its names."""
         if on_cuda(x) != on_cuda(theta):
             where = ["a CUDA array" if on_cuda(array) else "a NumPy array" for array in (theta, x)]
             raise TypeError("theta and x must both be NumPy arrays or both CUDA arrays, got {} and {}".format(*where))
-        if x.ndim != 3 or x.shape[2] != self.n_inputs or x.dtype != theta.dtype:
+        if x.ndim != 3 or n_inputs not in (None, x.shape[2]) or x.dtype != theta.dtype:
+            size = "any" if n_inputs is None else n_inputs
+            name = f"{place}values" if place else "x"
             raise ValueError(
-                f"x must have the shape (T, B, {self.n_inputs}) and the dtype {theta.dtype}, "
-                f"got {x.shape} and {x.dtype}"
+                f"{name} must have the shape (T, B, {size}) and the dtype {theta.dtype}, got {x.shape} and {x.dtype}"
             )
         x = _plain(x)
         if lengths is None:
             return Padded(x)
+        name = f"{place}lengths"
         ends = np.require(to_host(lengths) if on_cuda(lengths) else lengths, requirements=("C", "W"))
         if ends.shape != x.shape[1:2]:
-            raise ValueError(f"lengths must have shape ({x.shape[1]},), one for each sequence, got {ends.shape}")
+            raise ValueError(f"{name} must have shape ({x.shape[1]},), one for each sequence, got {ends.shape}")
         if ends.dtype.kind not in "iu" and ends.size:
-            raise TypeError(f"lengths must be integers, got {ends.dtype}")
+            raise TypeError(f"{name} must be integers, got {ends.dtype}")
         if ends.size and not 0 <= ends.min() <= ends.max() <= x.shape[0]:
-            raise ValueError(f"lengths must lie in 0 .. {x.shape[0]}, got {ends.min()} .. {ends.max()}")
+            raise ValueError(f"{name} must lie in 0 .. {x.shape[0]}, got {ends.min()} .. {ends.max()}")
         return Padded(x, ends.astype(np.intp, copy=False))
 
     def checked_state(self, name: str, state: Any, theta: Array, n_sequences: int) -> State:

@@ -28,7 +28,8 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : Padded or Paired
-        Inputs ``(T, B, I)``, or those of an encoder and its decoder. Where they are, the problem is computed.
+        Inputs ``(T, B, I)``, in pairs for a model that begins with an `EncoderDecoder`. Where they are, the problem is
+        computed.
     targets : ndarray of shape (N, ...)
         What the loss takes: one row per sequence or, for a model with one output per step, one row per valid step,
         sequence after sequence.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +11,16 @@ import pytest
 
 from numbarnn import GRU, LSTM, Elman, GRUResetBefore, LayerNormLSTM, ProjectedLSTM
 from numbarnn.layers import (
+    AdditiveAttention,
+    Adjoint,
     AttentionDecoder,
     Bidirectional,
     Dense,
     Dropout,
     Embedding,
     EncoderDecoder,
+    Forward,
+    GeneralAttention,
     MaskGenerator,
     Padded,
     Pair,
@@ -23,9 +28,15 @@ from numbarnn.layers import (
     Pooling,
     Recurrent,
     Stack,
+    Tangent,
     Unstack,
+    attend,
+    attend_adjoint,
+    attend_tangent,
 )
+from numbarnn.layers.attention import parameters_of
 from numbarnn.layers.base import DEFAULTS
+from numbarnn.layers.stateless import Stateless
 
 LENGTHS = np.array([4, 0, 1, 3, 2, 4, 1, 3, 4])
 """Valid steps of nine sequences, two slices of a batch, of at most four steps."""
@@ -107,6 +118,44 @@ class SideBySide:
         return tuple(map(np.ascontiguousarray, (x[..., : self.n_source], x[..., self.n_source :])))
 
 
+@dataclass(frozen=True)
+class Attending(Stateless):
+    """`attend` as a layer of pairs, by queries that are zero past the lengths of the targets."""
+
+    kind: str
+    n_inputs: int
+    n_outputs: int
+
+    @property
+    def parameters(self):
+        return parameters_of(self.kind, self.n_inputs, self.n_outputs, 4)
+
+    def init(self, dtype, random_state):
+        made = {"additive": partial(AdditiveAttention.init, n_units=4), "general": GeneralAttention.init, "dot": tuple}
+        sizes = {} if self.kind == "dot" else {"n_query": self.n_inputs, "n_memory": self.n_outputs}
+        return made[self.kind](**sizes, **({"dtype": dtype, "random_state": random_state} if sizes else {}))
+
+    def forward(self, parameters, x, state=None, *, masks=None, settings=DEFAULTS):
+        (memory, lengths), (query, ends) = x
+        valid = np.ones((len(query), 1, 1), bool)
+        if ends is not None:
+            valid = (np.arange(len(query))[:, np.newaxis] < ends)[..., np.newaxis]
+        result = attend(query, memory, lengths, self.kind, parameters or None, n_jobs=settings.n_threads)
+        return Forward(Padded(np.where(valid, result.context, 0), ends), (), (result.tape, valid))
+
+    def tangent(self, parameters, tape, parameters_dot=None, x_dot=None, state_dot=None, *, n_threads=1):
+        tape, valid = tape
+        memory_dot, query_dot = x_dot or (None, None)
+        moved = attend_tangent(tape, query_dot, memory_dot, parameters_dot or None, n_jobs=n_threads)
+        return Tangent(np.where(valid, moved.context, 0), ())
+
+    def adjoint(self, parameters, tape, y_bar=None, state_bar=None, *, inputs=True, n_threads=1):
+        tape, valid = tape
+        y_bar = None if y_bar is None else np.where(valid, y_bar, 0)
+        params_bar, query_bar, memory_bar = attend_adjoint(tape, y_bar, n_jobs=n_threads)
+        return Adjoint(params_bar or (), Pair(memory_bar, query_bar) if inputs else None, ())
+
+
 def decoder(cell=Elman, n_inputs=2, n_units=5, n_memory=5, attention="additive", **options):
     return AttentionDecoder(cell, n_inputs, n_units, n_memory, attention, **options)
 
@@ -141,6 +190,9 @@ LAYERS = {
         )
     ),
     "stack_of_patches": Stack((("layer0", recurrent()), ("readout", Dense(5, 6)), ("unstack", Unstack(2, 3)))),
+    "attend_dot": SideBySide(Attending("dot", 3, 3), 3),
+    "attend_general": SideBySide(Attending("general", 2, 3), 3),
+    "attend_additive": SideBySide(Attending("additive", 5, 11), 11),
     "decoder": SideBySide(decoder(attention="dot"), 5),
     "decoder_additive": SideBySide(decoder(n_memory=3, n_attention_units=11, learn_initial_state=True), 3),
     "decoder_general_dropped": SideBySide(
@@ -173,7 +225,7 @@ LAYERS = {
     ),
 }
 SLOW = {"projected", "recurrent_dropped", "lstm_dropped", "bidirectional_dropped"}
-SLOW |= {name for name in LAYERS if "decoder" in name} - {"encoder_decoder_plain"}
+SLOW |= {name for name in LAYERS if "decoder" in name or "attend" in name} - {"encoder_decoder_plain", "attend_dot"}
 
 
 class Spec(NamedTuple):

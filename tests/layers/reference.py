@@ -22,7 +22,7 @@ from numbarnn.layers import (
 )
 from numbarnn.layers.parameters import leaves
 from tests import grid, reference
-from tests.layers.grid import SideBySide, codes_of
+from tests.layers.grid import Attending, SideBySide, codes_of
 
 
 def reference_of(layer, masks=None):
@@ -178,6 +178,16 @@ def attend(kind, params, query, memory):
 def run_pair(layer, parameters, x, state, masks=None):
     """As `run`, of a Paired of (values, lengths)."""
     raise NotImplementedError(layer)
+
+
+@run_pair.register
+def _(layer: Attending, parameters, x, state, masks=None):
+    (memory, memory_lengths), (query, lengths) = x
+    y = np.zeros((*query.shape[:2], memory.shape[2]), np.result_type(memory, query, *parameters))
+    for n, length in enumerate(lengths):
+        for t in range(length):
+            y[t, n], _ = attend(layer.kind, parameters, query[t, n], memory[: memory_lengths[n], n])
+    return y, (), lengths
 
 
 @run_pair.register

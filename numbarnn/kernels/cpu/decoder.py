@@ -42,7 +42,7 @@ from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.gradient import add_to_gradient, add_to_projection_bar
 from numbarnn.kernels.cpu.operands import Bars, Directions, Gradients, Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.packing import aligned, pack_transposed, pack_weights, unpack_weights
-from numbarnn.kernels.cpu.simd import lanes
+from numbarnn.kernels.cpu.simd import lanes, load, store
 from numbarnn.kernels.cpu.team import in_ranges
 from numbarnn.kernels.cpu.tile import VECTORS
 from numbarnn.kernels.cpu.units import input_blocks, panel, recurrent_blocks
@@ -187,13 +187,11 @@ def _set_queries(projection, h, t, first, last, scratch, queries):
     """Set the queries of step t of some sequences: h itself, or its product with the projection."""
     if projection is None:
         for b in range(first, last):
-            for j in range(h.shape[2]):
-                queries[b, t, j] = h[t + 1, b, j]
+            _set_row(queries, (b, t), h, (t + 1, b), h.shape[2])
     else:
         project(projection, h, (t + 1, first, np.intp(0)), last - first, scratch)
         for b in range(first, last):
-            for a in range(queries.shape[2]):
-                queries[b, t, a] = scratch[b - first, a]
+            _set_row(queries, (b, t), scratch, (b - first,), queries.shape[2])
 
 
 @kernel
@@ -249,8 +247,7 @@ def _add_queries(projection, h, t, first, last, scratch, queries):
         return
     project(projection, h, (t + 1, first, np.intp(0)), last - first, scratch)
     for b in range(first, last):
-        for a in range(queries.shape[2]):
-            queries[b, t, a] += scratch[b - first, a]
+        _add_row(queries, (b, t), scratch, (b - first,), np.intp(0), queries.shape[2])
 
 
 @kernel
@@ -347,12 +344,29 @@ def _reverse_attention(work, scratch, own, t):
     for b in range(own[0], own[1]):
         if lengths[b] <= t:
             continue
-        for m in range(context_bar.shape[1]):
-            # c_t is the final context, or x_(t+1) = [e_(t+1), c_t]
-            after = context_bar[b, m] if lengths[b] == t + 1 else bars.x[t + 1, b, n_own + m]
-            of_bar.contexts[b, t, m] += after
+        # c_t is the final context, or x_(t+1) = [e_(t+1), c_t]
+        n, none = context_bar.shape[1], np.intp(0)
+        if lengths[b] == t + 1:
+            _add_row(of_bar.contexts, (b, t), context_bar, (b,), none, n)
+        else:
+            _add_row(of_bar.contexts, (b, t), bars.x, (t + 1, b), n_own, n)
         attend_adjoint(attending.memory, memory_bar, b, attending.zeros, attending.of, of_bar, b, t)
     _reverse_queries(projection, lengths, bars.h, of_bar.queries, scratch, own, t)
+
+
+@inline
+def _add_row(total, at, array, array_at, first, n):
+    """Add n numbers of a row of an array, from `array[array_at, first]` on, to the row `total[at]`."""
+    for j in range(0, n, lanes(total)):
+        count, place = n - j, (*at, j)
+        store(total, place, count, load(total, place, count) + load(array, (*array_at, first + j), count))
+
+
+@inline
+def _set_row(total, at, array, array_at, n):
+    """Set n numbers of a row to those of a row of another array."""
+    for j in range(0, n, lanes(total)):
+        store(total, (*at, j), n - j, load(array, (*array_at, j), n - j))
 
 
 @inline
@@ -362,18 +376,15 @@ def _reverse_queries(projection, lengths, h_bar, queries_bar, scratch, own, t):
     if projection is None:
         for b in range(first, last):
             if lengths[b] > t:
-                for j in range(h_bar.shape[1]):
-                    h_bar[b, j] += queries_bar[b, t, j]
+                _add_row(h_bar, (b,), queries_bar, (b, t), np.intp(0), h_bar.shape[1])
     else:
         gathered, products = scratch
         for b in range(first, last):
-            for a in range(gathered.shape[1]):
-                gathered[b - first, a] = queries_bar[b, t, a]
+            _set_row(gathered, (b - first,), queries_bar, (b, t), gathered.shape[1])
         project(projection, gathered, (np.intp(0), np.intp(0)), last - first, products)
         for b in range(first, last):
             if lengths[b] > t:
-                for j in range(h_bar.shape[1]):
-                    h_bar[b, j] += products[b - first, j]
+                _add_row(h_bar, (b,), products, (b - first,), np.intp(0), h_bar.shape[1])
 
 
 @inline
