@@ -353,7 +353,9 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         if items is None:
             whole = as_array(y, name="y")
             if whole.ndim < 2:
-                raise ValueError(f"y must be an array (n, T) or (n, T, K), or a list of arrays, got shape {whole.shape}.")
+                raise ValueError(
+                    f"y must be an array (n, T) or (n, T, K), or a list of arrays, got shape {whole.shape}."
+                )
             items = list(whole)
         arrays = [as_array(item, name=f"y[{i}]") for i, item in enumerate(items)]
         for i, own in enumerate(arrays):
