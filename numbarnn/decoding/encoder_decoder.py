@@ -49,14 +49,13 @@ class EncoderDecoderSteps:
     Examples
     --------
     >>> import numpy as np
-    >>> from numbarnn import GRU
+    >>> from numbarnn import Elman
     >>> from numbarnn.decoding import EncoderDecoderSteps, greedy
-    >>> from numbarnn.layers import AttentionDecoder, Dense, Embedding, EncoderDecoder, Model, Padded, Recurrent, Stack
-    >>> decoder, embedding = AttentionDecoder(GRU, 3, 4, n_memory=4), Embedding(1, (7,), (3,), (0,))
-    >>> layer = EncoderDecoder(Recurrent(GRU, 2, 4), decoder, embedding)
-    >>> network = Model(Stack((("seq2seq", layer), ("readout", Dense(8, 6)))))
-    >>> source = Padded(np.ones((5, 2, 2), "float32"))
-    >>> model = EncoderDecoderSteps(network, network.init(random_state=0), source)
+    >>> from numbarnn.layers import Dense, Embedding, EncoderDecoder, Model, Padded, Recurrent, Stack
+    >>> layer = EncoderDecoder(Recurrent(Elman, 2, 4), Recurrent(Elman, 3, 4), Embedding(1, (7,), (3,), (0,)))
+    >>> network = Model(Stack((("seq2seq", layer), ("readout", Dense(4, 6)))))
+    >>> source = Padded(np.ones((5, 2, 2)))
+    >>> model = EncoderDecoderSteps(network, network.init("float64", random_state=0), source)
     >>> len(greedy(model, 2, max_length=9))
     2
     """

@@ -170,8 +170,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     >>> from numbarnn.estimators import Seq2SeqRegressor
     >>> phases = np.random.default_rng(0).uniform(0, 6, 64)
     >>> X = np.sin(0.7 * np.arange(8) + phases[:, np.newaxis])[:, :, np.newaxis]
-    >>> reg = Seq2SeqRegressor(16, cell="gru", learning_rate_init=0.02, max_iter=60, random_state=0, tol=0.001)
-    >>> reg = reg.set_params(learning_rate="cosine").fit(X, X[:, :-5:-1, 0])
+    >>> reg = Seq2SeqRegressor(16, cell="elman", attention=None, learning_rate="cosine", learning_rate_init=0.02)
+    >>> reg = reg.set_params(max_iter=60, dtype="float64", random_state=0).fit(X, X[:, :-5:-1, 0])
     >>> reg.predict(X[:2]).shape
     (2, 4)
     >>> reg.score(X, X[:, :-5:-1, 0]) > 0.9

@@ -55,7 +55,8 @@ class AttentionDisplay:
     --------
     >>> import numpy as np
     >>> from numbarnn.plotting import AttentionDisplay
-    >>> display = AttentionDisplay.from_predictions([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]], source="two", target=["T", "UW"])
+    >>> weights = np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]])
+    >>> display = AttentionDisplay.from_predictions(weights, source="two", target=["T", "UW"])
     >>> [text.get_text() for text in display.ax_.get_yticklabels()]
     ['T', 'UW']
     """
