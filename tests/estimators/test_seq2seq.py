@@ -12,7 +12,9 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
+from numbarnn.data import SequenceScaler
 from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling, beam_search, check_step_model
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
 from numbarnn.layers import Padded, Paired
@@ -148,6 +150,8 @@ def test_sources_of_several_kinds():
         predicted = model.predict(X)
         assert set().union(*predicted) <= {("a", 1), 2}
         assert predicted[1] == model.predict(X[1:2])[0]
+    scaled = make_pipeline(SequenceScaler(), Seq2SeqClassifier(**QUICK, max_iter=1)).fit(ragged, y)
+    assert len(scaled.predict(ragged)) == 3
     with pytest.raises(ValueError, match=r"X must be vectors, an array \(n, I\), as in fit, got sequences of vectors"):
         model.predict(ragged)
     with pytest.raises(ValueError, match="X has 3 features"):
