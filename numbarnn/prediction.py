@@ -8,9 +8,8 @@ import numpy as np
 
 from numbarnn.data import SequencePairs, Sequences, bounded_batches, time_major
 from numbarnn.kernels.backend import backend_of
-from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import to_host
-from numbarnn.layers import Padded, Paired, PassSettings
+from numbarnn.layers import Padded, Paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +89,8 @@ def predict(
     for indices in bounded_batches(sizes, max(1, _MAX_NUMBERS // widest(model))):
         x = padded(sequences, indices)
         before = None if state is None else _rows(state, indices)
-        z, after, _ = _forward(model, theta, x, before, n_jobs)
+        inputs = (x, None) if isinstance(x, Paired) else (x.values, x.lengths)
+        z, after, _ = model.forward(theta, *inputs, before, keep_tape=False, n_jobs=n_jobs)
         order.append(indices)
         own = to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values)
         outputs.append(own if reduce is None else reduce(own, indices))
@@ -106,13 +106,6 @@ def predict(
     else:
         rows = rows[inverse]
     return Prediction(rows, final)
-
-
-def _forward(model: Model, theta: Array, x: Any, state: State | None, n_jobs: int | None) -> Any:
-    if isinstance(x, Padded):
-        return model.forward(theta, x.values, x.lengths, state, keep_tape=False, n_jobs=n_jobs)
-    settings = PassSettings(keep_tape=False, n_threads=resolve_threads(n_jobs))
-    return model.layer.forward(model.parameters(theta), x, state, settings=settings)
 
 
 def padded(sequences: Sequences | SequencePairs, indices: Array) -> Any:

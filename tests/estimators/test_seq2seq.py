@@ -47,6 +47,9 @@ def model(request):
     return fitted(max_iter=100, attention=request.param)
 
 
+MODEL = fitted()
+
+
 def outputs(model, x, read):
     """The outputs of all steps for one source, as inputs of its encoder, and what its decoder reads (T, I)."""
     z = model.network_.layer.forward(
@@ -162,7 +165,8 @@ def test_sources_of_several_kinds():
         labels.predict([[1, 4]])
 
 
-def test_scheduled_sampling_replaces_inputs_by_predictions(model):
+def test_scheduled_sampling_replaces_inputs_by_predictions():
+    model = MODEL  # which has learned too little to predict the truth
     pairs = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64).sequences
     x = padded(pairs, np.arange(len(WORDS)))
     rng = np.random.RandomState(0)
@@ -177,6 +181,8 @@ def test_scheduled_sampling_replaces_inputs_by_predictions(model):
         z = outputs(model, source_of(model, word), fed.target.values[:n, b])
         assert_array_equal(fed.target.values[1:n, b, 0], z[: n - 1, :-1].argmax(axis=1))
     assert_array_equal(fed.target.values[0], x.target.values[0])
+    assert not np.array_equal(fed.target.values, x.target.values)
+    assert not fed.target.values[np.arange(len(x.target.values))[:, np.newaxis] >= x.target.lengths].any()
     kept = ScheduledSampling(model.network_, 1.0, best)(model.theta_, x, rng)
     assert_array_equal(kept.target.values, x.target.values)
 
@@ -258,6 +264,15 @@ def test_numbers_are_learned_and_fed_back(regressor):
         regressor.predict(X)
 
 
+def test_a_decoder_reads_the_targets_one_step_late():
+    X, y = ["a", "ab"], [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
+    model = fitted(X, y, kind=Seq2SeqRegressor)
+    pairs, targets, _ = model._read_pairs(X, y, model._head, np.float64)
+    assert_array_equal(pairs.target.values, [[0, 0], [1, 2], [0, 0]])
+    assert_array_equal(targets.values, [[1, 2], [3, 4], [5, 6]])
+    assert_array_equal(targets.lengths, pairs.lengths)
+
+
 def test_targets_of_one_length_need_no_number_of_steps():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(9, 3)), rng.normal(size=(9, 4, 2))
@@ -274,9 +289,6 @@ def test_attention_of_numbers():
     predicted, weights = model.predict(X, [len(own) for own in y], return_attention=True)
     assert [own.shape for own in weights] == [(len(b), len(a)) for a, b in zip(X, predicted, strict=True)]
     assert_allclose(np.concatenate([own.sum(axis=1) for own in weights]), 1, rtol=1e-12)
-
-
-MODEL = Seq2SeqClassifier(**QUICK, max_iter=1).fit(WORDS, BACKWARDS)
 
 
 @pytest.mark.parametrize(
