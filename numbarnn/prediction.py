@@ -89,8 +89,8 @@ def predict(
     for indices in bounded_batches(sizes, max(1, _MAX_NUMBERS // widest(model))):
         x = padded(sequences, indices)
         before = None if state is None else _rows(state, indices)
-        inputs = (x, None) if isinstance(x, Paired) else (x.values, x.lengths)
-        z, after, _ = model.forward(theta, *inputs, before, keep_tape=False, n_jobs=n_jobs)
+        inputs, lengths = (x, None) if isinstance(x, Paired) else x
+        z, after, _ = model.forward(theta, inputs, lengths, before, keep_tape=False, n_jobs=n_jobs)
         order.append(indices)
         own = to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values)
         outputs.append(own if reduce is None else reduce(own, indices))
