@@ -194,6 +194,21 @@ def test_scheduled_sampling_in_training():
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+def test_an_interrupted_fit_is_usable(monkeypatch):
+    calls = iter(range(5))
+
+    def interrupted(self, theta, x, random_state):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return x
+
+    monkeypatch.setattr(ScheduledSampling, "__call__", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = fitted(teacher_forcing=0.5)
+    assert len(model.predict(WORDS)) == len(WORDS)
+    assert not np.array_equal(model.theta_, model.network_.init("float64", random_state=0))
+
+
 def test_conventions(model):
     assert clone(model).get_params() == model.get_params()
     restored = pickle.loads(pickle.dumps(model))
