@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -148,7 +149,7 @@ class AttentionDecoder:
                 f"{self.n_memory}; 'general' and 'additive' take any"
             )
 
-    @property
+    @cached_property
     def _recurrent(self) -> Recurrent:
         """The cell as a layer whose inputs include the context."""
         return Recurrent(
@@ -326,10 +327,6 @@ class AttentionDecoder:
         """Return a memory with its projection to keys, as `step` takes it."""
         own, memory = to_host((parameters, memory))
         return memory_of(projections_of(own.attention), memory.values, _ends(memory))
-
-    def initial_state(self, parameters: DecoderParameters, n: int, dtype: Any) -> State:
-        """Return n rows of the initial state, of NumPy arrays."""
-        return self._initial(to_host(parameters), None, np.empty((0, n, 0), dtype))
 
     def step(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -417,7 +418,7 @@ class EncoderDecoder:
         widths = self.decoder.state_widths
         return widths[:-1] if self._attends else widths
 
-    @property
+    @cached_property
     def _bridge(self) -> Dense | None:
         """The layer between the states; None if there is none, or they are the same."""
         widths = tuple(width for _, width in leaves(self._reader.state_widths))

@@ -5,6 +5,7 @@ What comes in has been checked: contiguous, writable arrays of one float type, l
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,10 @@ from numbarnn.kernels.cpu.packing import sizes_of
 from numbarnn.kernels.cpu.passes import BLOCK_ROWS, packed, unit_parameters, unpacked
 from numbarnn.kernels.cpu.state import put_state, take_state
 from numbarnn.kernels.cpu.team import NOBODY, board_with
-from numbarnn.kernels.cpu.threads import n_ranges, slice_bounds
+from numbarnn.kernels.cpu.threads import MOST_SLICES, n_ranges
 from numbarnn.kernels.cpu.tile import prepare
+
+ROWS = 16  # of a slice; all weights are read for each step of a slice, so that smaller ones take a third more time
 
 
 class DecoderTape(NamedTuple):
@@ -145,7 +148,7 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
     of_bar = QueryBars(np.zeros_like(of.queries), scores_bar, by_sequence(y_bar[..., n_outputs:]))
     transposed = None if projections.query is None else _with_zeros(projections.query.T, of.queries.shape[2])
     memory_bar = empty_bars(attending.memory)
-    bounds, units = slice_bounds(n_sequences), unit_parameters(cell)
+    bounds, units = decoder_slices(n_sequences), unit_parameters(cell)
     n_slices = bounds.size - 1
     gradients = Gradients(
         *(np.zeros((n_slices, *shape), dtype) for shape in (sizes.packed, units.shape, sizes.projection))
@@ -189,9 +192,16 @@ def _with_zeros(matrix, depth):
     return panel
 
 
+@cache
+def decoder_slices(n_sequences):
+    """Return where the slices of a batch begin, and the last one's end; they depend on the batch alone."""
+    n_slices = min(MOST_SLICES, max(n_sequences // ROWS, 2 if n_sequences >= ROWS // 2 else 1))
+    return np.arange(n_slices + 1) * n_sequences // n_slices
+
+
 def _team(cell, x, memory, n_threads, n_products):
     """Return the slices' bounds, in how many ranges they are run, and the board on which helpers find them."""
-    bounds = slice_bounds(x.shape[1])
+    bounds = decoder_slices(x.shape[1])
     if n_threads == 1:
         return bounds, 1, NOBODY
     n_rows, n_keys = memory.keys.shape[1:]

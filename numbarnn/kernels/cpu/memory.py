@@ -31,8 +31,10 @@ class Projections(NamedTuple):
 
 
 def padded(array):
-    """Return a copy of an array with its last axis filled up with zeros to whole vectors."""
+    """Return an array with its last axis filled up with zeros to whole vectors; the array itself if it is."""
     size = array.shape[-1]
+    if size == n_padded(size, array.dtype):
+        return np.ascontiguousarray(array)
     wide = np.zeros((*array.shape[:-1], n_padded(size, array.dtype)), array.dtype)
     wide[..., :size] = array
     return wide
