@@ -248,6 +248,18 @@ def test_early_stopping(kind):
         assert_allclose(model.best_validation_score_, mean, rtol=1e-10)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", [None, "general"])
+def test_layers_that_drop(attention):
+    dropped = {"dropout": 0.2, "recurrent_dropout": 0.1, "weight_dropout": 0.1, "preactivation_clip": 3.0}
+    sizes = {"hidden_layer_sizes": (9, 7), "bidirectional": True, "attention": attention}
+    model = fitted(max_iter=5, **sizes, **dropped)
+    assert model.n_layers_ == 5
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert_array_equal(model.theta_, fitted(max_iter=5, n_jobs=2, **sizes, **dropped).theta_)
+    assert model.network_.views(model.theta_)["readout.W"].shape[0] == (7 if attention is None else 7 + 2 * 7)
+
+
 def waves(n=40):
     rng = np.random.default_rng(0)
     steps = rng.integers(3, 7, n)
