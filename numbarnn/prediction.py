@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.data import Sequences, bounded_batches, time_major
+from numbarnn.data import SequencePairs, Sequences, bounded_batches, time_major
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import to_host
+from numbarnn.layers import Padded, Paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ class Prediction(NamedTuple):
 def predict(
     model: Model,
     theta: Array,
-    sequences: Sequences,
+    sequences: Sequences | SequencePairs,
     state: State | None = None,
     *,
     return_state: bool = False,
@@ -55,9 +56,9 @@ def predict(
     ----------
     model : Model
     theta : ndarray of shape (P,)
-    sequences : Sequences
-        The n sequences, in the dtype of theta. Theirs and the parameters' arrays may be on a CUDA device, where the
-        model runs then.
+    sequences : Sequences or SequencePairs
+        The n sequences, or pairs of them for an encoder-decoder, in the dtype of theta. Theirs and the parameters'
+        arrays may be on a CUDA device, where the model runs then.
     state : nested tuple of ndarrays of shape (n, H), default=None
         The state before the first steps, one row per sequence; None is the initial one.
     return_state : bool, default=False
@@ -84,10 +85,12 @@ def predict(
     order, outputs = [], []
     per_step = model.outputs_per_step
     final: Any = None
-    for indices in bounded_batches(sequences.lengths, max(1, _MAX_NUMBERS // widest(model))):
-        x, lengths = time_major(sequences, indices)
+    sizes = sequences.longest if isinstance(sequences, SequencePairs) else sequences.lengths
+    for indices in bounded_batches(sizes, max(1, _MAX_NUMBERS // widest(model))):
+        x = padded(sequences, indices)
         before = None if state is None else _rows(state, indices)
-        z, after, _ = model.forward(theta, x, lengths, before, keep_tape=False, n_jobs=n_jobs)
+        inputs, lengths = (x, None) if isinstance(x, Paired) else x
+        z, after, _ = model.forward(theta, inputs, lengths, before, keep_tape=False, n_jobs=n_jobs)
         order.append(indices)
         own = to_host(backend_of(z.values).valid_rows(z.values, z.lengths) if z.is_sequence else z.values)
         outputs.append(own if reduce is None else reduce(own, indices))
@@ -103,6 +106,24 @@ def predict(
     else:
         rows = rows[inverse]
     return Prediction(rows, final)
+
+
+def padded(sequences: Sequences | SequencePairs, indices: Array) -> Any:
+    """Return a batch of sequences, shape (T, B, I), or of pairs of them, as the layers take it.
+
+    Parameters
+    ----------
+    sequences : Sequences or SequencePairs
+    indices : ndarray of shape (B,)
+        Indices of the sequences of the batch.
+
+    Returns
+    -------
+    x : Padded or Paired
+    """
+    if isinstance(sequences, SequencePairs):
+        return Paired(padded(sequences.source, indices), padded(sequences.target, indices))
+    return Padded(*time_major(sequences, indices))
 
 
 def widest(model: Model) -> int:

@@ -6,5 +6,14 @@ from numbarnn.estimators.classifier import RNNClassifier
 from numbarnn.estimators.ctc import CTCClassifier
 from numbarnn.estimators.language_model import RNNLanguageModel
 from numbarnn.estimators.regressor import RNNRegressor
+from numbarnn.estimators.seq2seq_classifier import Seq2SeqClassifier
+from numbarnn.estimators.seq2seq_regressor import Seq2SeqRegressor
 
-__all__ = ["CTCClassifier", "RNNClassifier", "RNNLanguageModel", "RNNRegressor"]
+__all__ = [
+    "CTCClassifier",
+    "RNNClassifier",
+    "RNNLanguageModel",
+    "RNNRegressor",
+    "Seq2SeqClassifier",
+    "Seq2SeqRegressor",
+]

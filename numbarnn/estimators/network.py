@@ -47,12 +47,7 @@ class Architecture(NamedTuple):
         ValueError
             The message names the parameter.
         """
-        for name, fitted, value in zip(self._fields, self, wanted, strict=True):
-            if fitted != value:
-                raise ValueError(
-                    f"Training cannot go on with {name}={_shown(value)}: the network was fitted with "
-                    f"{name}={_shown(fitted)}."
-                )
+        check_same(self, wanted)
 
     def check_state(self, lengths: np.ndarray) -> None:
         """Refuse to go on from a state where a network has none, or where a patch is not full.
@@ -92,6 +87,21 @@ class Architecture(NamedTuple):
             raise ValueError(
                 f"The lengths of the sequences must be multiples of patch={self.patch} with {name}, "
                 f"got {lengths[rest][0]}; or fit with patch=1."
+            )
+
+
+def check_same(fitted: Any, wanted: Any) -> None:
+    """Refuse an architecture, a NamedTuple, that differs from a fitted one.
+
+    Raises
+    ------
+    ValueError
+        The message names the parameter.
+    """
+    for name, own, other in zip(fitted._fields, fitted, wanted, strict=True):
+        if own != other:
+            raise ValueError(
+                f"Training cannot go on with {name}={_shown(other)}: the network was fitted with {name}={_shown(own)}."
             )
 
 

@@ -16,7 +16,7 @@ from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
-from numbarnn.estimators.scale import Moments
+from numbarnn.estimators.scale import Moments, loss_unit
 from numbarnn.losses import (
     AbsoluteError,
     DistributionLoss,
@@ -650,17 +650,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return None if self.loss in _LOG_LINK else Moments.of(rows, weights)
 
     def _loss_unit(self, targets: Moments | None) -> float:
-        std = np.zeros(1) if targets is None else targets.std
-        if self.loss in ("absolute_error", "quantile"):
-            unit = std
-        elif self.loss == "huber":
-            unit = np.where(std <= self.huber_delta, std**2, self.huber_delta * (2 * std - self.huber_delta))
-        elif self.loss == "squared_error":
-            unit = std**2
-        else:
-            unit = np.ones(1)
-        mean = float(np.mean(unit))
-        return mean if 0 < mean < np.inf else 1.0
+        return loss_unit(self.loss, targets, self.huber_delta)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)

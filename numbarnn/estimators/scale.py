@@ -69,6 +69,29 @@ def warn_of_scale(inputs: Moments, targets: Moments | None) -> None:
         warnings.warn(" ".join(sentences), ConvergenceWarning, stacklevel=6)
 
 
+def loss_unit(loss: str, targets: Moments | None, huber_delta: float) -> float:
+    """Return the unit of a loss for targets of given moments: what a constant prediction loses, or 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn.estimators.scale import Moments, loss_unit
+    >>> loss_unit("squared_error", Moments(np.zeros(2), np.array([1.0, 3.0])), 1.0)
+    5.0
+    """
+    std = np.zeros(1) if targets is None else targets.std
+    if loss in ("absolute_error", "quantile"):
+        unit = std
+    elif loss == "huber":
+        unit = np.where(std <= huber_delta, std**2, huber_delta * (2 * std - huber_delta))
+    elif loss == "squared_error":
+        unit = std**2
+    else:
+        unit = np.ones(1)
+    mean = float(np.mean(unit))
+    return mean if 0 < mean < np.inf else 1.0
+
+
 def _about_targets(targets: Moments | None) -> list[str]:
     if targets is None:
         return []

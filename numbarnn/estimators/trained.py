@@ -6,7 +6,7 @@ import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -41,6 +41,10 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _validation(self, examples: Examples, head: Head) -> Validation:
         """Return what tells the score of the network for the validation part."""
+
+    def _feed(self, model: Model) -> Any:  # noqa: ARG002
+        """Return what `train` applies to the inputs of each batch, or None."""
+        return None
 
     def _unfitted(self) -> Self:
         """Return a copy without what an earlier fit has learned; its parameters are the same objects."""
@@ -118,6 +122,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
             random_state=rng,
             validation=validation,
             n_jobs=resolve_threads(self.n_jobs),
+            feed=self._feed(model),
             **parameters.training_options(self),
         )
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"

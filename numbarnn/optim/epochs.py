@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,8 @@ class Epochs:
         Steps of truncated BPTT.
     bar : tqdm or None
         Moves by one with each batch.
+    feed : callable or None
+        What `train` applies to the inputs of each batch.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Epochs:
         shuffle: bool,
         tbptt: tuple[int, int] | None = None,
         bar: tqdm | None = None,
+        feed: Callable[[Array, Any, np.random.RandomState], Any] | None = None,
     ) -> None:
         self._objective = objective
         self._examples = examples
@@ -64,6 +67,7 @@ class Epochs:
         self._shuffle = shuffle
         self._tbptt = tbptt
         self._bar = bar
+        self._feed = feed
 
     @property
     def n_batches(self) -> int:
@@ -76,6 +80,8 @@ class Epochs:
         for indices in epoch_batches(lengths, self._batch_size, self._random_state if self._shuffle else None):
             batch = self._examples.batch(indices)
             if batch.weights.any():
+                if self._feed is not None:
+                    batch = batch._replace(x=self._feed(theta, batch.x, self._random_state))
                 batch = batch._replace(masks=self._masks(batch))
                 if self._tbptt is None:
                     yield BatchProblem(self._objective, batch)

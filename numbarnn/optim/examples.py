@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.data import Sequences, time_major
+from numbarnn.data import SequencePairs, Sequences
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import to_device
-from numbarnn.layers import Padded
 from numbarnn.optim.problem import Batch
+from numbarnn.prediction import padded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,17 +24,18 @@ class Examples(NamedTuple):
 
     Attributes
     ----------
-    sequences : Sequences
-        The n sequences.
+    sequences : Sequences or SequencePairs
+        The n sequences, or for an encoder-decoder the n pairs of them.
     targets : ndarray of shape (n, ...), or Sequences
         One row per sequence or, for a model with one output per step, the rows of all steps as Sequences of the same
-        lengths. See the losses for the form of a row. An object array of n arrays holds targets of any lengths, for a
-        loss that compares them with the outputs of all steps, such as `numbarnn.losses.CTC`.
+        lengths; with pairs, those of the decoder's sequences. See the losses for the form of a row. An object array of
+        n arrays holds targets of any lengths, for a loss that compares them with the outputs of all steps, such as
+        `numbarnn.losses.CTC`.
     weights : ndarray of shape (n,), Sequences, or None
         Weights of the sequences, or of their steps; none negative. None weighs all alike.
     """
 
-    sequences: Sequences
+    sequences: Any
     targets: Array | Sequences
     weights: Array | Sequences | None = None
 
@@ -89,7 +90,7 @@ class Examples(NamedTuple):
         The result is sorted by content, so it is the same for any order of the examples, and for an example of weight k
         as for k copies of it. Otherwise, and with one target per step, the examples are returned unchanged.
         """
-        if isinstance(self.targets, Sequences):
+        if isinstance(self.targets, Sequences) or isinstance(self.sequences, SequencePairs):
             return self
         values, weights, indices = self.sequences.values, self.row_weights, dict[bytes, list[int]]()
         for i, (start, length) in enumerate(zip(self.sequences.starts, self.sequences.lengths, strict=True)):
@@ -111,7 +112,6 @@ class Examples(NamedTuple):
 
     def batch(self, indices: NDArray[np.intp]) -> Batch:
         """Gather the examples at `indices`; their weights must be normalized."""
-        x, lengths = time_major(self.sequences, indices)
         targets = _taken(self.targets, indices)
         targets = targets.values if isinstance(targets, Sequences) else targets
         weights: Any = _taken(self.weights, indices)
@@ -119,7 +119,7 @@ class Examples(NamedTuple):
             weights = weights.values
         elif isinstance(self.targets, Sequences):
             weights = np.repeat(weights, self.targets.lengths[indices])
-        return Batch(Padded(x, lengths), targets, weights)
+        return Batch(padded(self.sequences, indices), targets, weights)
 
     def to_device(self) -> Examples:
         """Return the examples with their inputs and, if these are one array, their targets on the CUDA device."""

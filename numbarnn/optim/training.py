@@ -20,6 +20,10 @@ from numbarnn.optim.validation import BestParameters
 from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from numbarnn.layers import Model
     from numbarnn.losses import Loss
     from numbarnn.optim.examples import Examples
@@ -44,6 +48,7 @@ def train(
     checkpoint_memory_mb: float | None = None,
     device: str = "cpu",
     n_jobs: int | None = None,
+    feed: Callable[[NDArray, Any, np.random.RandomState], Any] | None = None,
 ) -> TrainingState:
     """Train a model until its loss, or its validation score, no longer improves.
 
@@ -79,6 +84,9 @@ def train(
         update until after the last. The batches and what is dropped from them are drawn as on the processor.
     n_jobs : int, default=None
         Number of threads, in joblib's sense.
+    feed : callable, default=None
+        Takes the parameters, the inputs of a batch (`Padded` or `Paired`) and the random state, and returns the inputs
+        to learn from in their place, such as `numbarnn.decoding.ScheduledSampling`.
 
     Returns
     -------
@@ -149,7 +157,7 @@ def train(
                     return True
                 return False
 
-            problems = Epochs(objective, examples, **draws, tbptt=checked_tbptt(tbptt), bar=bar)
+            problems = Epochs(objective, examples, **draws, tbptt=checked_tbptt(tbptt), bar=bar, feed=feed)
             if state.solver.minimize(problems, state.theta, max_iter=max_iter, end_epoch=end_epoch):
                 state.outcome = "converged"
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.data import Sequences
+from numbarnn.data import SequencePairs, Sequences
 from numbarnn.kernels.devices import host_copy
 from numbarnn.prediction import predict
 
@@ -25,7 +25,7 @@ class Validation(NamedTuple):
 
     Attributes
     ----------
-    sequences : Sequences
+    sequences : Sequences or SequencePairs
     score : callable
         Takes the outputs of the model for the sequences, as `numbarnn.prediction.predict` returns them, and returns a
         score; the larger the better.
@@ -33,7 +33,7 @@ class Validation(NamedTuple):
         What `predict` applies to the outputs of each batch before.
     """
 
-    sequences: Sequences
+    sequences: Sequences | SequencePairs
     score: Callable[[NDArray[Any]], float]
     reduce: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None
 

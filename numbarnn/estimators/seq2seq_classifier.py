@@ -1,0 +1,412 @@
+"""Sequences of labels made from sequences, such as translations, transcriptions and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from numbers import Integral
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from numbarnn import decoding, metrics
+from numbarnn.data import SequencePairs, Sequences, Vocabulary
+from numbarnn.data.validation import validate_labels
+from numbarnn.decoding import sampled_labels
+from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
+from numbarnn.estimators.sources import vector_size
+from numbarnn.estimators.symbols import next_symbols, target_log_probabilities
+from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.layers import Embedding
+from numbarnn.losses import ClassHead, Head
+from numbarnn.optim import Examples, Validation
+from numbarnn.prediction import predict
+
+_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+_SHORTEST = 10
+"""Least number of labels that `max_length=None` stands for."""
+
+
+class Seq2SeqClassifier(BaseSeq2Seq):
+    r"""Predict sequences of labels from sequences, or from vectors, by an encoder and a decoder with attention.
+
+    A recurrent network, the encoder, reads the source. Another one, the decoder, begins from its final state [1]_ and
+    predicts the target label by label. At each step it sees its last label and the steps of the encoder, by weights
+    that it computes anew for each label, the attention [2]_ [3]_. With :math:`y_1 .. y_N` the labels and
+    :math:`y_{N+1}` the end,
+
+    .. math:: \log p(y \mid x) = \sum_{n=1}^{N+1} \log p(y_n \mid y_1 .. y_{n-1}, x)
+
+    Training maximises the mean of the terms, for which the decoder reads the true labels (teacher forcing). The lengths
+    of sources and targets are independent of each other.
+
+    X holds sequences of vectors, as for `RNNClassifier`; sequences of hashable labels, which are lists or strings; or
+    single vectors, as an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
+    hashable labels: a list of lists, or of strings, which are sequences of characters.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(128,)
+        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, of the last size.
+    cell : str or type, default='lstm'
+        The recurrent cell, a name or a class, as in `RNNClassifier`.
+    attention : {'additive', 'general', 'dot'} or None, default='additive'
+        How the decoder weighs the steps of the encoder: by a small network [2]_, a bilinear form or a product [3]_.
+        With None it sees no more than the final state of the encoder. 'dot' needs ``bidirectional=False``.
+    bidirectional : bool or 'auto', default='auto'
+        Whether the layers of the encoder read in both directions. 'auto' is True, except for vectors and for
+        ``attention='dot'``.
+    embedding_size : int or 'auto', default='auto'
+        Dimension of the vectors that stand for labels, in the encoder and in the decoder. 'auto' is half the number of
+        labels, rounded up, and at least 16, but no more than the units of the layer or 512.
+    teacher_forcing : float, default=1.0
+        Probability that the decoder reads the true label in training. Below one, labels that it draws from its own
+        predictions take the place of the others, in a pass before the usual one (scheduled sampling [4]_).
+    n_beams : int, default=1
+        Number of hypotheses that a beam search keeps in `predict`. One takes the most probable label at each step.
+    max_length : int or None, default=None
+        Maximum number of labels of a prediction. None is `max_length_`.
+    dropout : float, default=0.0
+        Probability that an input of a layer of the encoder that is no input of the network, or an output of the
+        decoder, is dropped in training.
+    recurrent_dropout, weight_dropout : float, default=0.0
+        Probability that what the recurrent weights see, or a recurrent weight, is dropped, as in `RNNClassifier`.
+    preactivation_clip : float or None, default=None
+        The pre-activations of the gates are clipped to [-clip, clip].
+    solver : {'adam', 'sgd'}, default='adam'
+        Adam, or stochastic gradient descent with momentum.
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights, divided by the number of symbols of a batch.
+    batch_size : int or 'auto', default='auto'
+        Pairs of sequences per update. 'auto' is all of them up to 32, and beyond that an eighth of them, at most 64.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        Schedule of the learning rate, as in `RNNClassifier`. For a given number of epochs 'cosine' is usually best.
+    learning_rate_init : float, default=0.003
+        The initial learning rate; the largest one for 'cosine'.
+    power_t : float, default=0.5
+        Exponent of the 'invscaling' schedule.
+    warmup_fraction : float, default=0.05
+        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+    max_iter : int or None, default=None
+        Maximum number of epochs. None is as many as make 2000 updates, and at least 10.
+    shuffle : bool, default=True
+        Whether to draw the batches of each epoch at random.
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights, the batches, the validation part, and what is dropped or sampled.
+    tol : float, default=1e-4
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
+    verbose : bool or int, default=False
+        Whether to show a progress bar with the current loss.
+    warm_start : bool, default=False
+        Whether `fit` starts from the parameters of the previous call.
+    momentum : float, default=0.9
+        Momentum of 'sgd'.
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to set aside part of the pairs for validation, or to take the `validation_data` of `fit`, to stop when
+        their mean log-likelihood per symbol no longer improves, and to keep the best parameters. The decoder reads the
+        true labels there.
+    validation_fraction : float, default=0.1
+        Share of the pairs that `early_stopping` sets aside at random without `validation_data`.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of 'adam', in [0, 1).
+    epsilon : float, default=1e-8
+        Number that 'adam' adds to its denominator.
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
+        as make 500 updates, and at least 10.
+    max_grad_norm : float or None, default=1.0
+        Longer gradients are scaled to this norm. None clips nothing.
+    dtype : {'float32', 'float64'}, default='float32'
+        Precision of all computations, which are done on the CPU.
+    n_jobs : int or None, default=None
+        Number of threads. None means 1 unless in a `joblib.parallel_config` context, -1 means all processors. The
+        results do not depend on it.
+
+    Attributes
+    ----------
+    vocabulary_ : numbarnn.data.Vocabulary
+        The labels of the targets and their codes.
+    source_ : object
+        The kind of X. If it holds labels, ``source_.vocabulary`` has those of the sources.
+    max_length_ : int
+        Twice the number of labels of the longest target of a fit, and at least 10.
+    theta_ : ndarray of shape (P,)
+        All parameters in one vector. ``network_.views(theta_)`` returns its parts by their names.
+    network_ : numbarnn.layers.Model
+        The network as a function of `theta_`, with its derivatives.
+    n_features_in_ : int
+        Features of X, unless it holds labels.
+    n_iter_ : int
+        Epochs of the last `fit` or `partial_fit`.
+    t_ : int
+        Number of training pairs read in all epochs.
+    loss_ : float
+        Training loss of the last epoch: the mean negative log-likelihood per symbol, plus the penalty.
+    best_loss_ : float
+        Smallest training loss of an epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_ : list of float or None
+        Mean log-likelihood per symbol of the validation part after each epoch. None without `early_stopping`.
+    best_validation_score_ : float or None
+        Largest validation score of the last fit. None without `early_stopping`.
+    n_layers_ : int
+        Number of layers, inputs, decoder and outputs included.
+    n_outputs_ : int
+        Number of outputs of the network: one for each label, and one for the end.
+    out_activation_ : str
+        'softmax'.
+
+    See Also
+    --------
+    Seq2SeqRegressor : Predicts sequences of vectors.
+    RNNLanguageModel : Sequences of labels without a source.
+    RNNClassifier : One label for a sequence, or for each of its steps.
+    numbarnn.plotting.AttentionDisplay : Draws the attention's weights.
+
+    References
+    ----------
+    .. [1] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to sequence learning with neural networks", NIPS 2014.
+    .. [2] D. Bahdanau, K. Cho and Y. Bengio, "Neural machine translation by jointly learning to align and translate",
+       ICLR 2015.
+    .. [3] M.-T. Luong, H. Pham and C. D. Manning, "Effective approaches to attention-based neural machine translation",
+       EMNLP 2015.
+    .. [4] S. Bengio, O. Vinyals, N. Jaitly and N. Shazeer, "Scheduled sampling for sequence prediction with recurrent
+       neural networks", NIPS 2015.
+
+    Examples
+    --------
+    >>> from numbarnn.estimators import Seq2SeqClassifier
+    >>> X, y = ["one", "two", "six", "ten"], ["eins", "zwei", "sechs", "zehn"]
+    >>> clf = Seq2SeqClassifier(16, attention=None, learning_rate="cosine", learning_rate_init=0.03, max_iter=60)
+    >>> clf = clf.set_params(dtype="float64", random_state=0).fit(X, y)
+    >>> clf.predict(["two", "six"])
+    ['zwei', 'sechs']
+    >>> clf.score_samples(["two", "two"], ["zwei", "eins"]).round() >= -1
+    array([ True, False])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseSeq2Seq._parameter_constraints,
+        "n_beams": [_AT_LEAST_ONE],
+        "max_length": [None, _AT_LEAST_ONE],
+    }
+
+    vocabulary_: Vocabulary
+    _of_text: bool
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (128,),
+        *,
+        cell: str | type = "lstm",
+        attention: Literal["additive", "general", "dot"] | None = "additive",
+        bidirectional: bool | Literal["auto"] = "auto",
+        embedding_size: int | Literal["auto"] = "auto",
+        teacher_forcing: float = 1.0,
+        n_beams: int = 1,
+        max_length: int | None = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
+        learning_rate_init: float = 0.003,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
+        dtype: DTypeLike = "float32",
+        n_jobs: int | None = None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            cell=cell,
+            attention=attention,
+            bidirectional=bidirectional,
+            embedding_size=embedding_size,
+            teacher_forcing=teacher_forcing,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            preactivation_clip=preactivation_clip,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            warmup_fraction=warmup_fraction,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
+        self.n_beams = n_beams
+        self.max_length = max_length
+
+    def predict(self, X: Any, *, return_attention: bool = False) -> Any:
+        """Predict a sequence of labels for each source, by a beam search with `n_beams`.
+
+        Parameters
+        ----------
+        X : sequences or vectors, as in `fit`
+        return_attention : bool, default=False
+            Whether to return the attention's weights.
+
+        Returns
+        -------
+        sequences : list of n lists of labels, or of n str
+            Without the end; strings if the targets of `fit` were strings.
+        weights : list of n ndarray of shape (T_out, T_in)
+            With `return_attention`: for each predicted label the weights of the steps of the source, whose sum is one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`, has an unknown label, or the estimator has no attention whose weights it could
+            return.
+        """
+        source = self._read_sources(X)
+        if return_attention:
+            self._check_attention()
+        codes = self._decode(source)
+        sequences = [self._labels(own) for own in codes]
+        if not return_attention:
+            return sequences
+        predicted = Sequences(np.concatenate(codes), np.array([len(own) for own in codes], dtype=np.intp))
+        read: Any = next_symbols(predicted, self.vocabulary_, self.theta_.dtype).sequences
+        # The last step, which reads the last label, predicts the end.
+        return sequences, [weights[:-1] for weights in self._attention(SequencePairs(source, read))]
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the share of sources whose predicted sequence is right as a whole.
+
+        Parameters
+        ----------
+        X : sequences or vectors, as in `fit`
+        y : list of n sequences of labels
+            The true sequences.
+
+        Returns
+        -------
+        accuracy : float
+            From 0 to 1; see `numbarnn.metrics.sequence_accuracy`.
+        """
+        return metrics.sequence_accuracy(y, self.predict(X))
+
+    def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
+        """Return the log-likelihood of each target for its source, its end included.
+
+        Parameters
+        ----------
+        X : sequences or vectors, as in `fit`
+        y : list of n sequences of labels
+
+        Returns
+        -------
+        log_likelihoods : ndarray of shape (n,)
+            Natural logarithms of the probabilities of the targets.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or y are not as in `fit`, or a label is unknown; the message names it.
+        """
+        check_is_fitted(self)
+        examples = self._read_pairs(X, y, self._head, self.theta_.dtype)
+        targets: Any = examples.targets
+        n_jobs = resolve_threads(self.n_jobs)
+        terms = predict(self.network_, self.theta_, examples.sequences, reduce=_terms(targets), n_jobs=n_jobs).z
+        totals = np.add.reduceat(terms, targets.starts, dtype=np.float64)
+        return np.minimum(totals, 0.0)  # rounding of a sure symbol may make it positive
+
+    def _decode(self, source: Sequences) -> list[NDArray[np.intp]]:
+        """Return the codes of the labels of each source."""
+        max_length = self.max_length_ if self.max_length is None else self.max_length
+        codes: list[Any] = [None] * len(source)
+        for indices, steps in self._batches(source):
+            n = len(indices)
+            if self.n_beams == 1:
+                found = decoding.greedy(steps, n, max_length=max_length)
+            else:
+                beams = decoding.beam_search(steps, n, n_beams=self.n_beams, max_length=max_length)
+                found = [hypotheses[0] for hypotheses in beams]
+            for i, hypothesis in zip(indices, found, strict=True):
+                codes[i] = hypothesis.codes
+        return codes
+
+    def _labels(self, codes: NDArray[np.intp]) -> str | list[Hashable]:
+        labels = self.vocabulary_.decode(codes)
+        return "".join(map(str, labels)) if self._of_text else labels
+
+    def _read_targets(self, y: Any, *, reset: bool) -> Sequences:
+        sequences = validate_labels(y, name="y")
+        if reset:
+            self._of_text = all(isinstance(sequence, str) for sequence in sequences)
+            self.vocabulary_ = Vocabulary.of(sequences, name="y")
+        return self.vocabulary_.encode(sequences, name="y")
+
+    def _know(self, targets: Sequences) -> None:
+        self.max_length_ = max(_SHORTEST, 2 * int(targets.lengths.max()), getattr(self, "max_length_", 0))
+
+    def _new_head(self, targets: Sequences) -> ClassHead:  # noqa: ARG002
+        return ClassHead(np.arange(self.vocabulary_.n_labels + 1))
+
+    def _shifted(self, targets: Sequences, head: Head, dtype: DTypeLike) -> Examples:  # noqa: ARG002
+        return next_symbols(targets, self.vocabulary_, dtype)
+
+    def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[Embedding, int]:  # noqa: ARG002
+        vocabulary = self.vocabulary_
+        size = vector_size(plan.embedding_size, vocabulary.n_labels, plan.hidden_layer_sizes[-1])
+        return Embedding(1, (vocabulary.start + 1,), (size,), (0,)), size
+
+    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:
+        return sampled_labels(z, random_state)
+
+    def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
+        return Validation(
+            examples.sequences, lambda rows: float(np.mean(rows, dtype=np.float64)), _terms(examples.targets)
+        )
+
+
+def _terms(targets: Any) -> Any:
+    """Return what makes the log-likelihood of each symbol from the outputs of a batch."""
+
+    def reduce(z: NDArray, indices: NDArray[np.intp]) -> NDArray:
+        return target_log_probabilities(z, targets.take(indices).values)
+
+    return reduce

@@ -1,0 +1,417 @@
+"""Sequences of numbers made from sequences of other lengths, such as forecasts of many steps."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import StrOptions
+
+from numbarnn.data import SequencePairs, Sequences
+from numbarnn.data.forms import separate
+from numbarnn.data.validation import as_array, check_numbers, validate_step_targets
+from numbarnn.estimators.regressor import LOSSES, RNNRegressor
+from numbarnn.estimators.scale import Moments, loss_unit
+from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
+from numbarnn.losses import Head, NumberHead
+from numbarnn.optim import Examples, Validation
+
+
+class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
+    r"""Predict sequences of numbers from sequences of other lengths, or from vectors, by an encoder and a decoder.
+
+    A recurrent network, the encoder, reads the source. Another one, the decoder, begins from its final state [1]_ and
+    predicts the target step by step. At each step it sees the target of the step before, zeros at the first one, and
+    the steps of the encoder, by weights that it computes anew for each step, the attention [2]_ [3]_. In training these
+    are the true targets (teacher forcing); in predictions they are its own outputs. How many steps are predicted is
+    given, and not learned.
+
+    X holds sequences of vectors, as for `RNNClassifier`; sequences of hashable labels, which are lists or strings; or
+    single vectors, as an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
+    numbers or of vectors: an array of shape (n, T) or (n, T, K), or a list of arrays of shape (T_i,) or (T_i, K).
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(64,)
+        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, of the last size.
+    loss : {'squared_error', 'absolute_error', 'huber'}, default='squared_error'
+        The loss of a step, as in `RNNRegressor`.
+    huber_delta : float, default=1.0
+        Error, in units of y, from which on ``loss='huber'`` is linear.
+    cell : str or type, default='lstm'
+        The recurrent cell, a name or a class, as in `RNNClassifier`.
+    attention : {'additive', 'general', 'dot'} or None, default='additive'
+        How the decoder weighs the steps of the encoder: by a small network [2]_, a bilinear form or a product [3]_.
+        With None it sees no more than the final state of the encoder. 'dot' needs ``bidirectional=False``.
+    bidirectional : bool or 'auto', default='auto'
+        Whether the layers of the encoder read in both directions. 'auto' is True, except for vectors and for
+        ``attention='dot'``.
+    embedding_size : int or 'auto', default='auto'
+        Dimension of the vectors that stand for the labels of X. 'auto' is half the number of labels, rounded up, and
+        at least 16, but no more than the units of the first layer or 512.
+    teacher_forcing : float, default=1.0
+        Probability that the decoder reads the true target in training. Below one, its own outputs take the place of the
+        others, in a pass before the usual one (scheduled sampling [4]_), so that it learns from its own errors.
+    dropout : float, default=0.0
+        Probability that an input of a layer of the encoder that is no input of the network, or an output of the
+        decoder, is dropped in training.
+    recurrent_dropout, weight_dropout : float, default=0.0
+        Probability that what the recurrent weights see, or a recurrent weight, is dropped, as in `RNNClassifier`.
+    preactivation_clip : float or None, default=None
+        The pre-activations of the gates are clipped to [-clip, clip].
+    solver : {'adam', 'sgd'}, default='adam'
+        Adam, or stochastic gradient descent with momentum.
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the weights, divided by the number of steps of a batch.
+    batch_size : int or 'auto', default='auto'
+        Pairs of sequences per update. 'auto' is all of them up to 32, and beyond that an eighth of them, at most 64.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
+        Schedule of the learning rate, as in `RNNClassifier`. For a given number of epochs 'cosine' is usually best.
+    learning_rate_init : float, default=0.003
+        The initial learning rate; the largest one for 'cosine'.
+    power_t : float, default=0.5
+        Exponent of the 'invscaling' schedule.
+    warmup_fraction : float, default=0.05
+        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+    max_iter : int or None, default=None
+        Maximum number of epochs. None is as many as make 2000 updates, and at least 10.
+    shuffle : bool, default=True
+        Whether to draw the batches of each epoch at random.
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial weights, the batches, the validation part, and what is dropped or sampled.
+    tol : float, default=1e-4
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
+    verbose : bool or int, default=False
+        Whether to show a progress bar with the current loss.
+    warm_start : bool, default=False
+        Whether `fit` starts from the parameters of the previous call.
+    momentum : float, default=0.9
+        Momentum of 'sgd'.
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to set aside part of the pairs for validation, or to take the `validation_data` of `fit`, to stop when
+        their coefficient of determination no longer improves, and to keep the best parameters. The decoder reads the
+        true values there, other than in `score`.
+    validation_fraction : float, default=0.1
+        Share of the pairs that `early_stopping` sets aside at random without `validation_data`.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of 'adam', in [0, 1).
+    epsilon : float, default=1e-8
+        Number that 'adam' adds to its denominator.
+    n_iter_no_change : int or None, default=None
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
+        as make 500 updates, and at least 10.
+    max_grad_norm : float or None, default=1.0
+        Longer gradients are scaled to this norm. None clips nothing.
+    dtype : {'float32', 'float64'}, default='float32'
+        Precision of all computations, which are done on the CPU.
+    n_jobs : int or None, default=None
+        Number of threads. None means 1 unless in a `joblib.parallel_config` context, -1 means all processors. The
+        results do not depend on it.
+
+    Attributes
+    ----------
+    source_ : object
+        The kind of X. If it holds labels, ``source_.vocabulary`` has them.
+    n_steps_ : int or None
+        Number of steps of the targets, if that of all of them was the same.
+    theta_ : ndarray of shape (P,)
+        All parameters in one vector. ``network_.views(theta_)`` returns its parts by their names.
+    network_ : numbarnn.layers.Model
+        The network as a function of `theta_`, with its derivatives.
+    n_features_in_ : int
+        Features of X, unless it holds labels.
+    n_iter_ : int
+        Epochs of the last `fit` or `partial_fit`.
+    t_ : int
+        Number of training pairs read in all epochs.
+    loss_ : float
+        Training loss of the last epoch, penalty included.
+    best_loss_ : float
+        Smallest training loss of an epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    validation_scores_ : list of float or None
+        Coefficient of determination of the validation part after each epoch. None without `early_stopping`.
+    best_validation_score_ : float or None
+        Largest validation score of the last fit. None without `early_stopping`.
+    n_layers_ : int
+        Number of layers, inputs, decoder and outputs included.
+    n_outputs_ : int
+        Number of outputs of the network per step.
+    out_activation_ : str
+        'identity'.
+
+    See Also
+    --------
+    Seq2SeqClassifier : Predicts sequences of labels.
+    RNNRegressor : Predicts all steps at once, without a decoder.
+    numbarnn.plotting.AttentionDisplay : Draws the attention's weights.
+
+    References
+    ----------
+    .. [1] I. Sutskever, O. Vinyals and Q. V. Le, "Sequence to sequence learning with neural networks", NIPS 2014.
+    .. [2] D. Bahdanau, K. Cho and Y. Bengio, "Neural machine translation by jointly learning to align and translate",
+       ICLR 2015.
+    .. [3] M.-T. Luong, H. Pham and C. D. Manning, "Effective approaches to attention-based neural machine translation",
+       EMNLP 2015.
+    .. [4] S. Bengio, O. Vinyals, N. Jaitly and N. Shazeer, "Scheduled sampling for sequence prediction with recurrent
+       neural networks", NIPS 2015.
+
+    Examples
+    --------
+    The last values of a wave, backwards:
+
+    >>> import numpy as np
+    >>> from numbarnn.estimators import Seq2SeqRegressor
+    >>> phases = np.random.default_rng(0).uniform(0, 6, 64)
+    >>> X = np.sin(0.7 * np.arange(8) + phases[:, np.newaxis])[:, :, np.newaxis]
+    >>> reg = Seq2SeqRegressor(16, cell="elman", attention=None, learning_rate="cosine", learning_rate_init=0.02)
+    >>> reg = reg.set_params(max_iter=60, dtype="float64", random_state=0).fit(X, X[:, :-5:-1, 0])
+    >>> reg.predict(X[:2]).shape
+    (2, 4)
+    >>> reg.score(X, X[:, :-5:-1, 0]) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseSeq2Seq._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber"})],
+        "huber_delta": RNNRegressor._parameter_constraints["huber_delta"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (64,),
+        *,
+        loss: Literal["squared_error", "absolute_error", "huber"] = "squared_error",
+        huber_delta: float = 1.0,
+        cell: str | type = "lstm",
+        attention: Literal["additive", "general", "dot"] | None = "additive",
+        bidirectional: bool | Literal["auto"] = "auto",
+        embedding_size: int | Literal["auto"] = "auto",
+        teacher_forcing: float = 1.0,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        preactivation_clip: float | None = None,
+        solver: Literal["adam", "sgd"] = "adam",
+        alpha: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
+        learning_rate_init: float = 0.003,
+        power_t: float = 0.5,
+        warmup_fraction: float = 0.05,
+        max_iter: int | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | None = None,
+        max_grad_norm: float | None = 1.0,
+        dtype: DTypeLike = "float32",
+        n_jobs: int | None = None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            cell=cell,
+            attention=attention,
+            bidirectional=bidirectional,
+            embedding_size=embedding_size,
+            teacher_forcing=teacher_forcing,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            preactivation_clip=preactivation_clip,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            warmup_fraction=warmup_fraction,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
+        self.loss = loss
+        self.huber_delta = huber_delta
+
+    def predict(self, X: Any, n_steps: int | ArrayLike | None = None, *, return_attention: bool = False) -> Any:
+        """Predict a sequence for each source, each output an input of the next step.
+
+        Parameters
+        ----------
+        X : sequences or vectors, as in `fit`
+        n_steps : int or array-like of int of shape (n,), default=None
+            Number of steps to predict, or that of each sequence. None is `n_steps_`.
+        return_attention : bool, default=False
+            Whether to return the attention's weights.
+
+        Returns
+        -------
+        y : ndarray of shape (n, T) or (n, T, K), or list of n ndarray of shape (T_i,) or (T_i, K)
+            A list if `n_steps` is an array. The last axis is missing if it was in the targets of `fit`.
+        weights : list of n ndarray of shape (T_out, T_in)
+            With `return_attention`: for each step the weights of the steps of the source, whose sum is one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`, `n_steps` is missing or not as described, the outputs are not finite, or the
+            estimator has no attention whose weights it could return.
+        """
+        source = self._read_sources(X)
+        if return_attention:
+            self._check_attention()
+        lengths = self._lengths(n_steps, len(source))
+        rows = self._generated(source, lengths)
+        y: Any = list(map(np.array, np.split(self._head.decode(rows), np.cumsum(lengths)[:-1])))
+        if n_steps is None or np.ndim(n_steps) == 0:
+            y = np.array(y)
+        if not return_attention:
+            return y
+        return y, self._attention(SequencePairs(source, _late(rows, lengths)))
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the coefficient of determination of all steps, predicted with the lengths of y.
+
+        Parameters
+        ----------
+        X : sequences or vectors, as in `fit`
+        y : sequences, as in `fit`
+            The true sequences.
+
+        Returns
+        -------
+        r2 : float
+            At most 1, for a perfect prediction; 0 for a prediction of the mean.
+        """
+        source = self._read_sources(X)
+        targets = self._paired(source, self._read_targets(y, reset=False), self._head).targets
+        assert isinstance(targets, Sequences)
+        return _r2(targets.values, self._generated(source, targets.lengths))
+
+    def _lengths(self, n_steps: Any, n: int) -> NDArray[np.intp]:
+        given = self.n_steps_ if n_steps is None else n_steps
+        if given is None:
+            raise ValueError("n_steps must be given, since the targets of fit had several lengths.")
+        lengths = np.asarray(given)
+        if lengths.ndim == 0:
+            lengths = np.full(n, lengths)
+        if lengths.shape != (n,) or lengths.dtype.kind not in "iu" or lengths.min() < 1:
+            raise ValueError(f"n_steps must be a positive integer, or one for each of {n} sources, got {n_steps!r}.")
+        return lengths.astype(np.intp)
+
+    def _generated(self, source: Sequences, lengths: NDArray[np.intp]) -> NDArray:
+        """Return the predicted steps (sum of lengths, K), sequence after sequence."""
+        ends = np.cumsum(lengths)
+        predicted = np.empty((ends[-1], self._head.n_outputs), self.theta_.dtype)
+        for indices, steps in self._batches(source):
+            own, first = lengths[indices], (ends - lengths)[indices]
+            rows, x = steps.start(len(indices)), np.zeros((len(indices), predicted.shape[1]), predicted.dtype)
+            going = np.arange(len(indices))
+            for t in range(own.max()):
+                kept = np.flatnonzero(own[going] > t)
+                if len(kept) < len(going):
+                    going, x, rows = going[kept], x[kept], steps.take(rows, kept)
+                z, rows = steps.outputs(x, rows)
+                x = self._head.predict(z)
+                predicted[first[going] + t] = x
+        if not np.isfinite(predicted).all():
+            raise ValueError("The outputs of the network are not finite: X holds numbers too large for it.")
+        return predicted
+
+    def _read_targets(self, y: Any, *, reset: bool) -> Sequences:  # noqa: ARG002
+        items = separate(y)
+        if items is None:
+            whole = as_array(y, name="y")
+            if whole.ndim < 2:
+                raise ValueError(
+                    f"y must be an array (n, T) or (n, T, K), or a list of arrays, got shape {whole.shape}."
+                )
+            items = list(whole)
+        arrays = [as_array(item, name=f"y[{i}]") for i, item in enumerate(items)]
+        for i, own in enumerate(arrays):
+            if own.ndim not in (1, 2) or len(own) == 0 or own.shape[1:] != arrays[0].shape[1:]:
+                raise ValueError(
+                    f"y must hold sequences of shape (T_i,) or (T_i, K) with the same K and at least one step, got "
+                    f"y[{i}] of shape {own.shape}."
+                )
+        lengths = np.array([len(own) for own in arrays], dtype=np.intp)
+        rows = check_numbers(validate_step_targets(arrays, lengths), ensure_2d=False, input_name="y", estimator=self)
+        return Sequences(rows, lengths)
+
+    def _know(self, targets: Sequences) -> None:
+        lengths = set(targets.lengths.tolist()) | {getattr(self, "n_steps_", int(targets.lengths[0]))}
+        self.n_steps_ = lengths.pop() if len(lengths) == 1 else None
+
+    def _new_head(self, targets: Sequences) -> NumberHead:
+        kind, arguments = LOSSES[self.loss]
+        loss = kind(**{name: getattr(self, parameter) for name, parameter in arguments.items()})
+        rows = targets.values
+        return NumberHead(loss, 1 if rows.ndim == 1 else rows.shape[1], rows.ndim == 1)
+
+    def _shifted(self, targets: Sequences, head: Head, dtype: DTypeLike) -> Examples:
+        rows = head.encode(targets.values, dtype)
+        return Examples(_late(rows, targets.lengths), Sequences(rows, targets.lengths))
+
+    def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[None, int]:  # noqa: ARG002
+        return None, head.n_outputs
+
+    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:  # noqa: ARG002
+        return z  # the prediction itself: the links of all losses are the identity
+
+    def _moments(self, targets: Sequences) -> Moments:
+        return Moments.of(targets.values.reshape(len(targets.values), -1))
+
+    def _loss_unit(self, moments: Moments | None) -> float:
+        return loss_unit(self.loss, moments, self.huber_delta)
+
+    def _validation(self, examples: Examples, head: Head) -> Validation:
+        targets: Any = examples.targets
+        return Validation(examples.sequences, lambda z: _r2(targets.values, head.predict(z)))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _late(rows: NDArray, lengths: NDArray[np.intp]) -> Sequences:
+    """Return sequences one step late, with zeros first."""
+    late = np.roll(rows, 1, axis=0)
+    late[np.cumsum(lengths) - lengths] = 0
+    return Sequences(late, lengths)
+
+
+def _r2(rows: NDArray, predicted: NDArray) -> float:
+    from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
+
+    return r2_score(rows, predicted)

@@ -1,0 +1,363 @@
+"""Sequence to sequence: predictions against their definition, kinds of sources, scheduled sampling, conventions."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from numbarnn.data import SequenceScaler
+from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling, beam_search, check_step_model
+from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
+from numbarnn.layers import Padded, Paired
+from numbarnn.losses import SoftmaxCrossEntropy
+from numbarnn.optim import BatchProblem, Objective
+from numbarnn.prediction import padded
+
+WORDS = ["".join(letters) for n in (1, 2, 3) for letters in product("abc", repeat=n)]
+BACKWARDS = [word[::-1].upper() + "!" for word in WORDS]
+QUICK = {
+    "hidden_layer_sizes": 16,
+    "cell": "elman",
+    "attention": None,
+    "bidirectional": False,
+    "dtype": "float64",
+    "learning_rate": "cosine",
+    "learning_rate_init": 0.02,
+    "random_state": 0,
+}
+"""No kernels but those that other tests compile too."""
+ATTENTION = [None, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("additive", "general", "dot"))]
+
+
+def fitted(X=WORDS, y=BACKWARDS, *, kind=Seq2SeqClassifier, **options):
+    return kind(**QUICK | {"max_iter": 1} | options).fit(X, y)
+
+
+@pytest.fixture(scope="module", params=ATTENTION)
+def model(request):
+    return fitted(max_iter=100, attention=request.param)
+
+
+MODEL = fitted()
+
+
+def outputs(model, x, read):
+    """The outputs of all steps for one source, as inputs of its encoder, and what its decoder reads (T, I)."""
+    z = model.network_.layer.forward(
+        model.network_.parameters(model.theta_), Paired(Padded(x[:, np.newaxis]), Padded(np.array(read)[:, np.newaxis]))
+    ).y
+    return z.values[:, 0]
+
+
+def source_of(model, word):
+    return model.source_.vocabulary.encode_one(word).astype(float)[:, np.newaxis]
+
+
+def test_targets_of_other_lengths_are_learned(model):
+    assert model.score(WORDS, BACKWARDS) > 0.95
+    assert model.loss_curve_[-1] < 0.1
+    assert model.max_length_ == 10
+    assert all(isinstance(each, str) for each in model.predict(WORDS[:2]))
+
+
+def test_predictions_feed_the_best_labels_back(model):
+    vocabulary = model.vocabulary_
+    for word, predicted in zip(WORDS[::5], model.predict(WORDS)[::5], strict=True):
+        read = [vocabulary.start]
+        while len(read) <= model.max_length_:
+            z = outputs(model, source_of(model, word), np.array(read, float)[:, np.newaxis])
+            best = z[-1].argmax()
+            if best == vocabulary.end:
+                break
+            read.append(best)
+        assert "".join(vocabulary.decode(read[1:])) == predicted
+
+
+def test_scores_are_those_of_the_definition(model):
+    vocabulary, expected = model.vocabulary_, []
+    for word, target in zip(WORDS, BACKWARDS, strict=True):
+        codes = vocabulary.encode_one(target)
+        read = np.concatenate(([vocabulary.start], codes)).astype(float)[:, np.newaxis]
+        log_p = log_softmax(outputs(model, source_of(model, word), read), axis=1)
+        expected.append(log_p[np.arange(len(read)), [*codes, vocabulary.end]].sum())
+    scores = model.score_samples(WORDS, BACKWARDS)
+    assert_allclose(scores, expected, rtol=1e-9)
+    # What is minimised is the mean over all labels and ends.
+    examples = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64).normalized()[0]
+    problem = BatchProblem(
+        Objective(model.network_, SoftmaxCrossEntropy()), examples.batch(np.arange(len(WORDS))[::-1])
+    )
+    value, _ = problem.value_and_gradient(model.theta_)
+    assert_allclose(value, -scores.sum() / sum(len(target) + 1 for target in BACKWARDS), rtol=1e-10)
+
+
+def test_beams(model):
+    source = model._read_sources(WORDS)
+    steps = EncoderDecoderSteps(model.network_, model.theta_, padded(source, np.arange(len(WORDS))))
+    check_step_model(steps)
+    single = [own[0] for own in beam_search(steps, len(WORDS), n_beams=1, max_length=10)]
+    greedy = model.predict(WORDS)
+    assert ["".join(model.vocabulary_.decode(own.codes)) for own in single] == greedy
+    wide = beam_search(steps, len(WORDS), n_beams=4, max_length=10)
+    for best in (0, -1):
+        texts = ["".join(model.vocabulary_.decode(own[best].codes)) for own in wide]
+        assert_allclose([own[best].score for own in wide], model.score_samples(WORDS, texts), rtol=1e-9, atol=1e-12)
+    assert clone(model).set_params(n_beams=4).get_params()["n_beams"] == 4
+    model.set_params(n_beams=4)
+    assert model.predict(WORDS) == ["".join(model.vocabulary_.decode(own[0].codes)) for own in wide]
+    model.set_params(n_beams=1)
+
+
+def test_a_prediction_does_not_depend_on_the_others(model):
+    assert [model.predict([word])[0] for word in WORDS[::7]] == model.predict(WORDS)[::7]
+    (whole,) = model.predict(["abc"])
+    assert model.set_params(max_length=2).predict(["abc"]) == [whole[:2]]
+    model.set_params(max_length=None)
+
+
+@pytest.mark.slow
+def test_attention_weights():
+    model = fitted(max_iter=60, attention="additive", bidirectional="auto")
+    sequences, weights = model.predict(WORDS, return_attention=True)
+    assert sequences == model.predict(WORDS)
+    assert [own.shape for own in weights] == [(len(s), len(w)) for s, w in zip(sequences, WORDS, strict=True)]
+    assert_allclose(np.concatenate([own.sum(axis=1) for own in weights]), 1, rtol=1e-12)
+    layer, parameters = model.network_.layer.layers[0], model.network_.parameters(model.theta_)[0]
+    i = WORDS.index("abc")
+    source = Padded(source_of(model, "abc")[:, np.newaxis])
+    memory, state = layer.encode(parameters, source)
+    expected, code = [], model.vocabulary_.start
+    for label in sequences[i]:
+        _, state, own = layer.step(parameters, memory, np.array([[float(code)]]), state)
+        expected.append(own[0])
+        code = model.vocabulary_.encode_one(label)[0]
+    assert_allclose(weights[i], expected, rtol=1e-12)
+
+
+def test_sources_of_several_kinds():
+    rng = np.random.default_rng(0)
+    ragged = [rng.normal(size=(n, 2)) for n in (1, 4, 2)]
+    y = [[("a", 1), 2], [], [2]]
+    for X in (ragged, rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 2))):
+        model = fitted(X, y)
+        assert model.n_features_in_ == 2
+        predicted = model.predict(X)
+        assert set().union(*predicted) <= {("a", 1), 2}
+        assert predicted[1] == model.predict(X[1:2])[0]
+    scaled = make_pipeline(SequenceScaler(), Seq2SeqClassifier(**QUICK, max_iter=1)).fit(ragged, y)
+    assert len(scaled.predict(ragged)) == 3
+    with pytest.raises(ValueError, match=r"X must be vectors, an array \(n, I\), as in fit, got sequences of vectors"):
+        model.predict(ragged)
+    with pytest.raises(ValueError, match="X has 3 features"):
+        model.predict(np.zeros((1, 3)))
+    labels = fitted([[1, 2], [2], (3,)], y)
+    assert labels.source_.vocabulary.labels == (1, 2, 3)
+    with pytest.raises(ValueError, match=r"X\[0\]\[1\] is 4, which is not one of the 3 known labels"):
+        labels.predict([[1, 4]])
+
+
+def test_scheduled_sampling_replaces_inputs_by_predictions():
+    model = MODEL  # which has learned too little to predict the truth
+    pairs = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64).sequences
+    x = padded(pairs, np.arange(len(WORDS)))
+    rng = np.random.RandomState(0)
+
+    def best(z, random_state):
+        return z[:, :-1].argmax(axis=1)[:, np.newaxis].astype(float)
+
+    fed = ScheduledSampling(model.network_, 0.0, best)(model.theta_, x, rng)
+    assert fed.source is x.source
+    for b, word in enumerate(WORDS):
+        n = x.target.lengths[b]
+        z = outputs(model, source_of(model, word), fed.target.values[:n, b])
+        assert_array_equal(fed.target.values[1:n, b, 0], z[: n - 1, :-1].argmax(axis=1))
+    assert_array_equal(fed.target.values[0], x.target.values[0])
+    assert not np.array_equal(fed.target.values, x.target.values)
+    assert not fed.target.values[np.arange(len(x.target.values))[:, np.newaxis] >= x.target.lengths].any()
+    kept = ScheduledSampling(model.network_, 1.0, best)(model.theta_, x, rng)
+    assert_array_equal(kept.target.values, x.target.values)
+
+
+def test_scheduled_sampling_in_training():
+    model = fitted(max_iter=3, teacher_forcing=0.5)
+    assert_array_equal(model.theta_, fitted(max_iter=3, teacher_forcing=0.5).theta_)
+    assert not np.array_equal(model.theta_, fitted(max_iter=3).theta_)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+def test_an_interrupted_fit_is_usable(monkeypatch):
+    calls = iter(range(5))
+
+    def interrupted(self, theta, x, random_state):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return x
+
+    monkeypatch.setattr(ScheduledSampling, "__call__", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = fitted(teacher_forcing=0.5)
+    assert len(model.predict(WORDS)) == len(WORDS)
+    assert not np.array_equal(model.theta_, model.network_.init("float64", random_state=0))
+
+
+def test_conventions(model):
+    assert clone(model).get_params() == model.get_params()
+    restored = pickle.loads(pickle.dumps(model))
+    assert restored.predict(WORDS) == model.predict(WORDS)
+    assert_array_equal(fitted(n_jobs=2).theta_, fitted().theta_)
+    search = GridSearchCV(Seq2SeqClassifier(**QUICK, max_iter=1), {"teacher_forcing": [1.0]}, cv=2)
+    assert search.fit(WORDS, BACKWARDS).best_score_ >= 0
+    with pytest.raises(NotFittedError):
+        Seq2SeqClassifier().predict(WORDS)
+
+
+def test_partial_fit_and_warm_start_go_on():
+    with pytest.warns(ConvergenceWarning):
+        whole = fitted(learning_rate="constant", max_iter=2)
+    parts = Seq2SeqClassifier(**QUICK | {"learning_rate": "constant"})
+    for _ in range(2):
+        parts.partial_fit(WORDS, BACKWARDS)
+    assert_array_equal(parts.theta_, whole.theta_)
+    warm = fitted(warm_start=True)
+    assert len(warm.fit(WORDS, BACKWARDS).loss_curve_) == 2
+    with pytest.raises(ValueError, match="attention='dot': the network was fitted with attention=None"):
+        warm.set_params(attention="dot").fit(WORDS, BACKWARDS)
+    with pytest.raises(ValueError, match=r"y\[0\]\[0\] is 'z'"):
+        parts.partial_fit(["a"], ["z"])
+
+
+@pytest.mark.parametrize("kind", [Seq2SeqClassifier, Seq2SeqRegressor])
+def test_early_stopping(kind):
+    y = BACKWARDS if kind is Seq2SeqClassifier else [np.arange(len(word), dtype=float) for word in WORDS]
+    model = fitted(y=y, kind=kind, early_stopping=True, max_iter=4)
+    assert len(model.validation_scores_) == 4
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    model = kind(**QUICK, early_stopping=True, max_iter=2).fit(WORDS, y, validation_data=(WORDS[:9], y[:9]))
+    assert model.t_ == 2 * len(WORDS)
+    if kind is Seq2SeqClassifier:
+        mean = model.score_samples(WORDS[:9], y[:9]).sum() / sum(len(target) + 1 for target in y[:9])
+        assert_allclose(model.best_validation_score_, mean, rtol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", [None, "general"])
+def test_layers_that_drop(attention):
+    dropped = {"dropout": 0.2, "recurrent_dropout": 0.1, "weight_dropout": 0.1, "preactivation_clip": 3.0}
+    sizes = {"hidden_layer_sizes": (9, 7), "bidirectional": True, "attention": attention}
+    model = fitted(max_iter=5, **sizes, **dropped)
+    assert model.n_layers_ == 5
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert_array_equal(model.theta_, fitted(max_iter=5, n_jobs=2, **sizes, **dropped).theta_)
+    assert model.network_.views(model.theta_)["readout.W"].shape[0] == (7 if attention is None else 7 + 2 * 7)
+
+
+def waves(n=40):
+    rng = np.random.default_rng(0)
+    steps = rng.integers(3, 7, n)
+    phases = rng.uniform(0, 6, n)
+    X = [np.sin(np.arange(length) + phase)[:, np.newaxis] for length, phase in zip(steps, phases, strict=True)]
+    y = [np.sin(np.arange(-1, -1 - h, -1) + phase) for h, phase in zip(rng.integers(1, 4, n), phases, strict=True)]
+    return X, y
+
+
+@pytest.fixture(scope="module", params=ATTENTION[:2])
+def regressor(request):
+    return fitted(*waves(), kind=Seq2SeqRegressor, max_iter=60, attention=request.param)
+
+
+def test_numbers_are_learned_and_fed_back(regressor):
+    X, y = waves()
+    assert regressor.score(X, y) > 0.95
+    lengths = [len(own) for own in y]
+    predicted = regressor.predict(X, lengths)
+    assert [own.shape for own in predicted] == [(n,) for n in lengths]
+    for i in (0, 7, 11):
+        read = [[0.0]]
+        for _ in range(lengths[i]):
+            read.append(outputs(regressor, X[i], read)[-1].tolist())
+        assert_allclose(predicted[i], np.ravel(read[1:]), rtol=1e-10, atol=1e-13)
+    assert_array_equal(regressor.predict(X, 3)[0][: lengths[0]], predicted[0])
+    assert regressor.predict(X[:2], 2).shape == (2, 2)
+    with pytest.raises(ValueError, match="n_steps must be given"):
+        regressor.predict(X)
+
+
+def test_a_decoder_reads_the_targets_one_step_late():
+    X, y = ["a", "ab"], [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
+    model = fitted(X, y, kind=Seq2SeqRegressor)
+    pairs, targets, _ = model._read_pairs(X, y, model._head, np.float64)
+    assert_array_equal(pairs.target.values, [[0, 0], [1, 2], [0, 0]])
+    assert_array_equal(targets.values, [[1, 2], [3, 4], [5, 6]])
+    assert_array_equal(targets.lengths, pairs.lengths)
+
+
+def test_targets_of_one_length_need_no_number_of_steps():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=(9, 4, 2))
+    model = fitted(X, y, kind=Seq2SeqRegressor, loss="huber", teacher_forcing=0.5)
+    assert model.n_steps_ == 4
+    assert model.predict(X).shape == (9, 4, 2)
+    assert_array_equal(model.predict(X, 2), model.predict(X)[:, :2])
+
+
+@pytest.mark.slow
+def test_attention_of_numbers():
+    X, y = waves()
+    model = fitted(X, y, kind=Seq2SeqRegressor, attention="additive", bidirectional="auto")
+    predicted, weights = model.predict(X, [len(own) for own in y], return_attention=True)
+    assert [own.shape for own in weights] == [(len(b), len(a)) for a, b in zip(X, predicted, strict=True)]
+    assert_allclose(np.concatenate([own.sum(axis=1) for own in weights]), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: fitted(WORDS, BACKWARDS[:3]), ValueError, r"inconsistent numbers of samples: \[39, 3\]"),
+        (lambda: fitted(WORDS, None), ValueError, "requires y to be passed"),
+        (lambda: fitted(["a", ""], ["b", "c"]), ValueError, r"at least one label in each sequence, X\[1\] is empty"),
+        (lambda: fitted("text", BACKWARDS), ValueError, r"For a single text write \[text\]"),
+        (lambda: fitted(WORDS, [1] * 39), TypeError, r"y\[0\] must be a sequence of labels"),
+        (lambda: fitted(WORDS, [""] * 39), ValueError, "y must have at least one label"),
+        (lambda: fitted(attention="soft"), ValueError, "attention"),
+        (lambda: fitted(teacher_forcing=1.5), ValueError, "teacher_forcing"),
+        (lambda: fitted(hidden_layer_sizes=0), ValueError, "hidden_layer_sizes"),
+        (lambda: fitted(attention="dot", bidirectional=True), ValueError, "attention='dot' needs as many outputs"),
+        (lambda: Seq2SeqClassifier().fit(WORDS, BACKWARDS, validation_data=(WORDS,)), ValueError, "early_stopping"),
+        (
+            lambda: Seq2SeqClassifier(**QUICK, early_stopping=True).fit(
+                WORDS, BACKWARDS, validation_data=(["x"], ["A"])
+            ),
+            ValueError,
+            r"In validation_data: X\[0\]\[0\] is 'x'",
+        ),
+        (lambda: Seq2SeqClassifier(**QUICK).partial_fit(WORDS, BACKWARDS), ValueError, "learning_rate='cosine'"),
+        (lambda: MODEL.predict(WORDS, return_attention=True), ValueError, "fitted with attention=None"),
+        (lambda: MODEL.predict([]), ValueError, "X must have at least one sequence"),
+        (lambda: MODEL.predict(np.zeros((2, 3, 1))), ValueError, "X must be sequences of labels.*as in fit"),
+        (lambda: MODEL.score_samples(["a"], ["Z"]), ValueError, r"y\[0\]\[0\] is 'Z'"),
+        (
+            lambda: fitted(WORDS, np.zeros(39), kind=Seq2SeqRegressor),
+            ValueError,
+            r"y must be an array \(n, T\) or \(n, T, K\), or a list of arrays",
+        ),
+        (
+            lambda: fitted(["a", "b"], [np.zeros((2, 1)), np.zeros((2, 3))], kind=Seq2SeqRegressor),
+            ValueError,
+            r"y\[1\] of shape \(2, 3\)",
+        ),
+        (lambda: fitted(["a"], [[1.0, np.nan]], kind=Seq2SeqRegressor), ValueError, "NaN"),
+        (lambda: fitted(["a"], [[1.0, 2.0]], kind=Seq2SeqRegressor).predict(["a"], 0), ValueError, "n_steps must be"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
