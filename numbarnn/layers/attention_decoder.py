@@ -359,13 +359,25 @@ class AttentionDecoder:
         -------
         DecoderStep
             ``(y, state, attention_weights)``.
+
+        Raises
+        ------
+        ValueError
+            If there is not one row of the memory for each of x.
         """
         n, own = len(x), to_host(parameters)
+        rows = np.arange(n) if rows is None else np.array(rows, np.intp)
+        n_sequences = len(memory.values)
+        if rows.shape != (n,) or (n and not 0 <= rows.min() <= rows.max() < n_sequences):
+            raise ValueError(
+                f"rows must be {n} numbers from 0 to {n_sequences - 1}, one for each row of x, got shape {rows.shape}: "
+                f"{rows}"
+            )
         y, final, attention_weights, _ = decoder_passes.forward(
             own.cell,
             projections_of(own.attention),
             memory,
-            None if rows is None else np.array(rows, np.intp),
+            rows,
             np.ascontiguousarray(x)[np.newaxis],
             tuple(state),
             np.ones(n, np.intp),

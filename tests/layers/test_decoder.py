@@ -103,6 +103,9 @@ def test_generation_step_by_step(bridge):
         state = step.state
         assert_array_equal(step.y, y.values[t, rows])
         assert_array_equal(step.attention_weights, network.attention_weights(tape)[t, rows])
+    for wrong in (rows[1:], rows + 1, -rows):
+        with pytest.raises(ValueError, match="rows must be 11 numbers from 0 to 8"):
+            network.step(parameters, memory, values[rows], state, wrong)
 
 
 def test_generation_without_attention():
