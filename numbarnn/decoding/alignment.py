@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def ctc_alignment(z: ArrayLike, labels: ArrayLike, blank: int = 0) -> Array:
     r"""Return the step of each label of one sequence.
 
-    The Viterbi algorithm [1]_, on the lattice of Graves et al. 2006 [2]_, finds the most probable of all paths that give
-    the labels. On this path, each label has one or several steps; the most probable of these is returned.
+    The Viterbi algorithm [1]_, on the lattice of Graves et al. 2006 [2]_, finds the most probable of all paths that
+    give the labels. On this path, each label has one or several steps; the most probable of these is returned.
 
     Parameters
     ----------

@@ -26,8 +26,9 @@ def beam_search(
     """Search for the most probable sequences.
 
     At each step, every hypothesis that has not ended is extended by each symbol. Of the results and the hypotheses that
-    have already ended, the `n_beams` best are kept (Graves 2012 [1]_, Sutskever, Vinyals and Le 2014 [2]_, section 3.2).
-    With one beam, the search is the same as `greedy`. With as many beams as there are possible sequences, it is exact.
+    have already ended, the `n_beams` best are kept (Graves 2012 [1]_, Sutskever, Vinyals and Le 2014 [2]_,
+    section 3.2). With one beam, the search is the same as `greedy`. With as many beams as there are possible
+    sequences, it is exact.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ def sample(
     rng = check_random_state(random_state)
 
     def choose(log_probabilities: Array, rows: Array) -> Array:
-        # One number for each sequence, even if it has ended, so that the draws of a sequence do not depend on the others.
+        # One number for each sequence, ended or not, so that the draws of a sequence do not depend on the others.
         uniform = rng.random_sample(n_sequences)[rows]
         return _drawn(_restricted(_sharpened(log_probabilities, temperature), top_k, top_p), uniform)
 

@@ -123,7 +123,7 @@ class CTCClassifier(BaseRNN):
         Number of networks. Above one, the estimator is an ensemble of networks that differ only in their random
         numbers. It averages their probabilities at each step. The members are in `estimators_`.
     dtype : {'float32', 'float64'} or None, default=None
-        Precision of all computations. None is float32 if X is float32, and float64 otherwise.
+        Precision of all computations. None means float32 if X is float32, and float64 otherwise.
     device : {'cpu', 'cuda'}, default='cpu'
         Device to fit and predict on. The loss is always computed on the CPU.
     n_jobs : int or None, default=None

@@ -56,7 +56,8 @@ class RNNLanguageModel(TrainedNetwork):
         Dimension of the embedding of the labels. 'auto' is half the number of labels, rounded up, but at least 16, and
         at most the smaller of 512 and the number of units of the first layer.
     labels : array-like or None, default=None
-        All labels that may occur. None means those of the first call of `fit` or `partial_fit`.
+        All labels that may occur. None means the labels of the training sequences; with `partial_fit` or `warm_start`,
+        those of the first call.
     projection_size : int or None, default=None
         Number of outputs of each layer if the cell has a projection, such as 'projected_lstm'.
     learn_initial_state : bool, default=False
@@ -166,9 +167,9 @@ class RNNLanguageModel(TrainedNetwork):
 
     Notes
     -----
-    For training, long sequences are cut into pieces, so that a batch has enough rows. A piece has 25 windows of k1
-    steps, or fewer (but at least 4) if there is little data. A piece starts from the initial state, and its first
-    input is the last label of the piece before. Within a piece, the state is carried from window to window. Scores are
+    For training, long sequences are cut into pieces, so that a batch has enough rows. A piece has at most 25
+    windows of k1 steps; for few and short sequences, the limit is lower, down to 4 windows. A piece starts from the
+    initial state, and its first input is the last label of the piece before. Within a piece, the state is carried from window to window. Scores are
     computed without pieces: the state is carried through the whole sequence.
 
     References

@@ -39,8 +39,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
 
     .. math:: \log p(y \mid x) = \sum_{n=1}^{N+1} \log p(y_n \mid y_1 .. y_{n-1}, x)
 
-    Training maximises the mean of these terms; meanwhile, the decoder reads the true labels (teacher forcing). A target
-    may be shorter or longer than its source.
+    Training maximises the mean of these terms, and the decoder reads the true labels (teacher forcing). A target may be
+    shorter or longer than its source.
 
     X holds sequences of vectors, as for `RNNClassifier`; sequences of hashable labels, which are lists or strings; or
     single vectors, in an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
@@ -50,7 +50,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(128,)
         Hidden units of each layer of the encoder, in each direction. The decoder has one layer, with as many units as
-        the last one.
+        the last layer of the encoder.
     cell : str or type, default='lstm'
         The recurrent cell, a name or a class, as in `RNNClassifier`.
     attention : {'additive', 'general', 'dot'} or None, default='additive'
@@ -69,7 +69,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         Number of hypotheses that the beam search of `predict` keeps. With 1, `predict` takes the most probable label at
         each step.
     max_length : int or None, default=None
-        Maximum number of labels of a prediction. None is `max_length_`.
+        Maximum number of labels of a prediction. None means `max_length_`.
     dropout : float, default=0.0
         Probability that a value is dropped in training. Applies to the embedded labels of X, to the outputs that one
         encoder layer passes to the next, and to the outputs of the decoder.

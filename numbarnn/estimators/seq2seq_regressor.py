@@ -37,7 +37,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(64,)
         Hidden units of each layer of the encoder, in each direction. The decoder has one layer, with as many units as
-        the last one.
+        the last layer of the encoder.
     loss : {'squared_error', 'absolute_error', 'huber'}, default='squared_error'
         The loss of a step, as in `RNNRegressor`.
     huber_delta : float, default=1.0

@@ -114,7 +114,7 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator is of a kind without attention.
+            If the estimator does not support attention, such as a pipeline.
         ValueError
             If x is not one source, or the estimator was fitted with ``attention=None``.
         """
