@@ -167,10 +167,10 @@ class RNNLanguageModel(TrainedNetwork):
 
     Notes
     -----
-    For training, long sequences are cut into pieces, so that a batch has enough rows. A piece has at most 25
-    windows of k1 steps; for few and short sequences, the limit is lower, down to 4 windows. A piece starts from the
-    initial state, and its first input is the last label of the piece before. Within a piece, the state is carried from window to window. Scores are
-    computed without pieces: the state is carried through the whole sequence.
+    For training, long sequences are cut into pieces, so that a batch has enough rows. A piece has at most 25 windows of
+    k1 steps; for few and short sequences, the limit is lower, down to 4 windows. A piece starts from the initial state,
+    and its first input is the last label of the piece before. Within a piece, the state is carried from window to
+    window. Scores are computed without pieces: the state is carried through the whole sequence.
 
     References
     ----------

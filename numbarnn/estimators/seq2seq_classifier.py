@@ -33,7 +33,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     r"""Encoder-decoder with attention that predicts sequences of labels from sequences or vectors.
 
     A recurrent network, the encoder, reads the source. Another one, the decoder, starts from the encoder's final state
-    [1]_ and predicts the target label by label. At each step, it reads the previous label and a weighted sum of the
+    [1]_ and predicts the target label by label. At each step, it uses the previous label and a weighted sum of the
     encoder's outputs. The weights are computed anew for each label, by attention [2]_ [3]_. For labels
     :math:`y_1 .. y_N` and the end :math:`y_{N+1}`,
 
@@ -60,8 +60,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
     embedding_size : int or 'auto', default='auto'
-        Dimension of the embeddings of labels, in encoder and decoder. 'auto' is half the number of labels,
-        rounded up, but at least 16, and at most the smaller of 512 and the number of units of the layer.
+        Dimension of the embeddings of labels, in encoder and decoder. 'auto' is half the number of labels, rounded up,
+        but at least 16, and at most the smaller of 512 and the number of units of the layer.
     teacher_forcing : float, default=1.0
         Probability that the decoder reads the true label in training. Below one, the other labels are replaced by
         labels drawn from its own predictions, which takes an additional forward pass (scheduled sampling [4]_).

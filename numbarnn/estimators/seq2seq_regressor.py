@@ -24,7 +24,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     r"""Encoder-decoder that predicts sequences of numbers from sequences of other lengths or from vectors.
 
     A recurrent network, the encoder, reads the source. Another one, the decoder, starts from the encoder's final state
-    [1]_ and predicts the target step by step. At each step, it reads the previous target (zeros at the first step) and
+    [1]_ and predicts the target step by step. At each step, it uses the previous target (zeros at the first step) and
     a weighted sum of the encoder's outputs. The weights are computed anew for each step, by attention [2]_ [3]_. In
     training, the decoder reads the true targets (teacher forcing); in prediction, it reads its own outputs. The number
     of steps to predict is given, not learned.
