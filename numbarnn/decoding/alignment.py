@@ -1,4 +1,4 @@
-"""The steps at which CTC finds labels."""
+"""Alignment of labels with steps for CTC."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def ctc_alignment(z: ArrayLike, labels: ArrayLike, blank: int = 0) -> Array:
-    r"""Return the steps at which the labels of one sequence are found.
+    r"""Return the step of each label of one sequence.
 
-    Of all paths that give the labels, the most probable one has one or several steps for each label (the Viterbi
-    algorithm [1]_ in the lattice of Graves et al. 2006 [2]_). A label is found at the most probable of its steps.
+    The Viterbi algorithm [1]_, on the lattice of Graves et al. 2006 [2]_, finds the most probable of all paths that
+    give the labels. On this path, each label has one or several steps; the most probable of these is returned.
 
     Parameters
     ----------
     z : array-like of shape (T, C)
         Outputs of a network for each step of a sequence.
     labels : array-like of int of shape (L,)
-        Such as `ctc_best_path` or `ctc_prefix_beams` returns them.
+        Labels of the sequence, for example from `ctc_best_path` or `ctc_prefix_beams`.
     blank : int, default=0
         The output that stands for no label.
 
@@ -39,7 +39,7 @@ def ctc_alignment(z: ArrayLike, labels: ArrayLike, blank: int = 0) -> Array:
     ------
     TypeError, ValueError
         If z is not a finite array of float32 or float64, there are too few steps for the labels, or a label is the
-        blank or none of the outputs.
+        blank or not one of the outputs.
 
     References
     ----------
@@ -68,13 +68,13 @@ def ctc_alignment(z: ArrayLike, labels: ArrayLike, blank: int = 0) -> Array:
 
 
 def _most_probable_states(log_y: Array, states: Array, blank: int) -> Array:
-    """Return the state of each step on the most probable path, for the logarithms (T, S) of the states."""
+    """Return the state of each step on the most probable path, given log-probabilities (T, S) of the states."""
     n_steps, n_states = log_y.shape
     if n_steps == 0:
         return np.empty(0, np.intp)
     skips = np.zeros(n_states, bool)
     skips[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
-    came_by = np.zeros(log_y.shape, np.intp)  # how many states further back a path was at the step before
+    came_by = np.zeros(log_y.shape, np.intp)  # by how many states a path moved on from the step before
     score = np.full(n_states, -np.inf)
     score[:2] = log_y[0, :2]
     for t in range(1, n_steps):

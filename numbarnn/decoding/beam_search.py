@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequences, of those that continue the best beginnings of each length."""
+"""Beam search for the most probable sequences, which keeps the best hypotheses at each step."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """Search for the most probable sequences.
 
-    At each step every hypothesis that has not ended is continued with all symbols, and the `n_beams` best of the
-    results and of the hypotheses that have ended are kept (Graves 2012 [1]_, Sutskever, Vinyals and Le 2014 [2]_,
-    section 3.2). One beam is `greedy`; as many beams as there are sequences find the most probable one.
+    At each step, every hypothesis that has not ended is extended by each symbol. Of the results and the hypotheses that
+    have already ended, the `n_beams` best are kept (Graves 2012 [1]_, Sutskever, Vinyals and Le 2014 [2]_,
+    section 3.2). With one beam, the search is the same as `greedy`. With as many beams as there are possible
+    sequences, it is exact.
 
     Parameters
     ----------
     model : StepModel
     n_sequences : int, default=1
-        Number of sequences, n, that are searched for independently of each other.
+        Number of independent searches, n.
     n_beams : int
         Number of hypotheses that are kept.
     max_length : int
-        Maximum number of labels of a sequence. A sequence of so many labels ends there.
+        Maximum number of labels of a sequence. A sequence that reaches it ends there.
     beginning : Beginning, default=None
-        Where the n sequences start from; None is nothing read.
+        Where the n sequences start; None means the empty sequence.
 
     Returns
     -------
     hypotheses : list of n lists of at most n_beams Hypothesis
-        For each sequence the best hypothesis first. Hypotheses of probability zero are left out.
+        For each search, the hypotheses, best first. Those of probability zero are left out.
 
     Raises
     ------
@@ -70,14 +71,14 @@ def beam_search(
 
 
 class _Beams:
-    """The hypotheses of all sequences, `n_beams` of each, the best first.
+    """Hypotheses of all sequences, `n_beams` each, best first.
 
     Attributes
     ----------
     scores : ndarray of shape (n, n_beams)
         -inf where there is no hypothesis.
     going : ndarray of shape (n, n_beams), bool
-        Which hypotheses have not ended. In this order the model has their states.
+        Whether each hypothesis has not ended. The states of the model are in the order of these.
     labels : ndarray of shape (n, n_beams, max_length)
     lengths : ndarray of shape (n, n_beams)
     """
@@ -91,23 +92,23 @@ class _Beams:
         self.scores[:, 0], self.going[:, 0] = 0.0, True
 
     def advance(self, log_probabilities: Array, t: int) -> tuple[Array, Array]:
-        """Continue the hypotheses by their t-th symbol and keep the best.
+        """Extend the hypotheses by their t-th symbol and keep the best.
 
         Parameters
         ----------
         log_probabilities : ndarray of shape (B, V + 1)
-            Of the B hypotheses that have not ended.
+            Log-probabilities of the next symbol of the B hypotheses that have not ended.
         t : int
 
         Returns
         -------
         rows : ndarray of shape (B',)
-            Of which of the B hypotheses those that go on are continuations.
+            For each new hypothesis that has not ended, the index of the one that it extends.
         codes : ndarray of shape (B',)
-            Their last labels.
+            Last labels of the new hypotheses that have not ended.
         """
         (n, n_beams), n_symbols = self.scores.shape, self.end + 1
-        ways = np.full((n, n_beams, n_symbols + 1), -np.inf)  # the last way is that of a hypothesis that has ended
+        ways = np.full((n, n_beams, n_symbols + 1), -np.inf)  # the last one is for hypotheses that have ended
         ways[:, :, -1] = np.where(self.going, -np.inf, self.scores)
         first = self.end if t == self.max_length else 0
         ways[self.going, first:-1] = self.scores[self.going][:, np.newaxis] + log_probabilities[:, first:]

@@ -1,4 +1,4 @@
-"""The labels of the most probable path of CTC."""
+"""Labels of the most probable path of CTC."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 def ctc_best_path(z: ArrayLike, lengths: ArrayLike | None = None, blank: int = 0) -> list[Array]:
     """Return the labels of the most probable path of each sequence.
 
-    This is the "best path decoding" of Graves et al. 2006 [1]_, section 3.2: the most probable output of each step,
-    without repetitions and then without blanks. It is fast, but the labels need not be the most probable ones, which
-    may have many paths; `ctc_prefix_beams` adds these up.
+    This is the "best path decoding" of Graves et al. 2006 [1]_, section 3.2. It takes the most probable output of each
+    step, then removes repetitions, then blanks. It is fast, but does not always find the most probable labels, since
+    the probability of labels is the sum over all their paths. `ctc_prefix_beams` takes these sums into account.
 
     Parameters
     ----------
     z : array-like of shape (T, B, C)
         Outputs of a network for each step and sequence, normalized or not.
     lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence; None is T for all.
+        Number of valid steps of each sequence; None means T for all.
     blank : int, default=0
         The output that stands for no label.
 

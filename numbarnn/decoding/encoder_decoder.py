@@ -1,4 +1,4 @@
-"""An encoder-decoder that runs step by step, for source sequences that are read once."""
+"""Encoder-decoder that generates step by step, from source sequences that are read once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class DecoderRows(NamedTuple):
-    """Where a decoder is: which source each row belongs to, `(B,)`, and the state of each row."""
+    """Rows of a decoder: the index of the source of each row, `(B,)`, and the state of each row."""
 
     sources: Array
     state: tuple[Array, ...]
@@ -28,17 +28,17 @@ class DecoderRows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EncoderDecoderSteps:
-    """The `StepModel` of an encoder-decoder: n sequences belong to n sources, which are read once.
+    """`StepModel` of an encoder-decoder, for one target sequence per source; the sources are read once.
 
     Parameters
     ----------
     network : Model
-        A `Stack` of an `EncoderDecoder` and of layers without state. To be a `StepModel`, the decoder reads a column of
-        codes, and the outputs are those of a softmax: one for each label, and one for the end.
+        A `Stack` of an `EncoderDecoder` and of layers without state. For use as a `StepModel`, the decoder must read a
+        column of codes, and the network must have one output for each label, and one for the end, before the softmax.
     theta : ndarray of shape (P,)
-        Its parameters.
+        Parameters of the network.
     source : Padded
-        The n sources, (S, n, I).
+        The n sources, of shape (S, n, I).
     n_threads : int, default=1
 
     Raises
@@ -73,7 +73,7 @@ class EncoderDecoderSteps:
 
     @property
     def n_labels(self) -> int:
-        """Number of labels: there is one output for each, and one for the end."""
+        """Number of labels, one less than the number of outputs."""
         return self.network.n_outputs - 1
 
     @cached_property
@@ -90,7 +90,7 @@ class EncoderDecoderSteps:
         return stack.layers[0]
 
     def start(self, n: int) -> DecoderRows:
-        """Return the state of n sequences of which nothing has been read, one for each source.
+        """Return the initial state of n sequences, one for each source.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class EncoderDecoderSteps:
         return z.values, rows._replace(state=state)
 
     def step(self, codes: Array, state: DecoderRows) -> tuple[Array, DecoderRows]:
-        """Return the log-probabilities of the next symbols, and the state after the ones read."""
+        """Read one symbol of each sequence, and return the log-probabilities of the next ones and the new state."""
         z, after = self.outputs(codes.astype(self.theta.dtype)[:, np.newaxis], state)
         return log_softmax(z, axis=1), after
 

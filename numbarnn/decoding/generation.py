@@ -1,4 +1,4 @@
-"""Sequences generated symbol by symbol: the most probable symbol of each step, or one drawn at random."""
+"""Generation of sequences symbol by symbol: by the most probable symbol at each step, or by random draws."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def greedy(
     model: StepModel, n_sequences: int = 1, *, max_length: int, beginning: Beginning | None = None
 ) -> list[Hypothesis]:
-    """Take the most probable symbol at each step, the one of the smallest code among equals.
+    """Generate sequences from the most probable symbol at each step.
+
+    Among equally probable symbols, the one with the smallest code is taken.
 
     Parameters
     ----------
@@ -29,9 +31,9 @@ def greedy(
     n_sequences : int, default=1
         Number of sequences, n.
     max_length : int
-        Maximum number of labels of a sequence. A sequence of so many labels ends there.
+        Maximum number of labels of a sequence. A sequence that reaches it ends there.
     beginning : Beginning, default=None
-        Where the n sequences start from; None is nothing read.
+        Where the n sequences start; None means the empty sequence.
 
     Returns
     -------
@@ -56,11 +58,11 @@ def sample(
     beginning: Beginning | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> list[Hypothesis]:
-    r"""Draw the symbol of each step from the predicted probabilities.
+    r"""Generate sequences by drawing each symbol from the predicted probabilities.
 
-    They are first sharpened or flattened by a temperature, :math:`p_k^{1 / \tau} / \sum_j p_j^{1 / \tau}` (Ackley,
-    Hinton and Sejnowski 1985 [1]_), and then restricted to the `top_k` most probable symbols [2]_, and of these to the
-    fewest whose probabilities have the sum `top_p` (nucleus sampling [3]_).
+    A temperature first sharpens or flattens the probabilities, :math:`p_k^{1 / \tau} / \sum_j p_j^{1 / \tau}` (Ackley,
+    Hinton and Sejnowski 1985 [1]_). The draw is then restricted to the `top_k` most probable symbols [2]_ and, among
+    these, to the smallest set of symbols with a total probability of at least `top_p` (nucleus sampling [3]_).
 
     Parameters
     ----------
@@ -68,22 +70,22 @@ def sample(
     n_sequences : int, default=1
         Number of sequences, n.
     max_length : int
-        Maximum number of labels of a sequence. A sequence of so many labels ends there.
+        Maximum number of labels of a sequence. A sequence that reaches it ends there.
     temperature : float, default=1.0
-        Below one the probable symbols become more probable. Zero is the most probable symbol, as in `greedy`.
+        Below one, probable symbols become more probable. Zero takes the most probable symbol, as `greedy` does.
     top_k : int, default=None
-        How many symbols to draw from; None is all.
+        Number of most probable symbols to draw from; None means all.
     top_p : float, default=None
-        Probability in (0, 1] of the symbols to draw from; None is one.
+        Total probability, in (0, 1], of the symbols to draw from; None means 1.
     beginning : Beginning, default=None
-        Where the n sequences start from; None is nothing read.
+        Where the n sequences start; None means the empty sequence.
     random_state : int, RandomState or None, default=None
-        Draws one number per sequence and step.
+        Seed or generator. One number per sequence and step is drawn.
 
     Returns
     -------
     hypotheses : list of n Hypothesis
-        Their scores are those of the model's own probabilities.
+        The scores use the probabilities of the model, without temperature, `top_k` and `top_p`.
 
     Raises
     ------
@@ -130,7 +132,7 @@ def _generate(
     beginning: Beginning | None,
     choose: Callable[[Array, Array], Array],
 ) -> list[Hypothesis]:
-    """Return sequences whose symbols a function chooses by the log-probabilities of those sequences that go on."""
+    """Generate sequences whose symbols are chosen by a function of the log-probabilities."""
     check_step_model(model)
     check_sizes(n_sequences=n_sequences, max_length=max_length)
     codes, state = Beginning.of(model, n_sequences) if beginning is None else beginning
@@ -174,7 +176,7 @@ def _restricted(weights: Array, top_k: int | None, top_p: float | None) -> Array
 
 
 def _drawn(weights: Array, uniform: Array) -> Array:
-    """Return the symbol that each uniform number in [0, 1) falls to, of probabilities in proportion to the weights."""
+    """Return symbols drawn with probabilities proportional to the weights, from uniform numbers in [0, 1)."""
     sums = np.cumsum(weights, axis=1)
-    sums /= sums[:, -1:]  # the last one is exactly one, and so is that of each symbol of weight zero behind
+    sums /= sums[:, -1:]  # exactly one for the last symbol with a positive weight and for all after it
     return (sums <= uniform[:, np.newaxis]).sum(axis=1)

@@ -1,4 +1,4 @@
-"""A network that reads codes, one symbol at a time."""
+"""Network that reads codes, one symbol at a time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkSteps:
-    """The `StepModel` of a network whose input is a column of codes, and whose outputs are those of a softmax.
+    """`StepModel` of a network that reads a column of codes and whose outputs go through a softmax.
 
     Parameters
     ----------
     network : Model
-        With one output per step: one for each label, and one for the end.
+        Network that has, at each step, one output for each label, and one for the end.
     theta : ndarray of shape (P,)
-        Its parameters.
+        Parameters of the network.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class NetworkSteps:
 
     @property
     def n_labels(self) -> int:
-        """Number of labels: there is one output for each, and one for the end."""
+        """Number of labels, one less than the number of outputs."""
         return self.network.n_outputs - 1
 
     def start(self, n: int) -> Any:  # noqa: ARG002
@@ -56,7 +56,7 @@ class NetworkSteps:
         return None
 
     def step(self, codes: Array, state: Any) -> tuple[Array, Any]:
-        """Return the log-probabilities of the next symbols, and the state after the ones read."""
+        """Read one symbol of each sequence, and return the log-probabilities of the next ones and the new state."""
         x = codes.astype(self.theta.dtype).reshape(1, -1, 1)
         z, after, _ = self.network.forward(self.theta, x, None, state, keep_tape=False, n_jobs=1)
         return log_softmax(z.values[0], axis=1), after
@@ -66,7 +66,7 @@ class NetworkSteps:
         return None if state is None else map_state(lambda part: part[rows], state)
 
     def after(self, prompt: Array, n: int = 1) -> Beginning:
-        """Return the beginning of n sequences that all continue one prompt, codes (T,)."""
+        """Return the beginning of n sequences that all continue the same prompt, codes (T,)."""
         codes = np.concatenate(([self.n_labels + 1], prompt)).astype(self.theta.dtype)
         state = None
         if len(prompt):

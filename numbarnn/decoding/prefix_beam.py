@@ -1,4 +1,4 @@
-"""The most probable labels of CTC, by beam search over prefixes."""
+"""Most probable labels of CTC, by beam search over prefixes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def ctc_prefix_beams(
 ) -> list[list[Hypothesis]]:
     r"""Search for the most probable labels of each sequence.
 
-    At each step the prefixes that are kept stay or are extended by one label, and the `n_beams` best of all results are
-    kept (Hannun et al. 2014 [1]_, without a language model). For each prefix, the probabilities of the paths that end
-    in a blank and of those that end in the last label are added up separately, as in the prefix search of Graves et al.
-    2006 [2]_, section 3.2. With enough beams the search is exact; if a prefix was dropped, its paths are missing from
-    the probabilities of the labels that it is the beginning of.
+    At each step, a prefix stays as it is or is extended by one label, and the `n_beams` best of all results are kept
+    (Hannun et al. 2014 [1]_, without a language model). For each prefix, the probabilities of the paths that end in a
+    blank and of those that end in the last label are summed separately, as in the prefix search of Graves et al. 2006
+    [2]_, section 3.2. With enough beams, the search is exact. If a prefix is dropped, its paths are missing from the
+    probabilities of the labels that begin with it.
 
     Parameters
     ----------
     z : array-like of shape (T, B, C)
-        Outputs of a network for each step and sequence, not normalized: their softmax is taken.
+        Unnormalized outputs of a network for each step and sequence; their softmax is taken.
     lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence; None is T for all.
+        Number of valid steps of each sequence; None means T for all.
     blank : int, default=0
         The output that stands for no label.
     n_beams : int, default=10
@@ -43,7 +43,7 @@ def ctc_prefix_beams(
     Returns
     -------
     hypotheses : list of B lists of at most n_beams Hypothesis
-        ``(codes, score)``, labels and the logarithm of their probability; for each sequence the best first.
+        For each sequence, ``(codes, score)``: the labels and the logarithm of their probability, best first.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def ctc_prefix_beams(
 
     Examples
     --------
-    The most probable path is that of two blanks, but three paths together give the label 1:
+    The most probable path consists of two blanks, but three other paths together make the label 1 more probable:
 
     >>> import numpy as np
     >>> from numbarnn.decoding import ctc_best_path, ctc_prefix_beams

@@ -1,4 +1,4 @@
-"""The contract of a model that predicts one label after the other."""
+"""Protocol of models that predict one label at a time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class StepModel(Protocol):
-    """A model that predicts the next symbol of several sequences at once.
+    """Model that predicts the next symbol of several sequences at once.
 
-    Its symbols have the codes of a `numbarnn.data.Vocabulary`: labels from 0 to V - 1, then the end of the sequence, V,
-    and the start, V + 1, which is read and never predicted.
+    Symbols have the codes of a `numbarnn.data.Vocabulary`: 0 to V - 1 for the labels, V for the end of a sequence, and
+    V + 1 for the start, which is read but never predicted.
 
     Attributes
     ----------
@@ -32,18 +32,18 @@ class StepModel(Protocol):
         ...
 
     def start(self, n: int) -> Any:
-        """Return the state of n sequences of which nothing has been read."""
+        """Return the initial state of n sequences, before anything has been read."""
         ...
 
     def step(self, codes: Array, state: Any) -> tuple[Array, Any]:
-        """Read one symbol of each sequence, codes (B,), and return what is known of the next.
+        """Read one symbol of each sequence, codes (B,), and predict the next ones.
 
         Returns
         -------
         log_probabilities : ndarray of shape (B, V + 1)
-            Of the labels and of the end.
+            Log-probabilities of the labels and of the end.
         state : object
-            The state behind the symbols; the one passed in is not changed.
+            State after the symbols. The state passed in is not changed.
         """
         ...
 
@@ -53,14 +53,14 @@ class StepModel(Protocol):
 
 
 class Hypothesis(NamedTuple):
-    """A decoded sequence.
+    """Decoded sequence.
 
     Attributes
     ----------
     codes : ndarray of shape (T,), intp
         The labels, without the end.
     score : float
-        Logarithm of the sequence's probability, its end included.
+        Logarithm of the probability of the sequence, including its end.
     """
 
     codes: Array
@@ -68,12 +68,14 @@ class Hypothesis(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """What sequences are to be continued from: the last symbols of n prompts, and the state before these are read.
+    """Point from which to continue n sequences.
 
     Attributes
     ----------
     codes : ndarray of shape (n,), intp
+        Last symbols of the n prompts, which have not been read yet.
     state : object
+        State of the model before it reads these symbols.
     """
 
     codes: Array
@@ -95,7 +97,7 @@ def check_step_model(model: Any) -> None:
     Raises
     ------
     TypeError
-        If an attribute or a method is missing, or a method has other parameters. The message names all of them.
+        If an attribute or a method is missing, or a method has the wrong parameters. The message lists all of them.
 
     Examples
     --------

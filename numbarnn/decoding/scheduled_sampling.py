@@ -1,4 +1,4 @@
-"""Scheduled sampling: a decoder learns from what it would have predicted, and not only from the truth."""
+"""Scheduled sampling: in training, a decoder also reads its own predictions, not only the true targets."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScheduledSampling:
-    """Replaces inputs of a decoder by what the network predicts there (Bengio et al. 2015 [1]_).
+    """Replace inputs of a decoder by predictions of the network (Bengio et al. 2015 [1]_).
 
-    An object is called with the parameters, a batch and a random state, as `numbarnn.optim.train` does. The decoder
-    runs once, step by step and without dropout; each input but the first is kept with a probability, and otherwise
-    replaced by the prediction of the step before. The derivatives are then those for the resulting inputs: as in the
-    reference, nothing is propagated back through the predictions.
+    `numbarnn.optim.train` calls such an object with the parameters, a batch and a random state. The decoder runs once,
+    step by step and without dropout. Each input except the first is kept with the probability `teacher_forcing`, and
+    otherwise replaced by the prediction of the step before. As in the paper, gradients are computed for the resulting
+    inputs, and are not propagated back through the predictions.
 
     Parameters
     ----------
     network : Model
-        As `EncoderDecoderSteps` takes it.
+        Network as in `EncoderDecoderSteps`.
     teacher_forcing : float
         Probability that an input is kept, in [0, 1].
     predict : callable
-        Takes the outputs (B, K) of a step and the random state, and returns inputs (B, I) of the next one.
+        Function that takes the outputs (B, K) of a step and the random state, and returns the inputs (B, I) of the
+        next step.
 
     References
     ----------
@@ -49,7 +50,7 @@ class ScheduledSampling:
     predict: Callable[[Array, np.random.RandomState], Array]
 
     def __call__(self, theta: Array, x: Paired, random_state: np.random.RandomState) -> Paired:
-        """Return the batch with other inputs of the decoder.
+        """Return the batch with some inputs of the decoder replaced.
 
         Parameters
         ----------
@@ -74,9 +75,9 @@ class ScheduledSampling:
 
 
 def sampled_labels(z: Array, random_state: np.random.RandomState) -> Array:
-    """Return labels (B, 1) drawn from a softmax over z (B, V + 1) without the end, its last output.
+    """Return labels (B, 1) drawn from a softmax over z (B, V + 1), excluding its last output, the end.
 
-    The largest of outputs with independent Gumbel noise is such a draw (Gumbel 1954 [1]_).
+    The index of the largest output, after adding independent Gumbel noise, is such a draw (Gumbel 1954 [1]_).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Transcription: labels of sequences that are not aligned with the steps."""
+"""Transcription of sequences into labels that are not aligned with the steps."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from numbarnn.prediction import predict
 
 
 class CTCClassifier(BaseRNN):
-    """Transcribe sequences: predict a sequence of labels for each, without knowing where in it the labels are.
+    """Transcribe sequences into labels by connectionist temporal classification (CTC).
 
-    Handwriting, speech or sensor recordings come with the letters, phonemes or activities that they contain, in order,
-    but not with the steps at which these occur. Connectionist temporal classification [1]_ trains a network with one
-    output per step for each label, and one for a blank (no label), by the probability of all ways to place the labels.
-    The labels are found where the outputs peak.
+    Handwriting, speech or sensor recordings often come with the letters, phonemes or activities that they contain, in
+    order, but without the steps at which these occur. CTC [1]_ needs no such alignment. At each step, the network has
+    one output per label and one for a blank (no label). Training maximises the probability of the labels, summed over
+    all ways to place them in the sequence. In a trained network, the outputs peak at the steps of the labels.
 
     Parameters
     ----------
@@ -41,29 +41,29 @@ class CTCClassifier(BaseRNN):
     cell : str or type, default='lstm'
         The recurrent cell, as in `RNNClassifier`.
     projection_size : int or None, default=None
-        Outputs of each layer of a cell with a projection; None is as many as units.
+        Number of outputs of each layer if the cell has a projection. None means the number of units.
     bidirectional : bool, default=True
-        Whether each layer also reads the sequences from the last step to the first. Outputs of a network that does not
-        cannot depend on later steps, and peak late.
+        Whether each layer also reads the sequences backwards. If False, the outputs cannot depend on later steps, and
+        their peaks come late.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     decoder : {'best_path', 'beam'}, default='best_path'
-        How the labels are found. It may be changed after the fit.
+        How to find the labels. The parameter may be changed after `fit`.
 
-        - 'best_path': those of the most probable output of each step;
-        - 'beam': the most probable ones by the prefix beam search of [2]_, which takes longer.
+        - 'best_path': take the most probable output of each step, which is fast;
+        - 'beam': search for the most probable labels with the prefix beam search of [2]_.
     n_beams : int, default=10
         Number of prefixes that the beam search keeps.
     on_impossible : {'raise', 'zero'}, default='raise'
-        What to do in `fit` with labels that need more steps than their sequence has: one for each label, and one for a
-        blank between two equal ones. 'raise' raises a ValueError that names the sequence; 'zero' counts their loss as
-        zero, so that nothing is learned from them.
+        What `fit` does if labels need more steps than their sequence has: one step for each label, and one for a blank
+        between equal neighbours. 'raise' raises a ValueError that names the sequence; 'zero' sets the loss of such
+        sequences to zero, so that they are ignored.
     dropout, input_dropout, recurrent_dropout, weight_dropout : float, default=0.0
-        Probabilities of the kinds of dropout, as in `RNNClassifier`.
+        Probabilities of each kind of dropout, as in `RNNClassifier`.
     zoneout : float or tuple of two floats, default=0.0
         Probability that a unit keeps its previous state.
     preactivation_clip : float or None, default=None
-        The pre-activations of the gates are clipped to [-clip, clip].
+        The pre-activations of the gates are clipped to [-clip, clip]. None clips nothing.
     solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
         The solver, as in `RNNClassifier`.
     alpha : float, default=0.0001
@@ -73,35 +73,35 @@ class CTCClassifier(BaseRNN):
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate, as in `RNNClassifier`.
     learning_rate_init : float, default=0.003
-        The initial learning rate; the largest one for 'cosine'.
+        Initial learning rate; with 'cosine', the largest one.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     warmup_fraction : float, default=0.05
-        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+        Share of the updates during which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
-        200; 200 iterations for 'lbfgs'.
+        Maximum number of epochs, or of iterations for 'lbfgs'. None means enough epochs for 2000 updates, but at least
+        200; for 'lbfgs', 200 iterations.
     max_fun : int, default=15000
         Maximum number of evaluations of loss and gradient for 'lbfgs'.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
-        bit for bit.
+        Seed or generator for the initial weights, the batches, the validation part and dropout. With an int, repeated
+        fits are equal bit for bit.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
-        Whether `fit` starts from the parameters of the previous call. All labels must have occurred in the first one.
+        Whether `fit` starts from the parameters of the previous call. Later calls must not have new labels.
     momentum : float, default=0.9
         Momentum of 'sgd', between 0 and 1.
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside part of the sequences for validation (or to take the `validation_data` of `fit`), to stop
-        when its score no longer improves, and to keep the parameters with the best score. The score is that of the
-        decoder 'best_path'.
+        Whether to stop when the score of a validation part no longer improves, and to keep the parameters with the best
+        score. The validation part is the `validation_data` of `fit` or, without it, some of the sequences, which are
+        not trained on. The score uses ``decoder='best_path'``.
     validation_fraction : float, default=0.1
         Share of the sequences that `early_stopping` sets aside.
     validation_split : {'random', 'last'}, default='random'
@@ -109,23 +109,23 @@ class CTCClassifier(BaseRNN):
     validation_gap : int or 'auto', default='auto'
         With ``validation_split='last'``, number of sequences before the validation part that are left out. 'auto' is 0.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of the means in 'adam', in [0, 1).
+        Decay rates of the moving averages in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        Number that 'adam' adds to its denominator.
+        Constant that 'adam' adds to its denominator, for numerical stability.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None means
+        enough epochs for 500 updates, but at least 10; for 'lbfgs', 10 iterations.
     max_grad_norm : float or None, default=1.0
-        Longer gradients of 'adam' and 'sgd' are scaled to this norm. None clips nothing.
+        With 'adam' and 'sgd', gradients with a larger norm are scaled down to this norm. None disables the clipping.
     checkpoint_memory_mb : float or None, default=None
-        Limit in MB (10^6 bytes) of the memory for intermediate results of a batch. None is no limit.
+        Limit, in MB (10^6 bytes), of the memory for the intermediate results of a batch. None means no limit.
     n_estimators : int, default=1
-        Number of networks that differ in their random numbers only. Above one, the estimator is an ensemble, whose
-        members are in `estimators_`, and the probabilities of each step are averaged.
+        Number of networks. Above one, the estimator is an ensemble of networks that differ only in their random
+        numbers. It averages their probabilities at each step. The members are in `estimators_`.
     dtype : {'float32', 'float64'} or None, default=None
-        Precision of all computations. None is float32 if X is float32, and float64 otherwise.
+        Precision of all computations. None means float32 if X is float32, and float64 otherwise.
     device : {'cpu', 'cuda'}, default='cpu'
-        Where to fit and to predict. The loss is computed on the CPU in either case.
+        Device to fit and predict on. The loss is always computed on the CPU.
     n_jobs : int or None, default=None
         Number of threads; for an ensemble, the number of members trained at a time. None means 1 unless in a
         `joblib.parallel_config` context, -1 means all processors. The results do not depend on it.
@@ -133,14 +133,13 @@ class CTCClassifier(BaseRNN):
     Attributes
     ----------
     classes_ : ndarray of shape (V,)
-        The labels, sorted if they can be compared. The outputs of the network are those of the labels in this order
-        and, the last one, that of the blank.
+        The labels, sorted if they can be compared. The outputs of the network are in this order, followed by the blank.
     theta_ : ndarray of shape (P,)
         All parameters in one vector; ``network_.views(theta_)`` returns its parts by their names.
     network_ : numbarnn.layers.Model
         The network as a function of `theta_`, with its derivatives.
     estimators_ : list of CTCClassifier
-        Fitted members of an ensemble, which has it instead of `theta_`, `network_` and the curves.
+        Fitted members. Only ensembles have this attribute, instead of `theta_`, `network_` and the curves.
     n_features_in_ : int
         Inputs per step, I, if X was (n, T, I) or a list; T if X was (n, T).
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -150,8 +149,8 @@ class CTCClassifier(BaseRNN):
     t_ : int
         Number of training sequences read in all epochs.
     loss_, best_loss_ : float
-        Training loss of the last epoch, and the smallest of an epoch: the mean over the sequences of the negative
-        log-likelihood of their labels, penalty included.
+        Training loss of the last epoch, and the smallest loss of an epoch: the mean negative log-likelihood of the
+        labels of a sequence, plus the penalty.
     loss_curve_ : list of float
         Training loss of each epoch.
     validation_scores_ : list of float or None
@@ -159,16 +158,16 @@ class CTCClassifier(BaseRNN):
     best_validation_score_ : float or None
         Largest validation score of the last fit. None without `early_stopping`.
     n_layers_, n_outputs_ : int
-        Number of layers, inputs and outputs included, and of outputs per step, V + 1.
+        Number of layers, including the input and the output, and number of outputs per step, V + 1.
     out_activation_ : str
         'softmax'.
 
     See Also
     --------
-    RNNClassifier : One label per sequence, or one for each step.
+    RNNClassifier : Predicts one label per sequence, or one per step.
     numbarnn.ctc_loss : The loss and its gradient.
-    numbarnn.metrics.label_error_rate : The error of a transcription.
-    numbarnn.SequencePatches : Joins consecutive steps into one, where there are many more steps than labels.
+    numbarnn.metrics.label_error_rate : Error of transcriptions.
+    numbarnn.SequencePatches : Joins consecutive steps into one, useful if there are many more steps than labels.
 
     References
     ----------
@@ -179,7 +178,7 @@ class CTCClassifier(BaseRNN):
 
     Examples
     --------
-    Pulses of two heights, in noise, at unknown places:
+    Pulses of two heights in noise, at unknown steps:
 
     >>> import numpy as np
     >>> from numbarnn import CTCClassifier
@@ -309,7 +308,7 @@ class CTCClassifier(BaseRNN):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Go on training for one epoch over the given sequences.
+        """Train for one more epoch on the given sequences.
 
         Parameters
         ----------
@@ -325,13 +324,13 @@ class CTCClassifier(BaseRNN):
         Returns
         -------
         self : object
-            The estimator; as it was before if this call fails.
+            The estimator. If the call fails, it stays as it was.
 
         Raises
         ------
         ValueError
-            If `classes` is missing in the first call or changes later, a label is not one of them, or a parameter is
-            not for partial fits: `early_stopping`, `solver='lbfgs'`, `learning_rate='cosine'`.
+            If `classes` is missing in the first call or changes later, a label is not one of them, or a parameter does
+            not work with `partial_fit`: `early_stopping`, `solver='lbfgs'`, `learning_rate='cosine'`.
         """
         if classes is None and not hasattr(self, "classes_"):
             raise ValueError("classes must hold all labels in the first call of partial_fit, got None.")
@@ -350,7 +349,7 @@ class CTCClassifier(BaseRNN):
         Returns
         -------
         y : list of n lists of labels
-            Also where `fit` was given strings: ``"".join(labels)`` is one again.
+            Lists even if `fit` was given strings; ``"".join(labels)`` makes a string of one.
         """
         return self._decoded(self._outputs(X)).tolist()
 
@@ -365,7 +364,7 @@ class CTCClassifier(BaseRNN):
         Returns
         -------
         log_probabilities : ndarray of shape (n, T, V + 1) or list of n ndarrays of shape (T_i, V + 1)
-            In the form of X. The columns are the labels, in the order of `classes_`, and the blank.
+            An array or a list, as X is. The columns are the labels, in the order of `classes_`, and then the blank.
         """
         outputs = self._outputs(X)
         return outputs.restore(outputs.log_average(self._head.log_output))
@@ -373,9 +372,9 @@ class CTCClassifier(BaseRNN):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return one minus the label error rate.
 
-        That is one minus the number of labels to insert, delete or replace, per true label, see
-        `numbarnn.metrics.label_error_rate`. It is one if all labels are right, and negative if there are more errors
-        than labels.
+        The label error rate is the number of labels to insert, delete or replace per true label, see
+        `numbarnn.metrics.label_error_rate`. The score is one if all labels are right, and negative if there are more
+        errors than labels.
 
         Parameters
         ----------
@@ -384,7 +383,7 @@ class CTCClassifier(BaseRNN):
         y : list of n sequences of labels
             The true labels, as in `fit`.
         sample_weight : array-like of shape (n,), default=None
-            Weight of the errors and the labels of each sequence.
+            Weight of each sequence: of its errors and of its number of labels.
 
         Returns
         -------
@@ -393,21 +392,21 @@ class CTCClassifier(BaseRNN):
         return self._score(X, y, sample_weight)
 
     def align(self, X: Any, y: Any = None) -> list[NDArray[np.intp]]:
-        """Return the steps at which labels are found.
+        """Return the step of each label.
 
-        They are on the most probable path of all that give the labels, see `numbarnn.decoding.ctc_alignment`.
+        The steps lie on the most probable of all paths that give the labels, see `numbarnn.decoding.ctc_alignment`.
 
         Parameters
         ----------
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         y : list of n sequences of labels, default=None
-            None are the predicted ones.
+            The labels to align. None means the predicted ones.
 
         Returns
         -------
         steps : list of n ndarrays of int of shape (L_i,)
-            A step for each label.
+            For each sequence, the steps of its labels.
 
         Raises
         ------
@@ -422,30 +421,30 @@ class CTCClassifier(BaseRNN):
     def input_gradient(
         self, X: Any, output: Any = None, *, step: int | None = None, position: Any = None, activated: bool = False
     ) -> Any:
-        """Return the derivative of an output with respect to every input number.
+        """Return the derivative of an output with respect to all inputs.
 
-        With `position` it shows which inputs made a label of the transcription: the output is that of the label, at the
-        step at which it is found (`align`), as in the demonstration of [1]_.
+        With `position`, the output is that of a predicted label, at the step that `align` returns for it. The
+        derivative then shows which inputs the label depends on, as in the demonstration of [1]_.
 
         Parameters
         ----------
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
             The sequences.
         output : label or array-like of shape (n,), default=None
-            The label whose output is differentiated: one for all sequences or one for each. None is the most probable
-            output of each step.
+            The label whose output is differentiated: one for all sequences, or one for each. None means the most
+            probable output of each step.
         step : int, default=None
-            The step whose output is differentiated; -1 is each sequence's last. None is the sum over all steps.
+            The step whose output is differentiated; -1 is the last step of each sequence. None means the sum over all
+            steps.
         position : int or array-like of int of shape (n,), default=None
-            Index of the label in the predicted transcription; -1 is the last one. It takes the place of `output` and
-            `step`.
+            Index of the label in the predicted transcription; -1 is the last one. Replaces `output` and `step`.
         activated : bool, default=False
             Whether to differentiate the probability of the label rather than its score.
 
         Returns
         -------
         gradient : ndarray or list of ndarrays
-            In the form of X: (n, T, I) or (n, T), or a list of n arrays (T_i, I) or (T_i,).
+            Of the same form as X: (n, T, I) or (n, T), or a list of n arrays (T_i, I) or (T_i,).
 
         Raises
         ------
@@ -529,7 +528,7 @@ class CTCClassifier(BaseRNN):
         return transcription_score(rows, predicted, weights)
 
     def _codes(self, log_y: NDArray, lengths: NDArray[np.intp]) -> NDArray:
-        """Return the codes of the labels of each sequence, an object array."""
+        """Return an object array with the label codes of each sequence."""
         return self._head.transcribe(log_y, lengths, self.n_beams if self.decoder == "beam" else None)
 
     def _codes_of(self, y: Any, lengths: NDArray[np.intp]) -> NDArray:
@@ -543,7 +542,7 @@ class CTCClassifier(BaseRNN):
 
 
 def _positions(position: Any, codes: NDArray) -> list[int]:
-    """Return the index of a label of each sequence, checked."""
+    """Return the checked index of a label of each sequence."""
     given = np.asarray(position)
     if given.dtype.kind not in "iu" or given.shape not in {(), (len(codes),)}:
         raise ValueError(f"position must be an integer, or one for each of {len(codes)} sequences, got {position!r}")

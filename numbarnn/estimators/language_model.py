@@ -1,4 +1,4 @@
-"""Language models: the probability of sequences of labels, and sequences drawn from it."""
+"""Language models: probabilities of sequences of labels, and sampling of new sequences."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from numbarnn.losses import ClassHead, Head
 from numbarnn.optim import Examples, Validation
 
 _LARGEST_VECTOR = 512
-"""Largest dimension of the vectors of labels that `embedding_size='auto'` stands for."""
+"""Largest dimension of the embedding with `embedding_size='auto'`."""
 
 
 class RNNLanguageModel(TrainedNetwork):
-    r"""Learn the probability of sequences of labels, such as texts, names or melodies, with a recurrent network.
+    r"""Recurrent language model of sequences of labels, such as texts, names or melodies.
 
-    The network reads a sequence label by label, and predicts the next label or the end of the sequence by a softmax
-    [1]_ [2]_. With :math:`y_1 .. y_N` the labels and :math:`y_{N+1}` the end,
+    The network reads a sequence label by label. At each step, a softmax predicts the next label or the end of the
+    sequence [1]_ [2]_. For labels :math:`y_1 .. y_N` and the end :math:`y_{N+1}`,
 
     .. math:: \log p(y) = \sum_{n=1}^{N+1} \log p(y_n \mid y_1 .. y_{n-1})
 
-    Training maximises the mean of the terms. A sequence is a list of hashable labels, or a string, which is a sequence
-    of characters. For a model of words pass lists of words, such as ``text.split()``.
+    Training maximises the mean of these terms. A sequence is a list of hashable labels, or a string, which is a
+    sequence of characters. For a model of words, pass lists of words, such as ``text.split()``.
 
     Parameters
     ----------
@@ -53,42 +53,43 @@ class RNNLanguageModel(TrainedNetwork):
     cell : str or type, default='lstm'
         The recurrent cell, a name or a class, as in `RNNClassifier`.
     embedding_size : int or 'auto', default='auto'
-        Dimension of the vectors that stand for the labels in the network. 'auto' is half the number of labels, rounded
-        up, and at least 16, but no more than the units of the first layer or 512.
+        Dimension of the embedding of the labels. 'auto' is half the number of labels, rounded up, but at least 16, and
+        at most the smaller of 512 and the number of units of the first layer.
     labels : array-like or None, default=None
-        All labels that sequences may have. None is those of the first training.
+        All labels that may occur. None means the labels of the training sequences; with `partial_fit` or `warm_start`,
+        those of the first call.
     projection_size : int or None, default=None
-        Outputs of each layer of a cell with a projection, such as 'projected_lstm'.
+        Number of outputs of each layer if the cell has a projection, such as 'projected_lstm'.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned rather than zero.
     dropout, input_dropout, recurrent_dropout, weight_dropout : float, default=0.0
-        Probability that an output of a recurrent layer, an input of it, what its recurrent weights see, or a recurrent
-        weight is dropped, as in `RNNClassifier`.
+        Probabilities that an output of a recurrent layer, an input of the layer, an input of its recurrent weights, or
+        a recurrent weight is dropped, as in `RNNClassifier`.
     zoneout : float or tuple of two floats, default=0.0
         Probability that a unit keeps its previous state, as in `RNNClassifier`.
     preactivation_clip : float or None, default=None
-        The pre-activations of the gates are clipped to [-clip, clip].
+        The pre-activations of the gates are clipped to [-clip, clip]. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'
-        Adam, or stochastic gradient descent with momentum.
+        'adam' is Adam; 'sgd' is stochastic gradient descent with momentum.
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights, divided by the number of symbols of a batch.
+        Strength of the L2 penalty on the weights. The penalty is divided by the number of symbols in the batch.
     batch_size : int or 'auto', default='auto'
-        Sequences (or pieces of sequences, see Notes) per update. 'auto' is all of them up to 32, and beyond that an
-        eighth of them, at most 64.
+        Sequences (or pieces of sequences, see Notes) per update. 'auto' is all of them if there are at most 32.
+        Otherwise it is an eighth of them, but at least 8 and at most 64.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
-        Schedule of the learning rate, as in `RNNClassifier`. For a given number of epochs 'cosine' is usually best.
+        Schedule of the learning rate, as in `RNNClassifier`. For a fixed number of epochs, 'cosine' is usually best.
     learning_rate_init : float, default=0.003
-        The initial learning rate; the largest one for 'cosine'.
+        Initial learning rate; with 'cosine', the largest one.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     warmup_fraction : float, default=0.05
-        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+        Share of the updates during which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is as many as make 2000 updates, and at least 10.
+        Maximum number of epochs. None means enough epochs for 2000 updates, but at least 10.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches, the validation part and what is dropped.
+        Seed or generator for the initial weights, the batches, the validation part and dropout.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
     verbose : bool or int, default=False
@@ -100,29 +101,30 @@ class RNNLanguageModel(TrainedNetwork):
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside part of the sequences (or pieces) for validation, or to take the `validation_data` of
-        `fit`, to stop when their mean log-likelihood per symbol no longer improves, and to keep the best parameters.
+        Whether to stop when the mean log-likelihood per symbol of a validation part no longer improves, and to keep the
+        best parameters. The validation part is the `validation_data` of `fit` or, without it, some of the sequences
+        (or pieces), which are not trained on.
     validation_fraction : float, default=0.1
-        Share of the sequences (or pieces) that `early_stopping` sets aside at random without `validation_data`.
+        Share of the sequences (or pieces) that `early_stopping` sets aside at random if there is no `validation_data`.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of 'adam', in [0, 1).
+        Decay rates of the moving averages in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        Number that 'adam' adds to its denominator.
+        Constant that 'adam' adds to its denominator, for numerical stability.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        as make 500 updates, and at least 10.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None means
+        enough epochs for 500 updates, but at least 10.
     max_grad_norm : float or None, default=1.0
-        Longer gradients are scaled to this norm. None clips nothing.
+        Gradients with a larger norm are scaled down to this norm. None disables the clipping.
     tbptt : tuple of two ints or None, default=(100, 100)
-        Truncated backpropagation through time [3]_: `(k1, k2)`. The parameters are updated after every k1 steps, by
-        the gradient of the loss of these steps through the last k2 steps, and the state is carried on. Sequences of up
-        to k1 steps have their exact gradient. None uses the exact gradient of sequences of any length.
+        Truncated backpropagation through time [3]_, `(k1, k2)`. The parameters are updated after every k1 steps, with
+        the gradient of the loss of these steps through the last k2 steps, and the state is carried over. The gradient
+        of sequences of up to k1 steps is exact. With None, it is exact for sequences of any length.
     checkpoint_memory_mb : float or None, default=None
-        Limit in MB of the memory for intermediate results of a batch. None is no limit.
+        Limit, in MB, of the memory for the intermediate results of a batch. None means no limit.
     dtype : {'float32', 'float64'}, default='float32'
         Precision of all computations.
     device : {'cpu', 'cuda'}, default='cpu'
-        Where to fit; 'cuda' needs ``tbptt=None``. Scores and samples are computed on the CPU.
+        Device to fit on; 'cuda' needs ``tbptt=None``. Scores and samples are computed on the CPU.
     n_jobs : int or None, default=None
         Number of threads. None means 1 unless in a `joblib.parallel_config` context, -1 means all processors. The
         results do not depend on it.
@@ -136,7 +138,7 @@ class RNNLanguageModel(TrainedNetwork):
     network_ : numbarnn.layers.Model
         The network as a function of `theta_`, with its derivatives.
     embedding_size_ : int
-        Dimension of the vectors of the labels.
+        Dimension of the embedding of the labels.
     n_iter_ : int
         Epochs of the last `fit` or `partial_fit`.
     t_ : int
@@ -152,7 +154,7 @@ class RNNLanguageModel(TrainedNetwork):
     best_validation_score_ : float or None
         Largest validation score of the last fit. None without `early_stopping`.
     n_layers_ : int
-        Number of layers, inputs and outputs included.
+        Number of layers, including the input and the output.
     n_outputs_ : int
         Number of outputs of the network: one for each label, and one for the end.
     out_activation_ : str
@@ -165,10 +167,10 @@ class RNNLanguageModel(TrainedNetwork):
 
     Notes
     -----
-    Long sequences are cut into pieces, so that a batch has enough rows: each piece has 25 windows of k1 steps, or
-    fewer where there are only few and short sequences. A piece starts from the initial state, with the last label of
-    the one before as its input; within a piece the state is carried from window to window. Scores do not depend on
-    this: they carry the state through the whole sequence.
+    For training, long sequences are cut into pieces, so that a batch has enough rows. A piece has at most 25 windows of
+    k1 steps; for few and short sequences, the limit is lower, down to 4 windows. A piece starts from the initial state,
+    and its first input is the last label of the piece before. Within a piece, the state is carried from window to
+    window. Scores are computed without pieces: the state is carried through the whole sequence.
 
     References
     ----------
@@ -210,7 +212,7 @@ class RNNLanguageModel(TrainedNetwork):
         "labels": ["array-like", None],
         "solver": [StrOptions({"adam", "sgd"})],
     }
-    # Parameters of other estimators, of which a language model has only one value.
+    # Parameters of other estimators that are fixed for a language model.
     validation_split: ClassVar[str] = "random"
     validation_gap: ClassVar[int] = 0
     _least_epochs: ClassVar[int] = 10
@@ -305,8 +307,8 @@ class RNNLanguageModel(TrainedNetwork):
     def fit(self, X: Any, y: None = None, *, validation_data: Any = None) -> Self:  # noqa: ARG002
         """Fit the network to sequences.
 
-        If it fails, the estimator stays as it was. Ctrl-C ends the training early; the estimator is fitted then, with
-        the parameters of the last complete update.
+        If `fit` fails, the estimator stays as it was. Ctrl-C ends the training early and leaves a fitted estimator,
+        with the parameters after the last complete update.
 
         Parameters
         ----------
@@ -316,7 +318,7 @@ class RNNLanguageModel(TrainedNetwork):
         y : None
             Ignored.
         validation_data : list of sequences of labels, default=None
-            Sequences by whose score `early_stopping` decides; all of X is trained on then. It needs
+            Sequences on which `early_stopping` computes its score, so that all of X is used for training. Needs
             ``early_stopping=True``.
 
         Returns
@@ -327,8 +329,7 @@ class RNNLanguageModel(TrainedNetwork):
         Raises
         ------
         ValueError, TypeError
-            If X or `validation_data` are not as described, a label is unknown, a parameter is not as described, or the
-            training diverges.
+            If X, `validation_data` or a parameter is not as described, a label is unknown, or the training diverges.
         MemoryError
             If the network is too large.
         ImportError, RuntimeError
@@ -342,12 +343,12 @@ class RNNLanguageModel(TrainedNetwork):
         return self._become(self._learned(X, validation_data=validation_data))
 
     def partial_fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
-        """Train for one epoch, going on where the last call stopped.
+        """Train for one more epoch, starting from the result of the last call.
 
         Parameters
         ----------
         X : list of n sequences of labels
-            As in `fit`. Labels that are not in those of the first call, or in `labels`, are refused.
+            As in `fit`. Labels other than those of the first call, or of the parameter `labels`, raise a ValueError.
         y : None
             Ignored.
 
@@ -358,12 +359,12 @@ class RNNLanguageModel(TrainedNetwork):
         Raises
         ------
         ValueError, TypeError
-            As `fit` does; also with `early_stopping` or ``learning_rate='cosine'``.
+            As in `fit`, and if `early_stopping` is true or ``learning_rate='cosine'``.
         """
         return self._become(self._learned(X, partial=True))
 
     def _learned(self, X: Any, *, validation_data: Any = None, partial: bool = False) -> Self:
-        """Return a copy that has learned."""
+        """Return a trained copy."""
         if validation_data is not None and not self.early_stopping:
             raise ValueError(
                 "validation_data needs early_stopping=True: without it, training does not look at a validation score."
@@ -432,7 +433,7 @@ class RNNLanguageModel(TrainedNetwork):
         return Model(Stack((("layer0", EmbeddedRecurrent.of(embedding, first)), *others)))
 
     def _pieces(self, sequences: list[Labels], dtype: DTypeLike, name: str) -> Examples:
-        """Return what is learned from, or validated with: long sequences in pieces."""
+        """Return the examples for training or validation, long sequences cut into pieces."""
         if not sequences:
             raise ValueError(f"{name} must have at least one sequence, got none.")
         examples = next_symbols(self.vocabulary_.encode(sequences, name=name), self.vocabulary_, dtype)
@@ -466,7 +467,9 @@ class RNNLanguageModel(TrainedNetwork):
         return self._scored(X)[0]
 
     def score(self, X: Any, y: None = None) -> float:  # noqa: ARG002
-        """Return the mean log-likelihood per symbol; each label and each end of a sequence is a symbol.
+        """Return the mean log-likelihood per symbol.
+
+        Each label is a symbol, and so is the end of each sequence.
 
         Parameters
         ----------
@@ -477,7 +480,7 @@ class RNNLanguageModel(TrainedNetwork):
         Returns
         -------
         score : float
-            In nats; divided by the logarithm of 2, its negative is the number of bits per symbol.
+            In nats. To get bits per symbol, divide the negative score by ``log(2)``.
         """
         log_likelihoods, n_symbols = self._scored(X)
         return float(log_likelihoods.sum() / n_symbols.sum())
@@ -523,22 +526,23 @@ class RNNLanguageModel(TrainedNetwork):
         n_samples : int, default=1
             Number of sequences.
         max_length : int, default=100
-            Maximum number of labels that are drawn. A sequence that has not ended before is cut there.
+            Maximum number of labels to draw. Longer sequences are cut off.
         temperature : float, default=1.0
-            Below one, probable labels become more probable; zero takes the most probable one of each step.
+            Below one, probable labels become more probable; zero takes the most probable symbol at each step.
         top_k : int, default=None
-            Draw from this number of most probable symbols only.
+            Draw only from this number of most probable symbols. None means all symbols.
         top_p : float, default=None
-            Draw from the most probable symbols whose probabilities have this sum only (nucleus sampling).
+            Draw only from the most probable symbols that together have this probability (nucleus sampling). None means
+            all symbols.
         prompt : sequence of labels, default=()
-            What all sequences begin with.
+            Labels that all sequences begin with.
         random_state : int, RandomState or None, default=None
-            Draws the symbols.
+            Seed or generator for the draws.
 
         Returns
         -------
         sequences : list of n_samples str or list
-            The prompt and what was drawn, without the end; strings if the training sequences were strings.
+            The prompt followed by the drawn labels, without the end; strings if the training sequences were strings.
 
         Raises
         ------
@@ -569,16 +573,16 @@ class RNNLanguageModel(TrainedNetwork):
         Parameters
         ----------
         prompt : sequence of labels, default=()
-            What the sequences begin with.
+            Labels that all sequences begin with.
         n_beams : int, default=5
             Number of hypotheses that are kept at each step.
         max_length : int, default=100
-            Maximum number of labels behind the prompt. A sequence of so many labels ends there.
+            Maximum number of labels after the prompt. A sequence that reaches it ends there.
 
         Returns
         -------
         sequences : list of at most n_beams str or list
-            The prompt and its continuation, the most probable one first.
+            The prompt with each continuation, the most probable one first.
         scores : ndarray of shape (n_beams,)
             Log-probabilities of the continuations, their ends included.
 
@@ -594,12 +598,12 @@ class RNNLanguageModel(TrainedNetwork):
         return [self._decoded(codes, hypothesis) for hypothesis in found], np.array([each.score for each in found])
 
     def stream(self, prompt: Any = ()) -> SymbolStream:
-        """Return a stream that reads a sequence label by label, and predicts the next one each time.
+        """Return a stream that reads a sequence label by label and predicts each next label.
 
         Parameters
         ----------
         prompt : sequence of labels, default=()
-            What has been read already.
+            Labels that the stream reads first.
 
         Returns
         -------

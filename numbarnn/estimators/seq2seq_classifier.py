@@ -1,4 +1,4 @@
-"""Sequences of labels made from sequences, such as translations, transcriptions and captions."""
+"""Prediction of sequences of labels from sequences or vectors, such as translations and captions."""
 
 from __future__ import annotations
 
@@ -26,75 +26,78 @@ from numbarnn.prediction import predict
 
 _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _SHORTEST = 10
-"""Least number of labels that `max_length=None` stands for."""
+"""Smallest value of `max_length_`."""
 
 
 class Seq2SeqClassifier(BaseSeq2Seq):
-    r"""Predict sequences of labels from sequences, or from vectors, by an encoder and a decoder with attention.
+    r"""Encoder-decoder with attention that predicts sequences of labels from sequences or vectors.
 
-    A recurrent network, the encoder, reads the source. Another one, the decoder, begins from its final state [1]_ and
-    predicts the target label by label. At each step it sees its last label and the steps of the encoder, by weights
-    that it computes anew for each label, the attention [2]_ [3]_. With :math:`y_1 .. y_N` the labels and
-    :math:`y_{N+1}` the end,
+    A recurrent network, the encoder, reads the source. Another one, the decoder, starts from the encoder's final state
+    [1]_ and predicts the target label by label. At each step, it uses the previous label and a weighted sum of the
+    encoder's outputs. The weights are computed anew for each label, by attention [2]_ [3]_. For labels
+    :math:`y_1 .. y_N` and the end :math:`y_{N+1}`,
 
     .. math:: \log p(y \mid x) = \sum_{n=1}^{N+1} \log p(y_n \mid y_1 .. y_{n-1}, x)
 
-    Training maximises the mean of the terms, for which the decoder reads the true labels (teacher forcing). The lengths
-    of sources and targets are independent of each other.
+    Training maximises the mean of these terms, and the decoder reads the true labels (teacher forcing). A target may be
+    shorter or longer than its source.
 
     X holds sequences of vectors, as for `RNNClassifier`; sequences of hashable labels, which are lists or strings; or
-    single vectors, as an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
+    single vectors, in an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
     hashable labels: a list of lists, or of strings, which are sequences of characters.
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(128,)
-        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, of the last size.
+        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, with as many units as
+        the last layer of the encoder.
     cell : str or type, default='lstm'
         The recurrent cell, a name or a class, as in `RNNClassifier`.
     attention : {'additive', 'general', 'dot'} or None, default='additive'
-        How the decoder weighs the steps of the encoder: by a small network [2]_, a bilinear form or a product [3]_.
-        With None it sees no more than the final state of the encoder. 'dot' needs ``bidirectional=False``.
+        How the decoder scores the steps of the encoder: by a small network [2]_, a bilinear form or a dot product
+        [3]_. With None, the decoder only sees the final state of the encoder. 'dot' needs ``bidirectional=False``.
     bidirectional : bool or 'auto', default='auto'
-        Whether the layers of the encoder read in both directions. 'auto' is True, except for vectors and for
+        Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
     embedding_size : int or 'auto', default='auto'
-        Dimension of the vectors that stand for labels, in the encoder and in the decoder. 'auto' is half the number of
-        labels, rounded up, and at least 16, but no more than the units of the layer or 512.
+        Dimension of the embeddings of labels, in encoder and decoder. 'auto' is half the number of labels, rounded up,
+        but at least 16, and at most the smaller of 512 and the number of units of the layer.
     teacher_forcing : float, default=1.0
-        Probability that the decoder reads the true label in training. Below one, labels that it draws from its own
-        predictions take the place of the others, in a pass before the usual one (scheduled sampling [4]_).
+        Probability that the decoder reads the true label in training. Below one, the other labels are replaced by
+        labels drawn from its own predictions, which takes an additional forward pass (scheduled sampling [4]_).
     n_beams : int, default=1
-        Number of hypotheses that a beam search keeps in `predict`. One takes the most probable label at each step.
+        Number of hypotheses that the beam search of `predict` keeps. With 1, `predict` takes the most probable label at
+        each step.
     max_length : int or None, default=None
-        Maximum number of labels of a prediction. None is `max_length_`.
+        Maximum number of labels of a prediction. None means `max_length_`.
     dropout : float, default=0.0
-        Probability that an input of a layer of the encoder that is no input of the network, or an output of the
-        decoder, is dropped in training.
+        Probability that a value is dropped in training. Applies to the embedded labels of X, to the outputs that one
+        encoder layer passes to the next, and to the outputs of the decoder.
     recurrent_dropout, weight_dropout : float, default=0.0
-        Probability that what the recurrent weights see, or a recurrent weight, is dropped, as in `RNNClassifier`.
+        Probability that an input of the recurrent weights, or a recurrent weight, is dropped, as in `RNNClassifier`.
     preactivation_clip : float or None, default=None
-        The pre-activations of the gates are clipped to [-clip, clip].
+        The pre-activations of the gates are clipped to [-clip, clip]. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'
-        Adam, or stochastic gradient descent with momentum.
+        'adam' is Adam; 'sgd' is stochastic gradient descent with momentum.
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights, divided by the number of symbols of a batch.
+        Strength of the L2 penalty on the weights. The penalty is divided by the number of symbols in the batch.
     batch_size : int or 'auto', default='auto'
-        Pairs of sequences per update. 'auto' is all of them up to 32, and beyond that an eighth of them, at most 64.
+        Pairs of sequences per update. 'auto' is all of them if there are at most 32. Otherwise it is an eighth of them,
+        but at least 8 and at most 64.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
-        Schedule of the learning rate, as in `RNNClassifier`. For a given number of epochs 'cosine' is usually best.
+        Schedule of the learning rate, as in `RNNClassifier`. For a fixed number of epochs, 'cosine' is usually best.
     learning_rate_init : float, default=0.003
-        The initial learning rate; the largest one for 'cosine'.
+        Initial learning rate; with 'cosine', the largest one.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     warmup_fraction : float, default=0.05
-        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+        Share of the updates during which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is as many as make 2000 updates, and at least 10.
+        Maximum number of epochs. None means enough epochs for 2000 updates, but at least 10.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches, the validation part, and what is dropped or sampled.
+        Seed or generator for the initial weights, the batches, the validation part, dropout and sampling.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
     verbose : bool or int, default=False
@@ -106,20 +109,20 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside part of the pairs for validation, or to take the `validation_data` of `fit`, to stop when
-        their mean log-likelihood per symbol no longer improves, and to keep the best parameters. The decoder reads the
-        true labels there.
+        Whether to stop when the mean log-likelihood per symbol of a validation part no longer improves, and to keep the
+        best parameters. The validation part is the `validation_data` of `fit` or, without it, some of the pairs, which
+        are not trained on. The decoder reads the true labels for this score.
     validation_fraction : float, default=0.1
-        Share of the pairs that `early_stopping` sets aside at random without `validation_data`.
+        Share of the pairs that `early_stopping` sets aside at random if there is no `validation_data`.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of 'adam', in [0, 1).
+        Decay rates of the moving averages in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        Number that 'adam' adds to its denominator.
+        Constant that 'adam' adds to its denominator, for numerical stability.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        as make 500 updates, and at least 10.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None means
+        enough epochs for 500 updates, but at least 10.
     max_grad_norm : float or None, default=1.0
-        Longer gradients are scaled to this norm. None clips nothing.
+        Gradients with a larger norm are scaled down to this norm. None disables the clipping.
     dtype : {'float32', 'float64'}, default='float32'
         Precision of all computations, which are done on the CPU.
     n_jobs : int or None, default=None
@@ -131,15 +134,15 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     vocabulary_ : numbarnn.data.Vocabulary
         The labels of the targets and their codes.
     source_ : object
-        The kind of X. If it holds labels, ``source_.vocabulary`` has those of the sources.
+        Description of X. If X holds labels, ``source_.vocabulary`` is their vocabulary.
     max_length_ : int
-        Twice the number of labels of the longest target of a fit, and at least 10.
+        Twice the number of labels of the longest training target, but at least 10.
     theta_ : ndarray of shape (P,)
         All parameters in one vector. ``network_.views(theta_)`` returns its parts by their names.
     network_ : numbarnn.layers.Model
         The network as a function of `theta_`, with its derivatives.
     n_features_in_ : int
-        Features of X, unless it holds labels.
+        Number of features of X, unless X holds labels.
     n_iter_ : int
         Epochs of the last `fit` or `partial_fit`.
     t_ : int
@@ -155,7 +158,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     best_validation_score_ : float or None
         Largest validation score of the last fit. None without `early_stopping`.
     n_layers_ : int
-        Number of layers, inputs, decoder and outputs included.
+        Number of layers, including the input, the decoder and the output.
     n_outputs_ : int
         Number of outputs of the network: one for each label, and one for the end.
     out_activation_ : str
@@ -164,9 +167,9 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     See Also
     --------
     Seq2SeqRegressor : Predicts sequences of vectors.
-    RNNLanguageModel : Sequences of labels without a source.
-    RNNClassifier : One label for a sequence, or for each of its steps.
-    numbarnn.plotting.AttentionDisplay : Draws the attention's weights.
+    RNNLanguageModel : Models sequences of labels without a source.
+    RNNClassifier : Predicts one label per sequence, or one per step.
+    numbarnn.plotting.AttentionDisplay : Plots the attention weights.
 
     References
     ----------
@@ -279,26 +282,29 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         self.max_length = max_length
 
     def predict(self, X: Any, *, return_attention: bool = False) -> Any:
-        """Predict a sequence of labels for each source, by a beam search with `n_beams`.
+        """Predict a sequence of labels for each source.
+
+        Uses beam search if `n_beams` is above one.
 
         Parameters
         ----------
         X : sequences or vectors, as in `fit`
         return_attention : bool, default=False
-            Whether to return the attention's weights.
+            Whether to return the attention weights.
 
         Returns
         -------
         sequences : list of n lists of labels, or of n str
             Without the end; strings if the targets of `fit` were strings.
         weights : list of n ndarray of shape (T_out, T_in)
-            With `return_attention`: for each predicted label the weights of the steps of the source, whose sum is one.
+            Only if `return_attention` is true. For each predicted label, the weights of the steps of the source; they
+            sum to one.
 
         Raises
         ------
         ValueError, TypeError
-            If X is not as in `fit`, has an unknown label, or the estimator has no attention whose weights it could
-            return.
+            If X is not as in `fit` or has an unknown label, or if `return_attention` is true and the estimator has no
+            attention.
         """
         source = self._read_sources(X)
         if return_attention:
@@ -313,7 +319,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         return sequences, [weights[:-1] for weights in self._attention(SequencePairs(source, read))]
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of sources whose predicted sequence is right as a whole.
+        """Return the share of predicted sequences that are completely correct.
 
         Parameters
         ----------
@@ -329,7 +335,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         return metrics.sequence_accuracy(y, self.predict(X))
 
     def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
-        """Return the log-likelihood of each target for its source, its end included.
+        """Return the log-likelihood of each target, including its end, given its source.
 
         Parameters
         ----------
@@ -404,7 +410,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
 
 
 def _terms(targets: Any) -> Any:
-    """Return what makes the log-likelihood of each symbol from the outputs of a batch."""
+    """Return a function from the outputs of a batch to the log-likelihood of each symbol."""
 
     def reduce(z: NDArray, indices: NDArray[np.intp]) -> NDArray:
         return target_log_probabilities(z, targets.take(indices).values)

@@ -1,4 +1,4 @@
-"""Sequences of numbers made from sequences of other lengths, such as forecasts of many steps."""
+"""Prediction of sequences of numbers from sequences of other lengths, such as multi-step forecasts."""
 
 from __future__ import annotations
 
@@ -21,67 +21,70 @@ from numbarnn.optim import Examples, Validation
 
 
 class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
-    r"""Predict sequences of numbers from sequences of other lengths, or from vectors, by an encoder and a decoder.
+    r"""Encoder-decoder that predicts sequences of numbers from sequences of other lengths or from vectors.
 
-    A recurrent network, the encoder, reads the source. Another one, the decoder, begins from its final state [1]_ and
-    predicts the target step by step. At each step it sees the target of the step before, zeros at the first one, and
-    the steps of the encoder, by weights that it computes anew for each step, the attention [2]_ [3]_. In training these
-    are the true targets (teacher forcing); in predictions they are its own outputs. How many steps are predicted is
-    given, and not learned.
+    A recurrent network, the encoder, reads the source. Another one, the decoder, starts from the encoder's final state
+    [1]_ and predicts the target step by step. At each step, it uses the previous target (zeros at the first step) and
+    a weighted sum of the encoder's outputs. The weights are computed anew for each step, by attention [2]_ [3]_. In
+    training, the decoder reads the true targets (teacher forcing); in prediction, it reads its own outputs. The number
+    of steps to predict is given, not learned.
 
     X holds sequences of vectors, as for `RNNClassifier`; sequences of hashable labels, which are lists or strings; or
-    single vectors, as an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
+    single vectors, in an array of shape (n, I), each of which is read as a sequence of one step. y holds sequences of
     numbers or of vectors: an array of shape (n, T) or (n, T, K), or a list of arrays of shape (T_i,) or (T_i, K).
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(64,)
-        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, of the last size.
+        Hidden units of each layer of the encoder, in each direction. The decoder has one layer, with as many units as
+        the last layer of the encoder.
     loss : {'squared_error', 'absolute_error', 'huber'}, default='squared_error'
         The loss of a step, as in `RNNRegressor`.
     huber_delta : float, default=1.0
-        Error, in units of y, from which on ``loss='huber'`` is linear.
+        Error, in units of y, above which ``loss='huber'`` is linear.
     cell : str or type, default='lstm'
         The recurrent cell, a name or a class, as in `RNNClassifier`.
     attention : {'additive', 'general', 'dot'} or None, default='additive'
-        How the decoder weighs the steps of the encoder: by a small network [2]_, a bilinear form or a product [3]_.
-        With None it sees no more than the final state of the encoder. 'dot' needs ``bidirectional=False``.
+        How the decoder scores the steps of the encoder: by a small network [2]_, a bilinear form or a dot product
+        [3]_. With None, the decoder only sees the final state of the encoder. 'dot' needs ``bidirectional=False``.
     bidirectional : bool or 'auto', default='auto'
-        Whether the layers of the encoder read in both directions. 'auto' is True, except for vectors and for
+        Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
     embedding_size : int or 'auto', default='auto'
-        Dimension of the vectors that stand for the labels of X. 'auto' is half the number of labels, rounded up, and
-        at least 16, but no more than the units of the first layer or 512.
+        Dimension of the embedding of the labels of X. 'auto' is half the number of labels, rounded up, but at least 16,
+        and at most the smaller of 512 and the number of units of the first layer.
     teacher_forcing : float, default=1.0
-        Probability that the decoder reads the true target in training. Below one, its own outputs take the place of the
-        others, in a pass before the usual one (scheduled sampling [4]_), so that it learns from its own errors.
+        Probability that the decoder reads the true target in training. Below one, the other targets are replaced by its
+        own outputs, which takes an additional forward pass (scheduled sampling [4]_). The decoder thus learns to cope
+        with its own errors.
     dropout : float, default=0.0
-        Probability that an input of a layer of the encoder that is no input of the network, or an output of the
-        decoder, is dropped in training.
+        Probability that a value is dropped in training. Applies to the embedded labels of X, to the outputs that one
+        encoder layer passes to the next, and to the outputs of the decoder.
     recurrent_dropout, weight_dropout : float, default=0.0
-        Probability that what the recurrent weights see, or a recurrent weight, is dropped, as in `RNNClassifier`.
+        Probability that an input of the recurrent weights, or a recurrent weight, is dropped, as in `RNNClassifier`.
     preactivation_clip : float or None, default=None
-        The pre-activations of the gates are clipped to [-clip, clip].
+        The pre-activations of the gates are clipped to [-clip, clip]. None clips nothing.
     solver : {'adam', 'sgd'}, default='adam'
-        Adam, or stochastic gradient descent with momentum.
+        'adam' is Adam; 'sgd' is stochastic gradient descent with momentum.
     alpha : float, default=0.0
-        Strength of the L2 penalty on the weights, divided by the number of steps of a batch.
+        Strength of the L2 penalty on the weights. The penalty is divided by the number of steps in the batch.
     batch_size : int or 'auto', default='auto'
-        Pairs of sequences per update. 'auto' is all of them up to 32, and beyond that an eighth of them, at most 64.
+        Pairs of sequences per update. 'auto' is all of them if there are at most 32. Otherwise it is an eighth of them,
+        but at least 8 and at most 64.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
-        Schedule of the learning rate, as in `RNNClassifier`. For a given number of epochs 'cosine' is usually best.
+        Schedule of the learning rate, as in `RNNClassifier`. For a fixed number of epochs, 'cosine' is usually best.
     learning_rate_init : float, default=0.003
-        The initial learning rate; the largest one for 'cosine'.
+        Initial learning rate; with 'cosine', the largest one.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     warmup_fraction : float, default=0.05
-        Share of the updates in which the learning rate of the 'cosine' schedule rises.
+        Share of the updates during which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs. None is as many as make 2000 updates, and at least 10.
+        Maximum number of epochs. None means enough epochs for 2000 updates, but at least 10.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random.
     random_state : int, RandomState instance or None, default=None
-        Draws the initial weights, the batches, the validation part, and what is dropped or sampled.
+        Seed or generator for the initial weights, the batches, the validation part, dropout and sampling.
     tol : float, default=1e-4
         Smallest decrease of the loss, or increase of the validation score, that counts as an improvement.
     verbose : bool or int, default=False
@@ -93,20 +96,20 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     nesterovs_momentum : bool, default=True
         Whether 'sgd' uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to set aside part of the pairs for validation, or to take the `validation_data` of `fit`, to stop when
-        their coefficient of determination no longer improves, and to keep the best parameters. The decoder reads the
-        true values there, other than in `score`.
+        Whether to stop when the coefficient of determination of a validation part no longer improves, and to keep the
+        best parameters. The validation part is the `validation_data` of `fit` or, without it, some of the pairs, which
+        are not trained on. Unlike in `score`, the decoder reads the true targets for this.
     validation_fraction : float, default=0.1
-        Share of the pairs that `early_stopping` sets aside at random without `validation_data`.
+        Share of the pairs that `early_stopping` sets aside at random if there is no `validation_data`.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of 'adam', in [0, 1).
+        Decay rates of the moving averages in 'adam', in [0, 1).
     epsilon : float, default=1e-8
-        Number that 'adam' adds to its denominator.
+        Constant that 'adam' adds to its denominator, for numerical stability.
     n_iter_no_change : int or None, default=None
-        Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        as make 500 updates, and at least 10.
+        Training stops after more than this number of epochs in a row without an improvement by `tol`. None means
+        enough epochs for 500 updates, but at least 10.
     max_grad_norm : float or None, default=1.0
-        Longer gradients are scaled to this norm. None clips nothing.
+        Gradients with a larger norm are scaled down to this norm. None disables the clipping.
     dtype : {'float32', 'float64'}, default='float32'
         Precision of all computations, which are done on the CPU.
     n_jobs : int or None, default=None
@@ -116,21 +119,21 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     Attributes
     ----------
     source_ : object
-        The kind of X. If it holds labels, ``source_.vocabulary`` has them.
+        Description of X. If X holds labels, ``source_.vocabulary`` is their vocabulary.
     n_steps_ : int or None
-        Number of steps of the targets, if that of all of them was the same.
+        Number of steps of the targets; None if the targets have different lengths.
     theta_ : ndarray of shape (P,)
         All parameters in one vector. ``network_.views(theta_)`` returns its parts by their names.
     network_ : numbarnn.layers.Model
         The network as a function of `theta_`, with its derivatives.
     n_features_in_ : int
-        Features of X, unless it holds labels.
+        Number of features of X, unless X holds labels.
     n_iter_ : int
         Epochs of the last `fit` or `partial_fit`.
     t_ : int
         Number of training pairs read in all epochs.
     loss_ : float
-        Training loss of the last epoch, penalty included.
+        Training loss of the last epoch, including the penalty.
     best_loss_ : float
         Smallest training loss of an epoch.
     loss_curve_ : list of float
@@ -140,7 +143,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     best_validation_score_ : float or None
         Largest validation score of the last fit. None without `early_stopping`.
     n_layers_ : int
-        Number of layers, inputs, decoder and outputs included.
+        Number of layers, including the input, the decoder and the output.
     n_outputs_ : int
         Number of outputs of the network per step.
     out_activation_ : str
@@ -150,7 +153,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     --------
     Seq2SeqClassifier : Predicts sequences of labels.
     RNNRegressor : Predicts all steps at once, without a decoder.
-    numbarnn.plotting.AttentionDisplay : Draws the attention's weights.
+    numbarnn.plotting.AttentionDisplay : Plots the attention weights.
 
     References
     ----------
@@ -164,7 +167,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
 
     Examples
     --------
-    The last values of a wave, backwards:
+    Predict the last four values of a wave in reverse order:
 
     >>> import numpy as np
     >>> from numbarnn.estimators import Seq2SeqRegressor
@@ -264,28 +267,31 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         self.huber_delta = huber_delta
 
     def predict(self, X: Any, n_steps: int | ArrayLike | None = None, *, return_attention: bool = False) -> Any:
-        """Predict a sequence for each source, each output an input of the next step.
+        """Predict a sequence for each source.
+
+        Each output of the decoder is its input at the next step.
 
         Parameters
         ----------
         X : sequences or vectors, as in `fit`
         n_steps : int or array-like of int of shape (n,), default=None
-            Number of steps to predict, or that of each sequence. None is `n_steps_`.
+            Number of steps to predict, for all sequences or for each one. None means `n_steps_`.
         return_attention : bool, default=False
-            Whether to return the attention's weights.
+            Whether to return the attention weights.
 
         Returns
         -------
         y : ndarray of shape (n, T) or (n, T, K), or list of n ndarray of shape (T_i,) or (T_i, K)
-            A list if `n_steps` is an array. The last axis is missing if it was in the targets of `fit`.
+            A list if `n_steps` is an array. The last axis is missing if the targets of `fit` did not have it.
         weights : list of n ndarray of shape (T_out, T_in)
-            With `return_attention`: for each step the weights of the steps of the source, whose sum is one.
+            Only if `return_attention` is true. For each predicted step, the weights of the steps of the source; they
+            sum to one.
 
         Raises
         ------
         ValueError, TypeError
-            If X is not as in `fit`, `n_steps` is missing or not as described, the outputs are not finite, or the
-            estimator has no attention whose weights it could return.
+            If X is not as in `fit`, `n_steps` is missing or not as described, the outputs are not finite, or
+            `return_attention` is true and the estimator has no attention.
         """
         source = self._read_sources(X)
         if return_attention:
@@ -300,7 +306,9 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         return y, self._attention(SequencePairs(source, _late(rows, lengths)))
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the coefficient of determination of all steps, predicted with the lengths of y.
+        """Return the coefficient of determination over all steps.
+
+        As many steps are predicted for each source as its target in y has.
 
         Parameters
         ----------
@@ -311,7 +319,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         Returns
         -------
         r2 : float
-            At most 1, for a perfect prediction; 0 for a prediction of the mean.
+            1 for perfect predictions, 0 for constant predictions of the mean, negative if the predictions are worse.
         """
         source = self._read_sources(X)
         targets = self._paired(source, self._read_targets(y, reset=False), self._head).targets
@@ -405,13 +413,13 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
 
 
 def _late(rows: NDArray, lengths: NDArray[np.intp]) -> Sequences:
-    """Return sequences one step late, with zeros first."""
+    """Return sequences delayed by one step, with zeros at the first step."""
     late = np.roll(rows, 1, axis=0)
     late[np.cumsum(lengths) - lengths] = 0
     return Sequences(late, lengths)
 
 
 def _r2(rows: NDArray, predicted: NDArray) -> float:
-    from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and most fits do without)
+    from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and not needed by most fits)
 
     return r2_score(rows, predicted)

@@ -1,4 +1,4 @@
-"""Attention over a memory: weights of its rows for each query, and their weighted sum."""
+"""Attention over a memory: the weights of its rows for each query, and the weighted sum of the rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AdditiveAttention(NamedTuple):
     r"""Weights of additive attention (Bahdanau et al. 2015 [1]_).
 
     The score of a row :math:`m_j` of the memory for a query q is :math:`e_j = v \cdot \tanh(q W + m_j U)`, the
-    alignment model of their section 3.1 and appendix A.1.2, for row vectors.
+    alignment model of section 3.1 and appendix A.1.2 of the paper, here for row vectors.
 
     Parameters
     ----------
@@ -36,6 +36,7 @@ class AdditiveAttention(NamedTuple):
     U : ndarray of shape (M, A)
         Projection of the memory.
     v : ndarray of shape (A,)
+        Weights of the hidden units.
 
     References
     ----------
@@ -56,7 +57,7 @@ class AdditiveAttention(NamedTuple):
         Parameters
         ----------
         n_query, n_memory, n_units : int
-            N, M, and A, the units of the hidden layer of the score.
+            Sizes N, M and A; A is the number of hidden units.
         dtype : {"float32", "float64"}, default="float32"
         random_state : int, RandomState or None, default=None
 
@@ -73,11 +74,13 @@ class AdditiveAttention(NamedTuple):
 class GeneralAttention(NamedTuple):
     r"""Weights of general attention (Luong et al. 2015 [1]_, eq. 8).
 
-    The score of a row :math:`m_j` of the memory for a query q is the bilinear :math:`e_j = q W m_j^T`.
+    The score of a row :math:`m_j` of the memory for a query q is the bilinear form
+    :math:`e_j = q W m_j^T`.
 
     Parameters
     ----------
     W : ndarray of shape (N, M)
+        Matrix of the bilinear form.
 
     References
     ----------
@@ -109,9 +112,9 @@ class GeneralAttention(NamedTuple):
 
 
 class AttentionTape(NamedTuple):
-    """The tape of `attend`: that of the passes, the weights of the score, and whether there was a time axis.
+    """Tape of `attend`: the tape of the kernels, the weights of the score, and whether there was a time axis.
 
-    It refers to the arrays of `params`: do not change them before the derivatives are computed.
+    It refers to the arrays of `params`. Do not change them before the derivatives are computed.
     """
 
     passes: attention_passes.AttentionTape
@@ -129,7 +132,7 @@ class AttentionTape(NamedTuple):
 
 
 class AttendResult(NamedTuple):
-    """The results of `attend`: context, weights, tape."""
+    """Results of `attend`: context, weights and tape."""
 
     context: Any
     weights: Any
@@ -137,14 +140,14 @@ class AttendResult(NamedTuple):
 
 
 class AttendTangent(NamedTuple):
-    """The results of `attend_tangent`: the tangents of context and weights."""
+    """Results of `attend_tangent`: the tangents of the context and of the weights."""
 
     context: Any
     weights: Any
 
 
 class AttendAdjoint(NamedTuple):
-    """The results of `attend_adjoint`: the adjoints of the params (None for kind "dot"), of query and of memory."""
+    """Results of `attend_adjoint`: the adjoints of `params` (None for kind "dot"), of the query and of the memory."""
 
     params: Any
     query: Any
@@ -162,8 +165,9 @@ def attend(
 ) -> AttendResult:
     r"""Attend to the rows of a memory, such as the outputs of an encoder.
 
-    With :math:`e_j` the score of row :math:`m_j` for a query q, the weights are :math:`\alpha = \mathrm{softmax}(e)`,
-    and the context is :math:`c = \sum_j \alpha_j m_j` (Bahdanau et al. 2015 [1]_, eqs. 5 and 6). The scores are
+    For a query q, each row :math:`m_j` of the memory has a score :math:`e_j`. The weights are
+    :math:`\alpha = \mathrm{softmax}(e)`, and the context is :math:`c = \sum_j \alpha_j m_j` (Bahdanau et al. 2015 [1]_,
+    eqs. 5 and 6). The scores are
 
     - ``"additive"``: :math:`e_j = v \cdot \tanh(q W + m_j U)` (Bahdanau et al. 2015 [1]_, section 3.1);
     - ``"general"``: :math:`e_j = q W m_j^T` (Luong et al. 2015 [2]_, eq. 8);
@@ -172,17 +176,17 @@ def attend(
     Parameters
     ----------
     query : ndarray of shape (Tq, B, N) or (B, N)
-        Queries of each sequence, float32 or float64. NumPy arrays, or CUDA arrays, which are copied to the CPU, where
-        attention is computed, and the results back.
+        Queries of each sequence, float32 or float64. A NumPy array or a CUDA array. Attention is computed on the CPU:
+        CUDA arrays are copied there, and the results are copied back.
     memory : ndarray of shape (S, B, M)
-        The rows that each sequence attends to, of the query's dtype. With ``kind="dot"`` M must be N.
+        Rows that each sequence attends to, of the same dtype as the query. With ``kind="dot"`` M must be N.
     lengths : array-like of int of shape (B,), default=None
-        Valid rows of each memory, 0 to S; None means that all S are valid. Rows beyond are not read, and their weight
-        is exactly zero. The context of a memory of length 0 is zero.
+        Number of valid rows of each memory, from 0 to S; None means all S. The other rows are not read, and their
+        weights are exactly zero. The context of a memory of length 0 is zero.
     kind : {"dot", "general", "additive"}, default="dot"
         Kind of score.
     params : AdditiveAttention or GeneralAttention, default=None
-        Weights of the score; None for ``"dot"``, which has none.
+        Weights of the score; must be None for ``"dot"``.
     n_jobs : int, default=None
         Number of threads, as in `numbarnn.forward`. The bits of the results do not depend on it.
 
@@ -190,17 +194,16 @@ def attend(
     -------
     context : ndarray of shape (Tq, B, M) or (B, M)
     weights : ndarray of shape (Tq, B, S) or (B, S)
-        Nonnegative, with a sum of one over the rows of each memory (zero for one of length 0).
+        Nonnegative weights that sum to one over the rows of each memory (to zero for a memory of length 0).
     tape : AttentionTape
-        What `attend_tangent` and `attend_adjoint` need. It refers to the arrays of `params`.
+        Input of `attend_tangent` and `attend_adjoint`. It refers to the arrays of `params`.
 
     Raises
     ------
     TypeError
-        If an argument is not an array of the query's float dtype, or `params` does not belong to the kind.
+        If an argument is not a float array of the same dtype as the query, or `params` does not fit `kind`.
     ValueError
-        If the kind is unknown, shapes do not fit together, a length is out of range, or a valid number is NaN or
-        infinite.
+        If `kind` is unknown, shapes do not fit together, a length is out of range, or a valid entry is NaN or infinite.
 
     References
     ----------
@@ -252,7 +255,7 @@ def attend_tangent(
     *,
     n_jobs: int | None = None,
 ) -> AttendTangent:
-    """Return the directional derivative of the results of `attend`: its Jacobian-vector product.
+    """Return the Jacobian-vector product of `attend`, the directional derivative of its results.
 
     Parameters
     ----------
@@ -261,7 +264,7 @@ def attend_tangent(
     query_dot : ndarray of the query's shape, default=None
         Direction of the queries; None is zero.
     memory_dot : ndarray of shape (S, B, M), default=None
-        Direction of the memory; None is zero. Rows beyond the lengths are not read.
+        Direction of the memory; None is zero. Rows that are not valid are not read.
     params_dot : AdditiveAttention or GeneralAttention, default=None
         Direction of the weights of the score; None is zero.
     n_jobs : int, default=None
@@ -271,7 +274,7 @@ def attend_tangent(
     -------
     context_dot : ndarray of the context's shape
     weights_dot : ndarray of the shape of the weights
-        Exactly zero beyond the lengths.
+        Exactly zero for rows that are not valid.
 
     Raises
     ------
@@ -313,7 +316,7 @@ def attend_adjoint(
     *,
     n_jobs: int | None = None,
 ) -> AttendAdjoint:
-    """Return the derivatives of a loss with respect to what `attend` took: its vector-Jacobian product.
+    """Return the vector-Jacobian product of `attend`, the derivatives of a loss with respect to its arguments.
 
     Parameters
     ----------
@@ -322,8 +325,8 @@ def attend_adjoint(
     context_bar : ndarray of the context's shape, default=None
         Derivative of the loss with respect to the context; None is zero.
     weights_bar : ndarray of the shape of the weights, default=None
-        Derivative of the loss with respect to the weights, as of a penalty of theirs; None is zero. What it holds
-        beyond the lengths has no effect.
+        Derivative of the loss with respect to the weights, such as that of a penalty; None is zero. Entries for rows
+        that are not valid have no effect.
     n_jobs : int, default=None
         Number of threads, as in `attend`.
 
@@ -333,7 +336,7 @@ def attend_adjoint(
         Derivative with respect to the weights of the score; None for ``kind="dot"``.
     query_bar : ndarray of the query's shape
     memory_bar : ndarray of shape (S, B, M)
-        Exactly zero beyond the lengths.
+        Exactly zero for rows that are not valid.
 
     Raises
     ------
@@ -369,7 +372,7 @@ def attend_adjoint(
 
 
 def parameters_of(kind: str, n_query: int, n_memory: int, n_units: int) -> Any:
-    """Return the shapes of the weights of a kind of score, an empty tuple for "dot"."""
+    """Return the shapes of the weights for a kind of score; an empty tuple for "dot"."""
     if kind == "dot":
         return ()
     if kind == "general":
@@ -379,7 +382,7 @@ def parameters_of(kind: str, n_query: int, n_memory: int, n_units: int) -> Any:
 
 
 def projections_of(params: Any) -> Projections:
-    """Return the weights of a score as the kernels take them; None, or an empty tuple, is the dot product."""
+    """Return the weights of a score in the form that the kernels take; None or an empty tuple means the dot product."""
     if isinstance(params, AdditiveAttention):
         return Projections(params.W, params.U, params.v)
     if isinstance(params, GeneralAttention):
@@ -389,21 +392,21 @@ def projections_of(params: Any) -> Projections:
 
 
 def params_from(kind: str, bars: Projections) -> Any:
-    """Return adjoints as weights of a kind of score; None for "dot"."""
+    """Return adjoints in the form of the weights for a kind of score; None for "dot"."""
     if kind == "additive":
         return AdditiveAttention(*(np.ascontiguousarray(bar) for bar in bars))
     return GeneralAttention(np.ascontiguousarray(bars.key.T)) if kind == "general" else None
 
 
 def kind_of(params: Any) -> str:
-    """Return the kind of score that weights are of."""
+    """Return the kind of score that the weights belong to."""
     if isinstance(params, AdditiveAttention):
         return "additive"
     return "general" if isinstance(params, GeneralAttention) else "dot"
 
 
 def _placed(tape: AttentionTape, results: tuple[Array, ...]) -> Any:
-    """Return results `(T, B, ..)` without the time axis if the query had none, and where the query was."""
+    """Return results `(T, B, ..)` on the device of the query, without the time axis if the query had none."""
     if not tape.has_time:
         results = tuple(result[0] for result in results)
     return place_like(tape.like, results)
@@ -416,7 +419,7 @@ def _checked_tape(tape: Any) -> AttentionTape:
 
 
 def _checked(name: str, array: Any, dtype: Any, shape: tuple[int, ...] | None = None) -> Array:
-    """Return an array as the kernels take it, of the dtype, or of any float dtype if that is None."""
+    """Return an array in the form that the kernels take, of the given dtype, or of any float dtype if it is None."""
     array = to_host(array) if on_cuda(array) else array
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         hint = "; fill it first, for the mask would be ignored" if isinstance(array, np.ma.MaskedArray) else ""
@@ -431,7 +434,7 @@ def _checked(name: str, array: Any, dtype: Any, shape: tuple[int, ...] | None = 
 
 
 def _checked_params(name: str, params: Any, kind: str, sizes: tuple[int, int], dtype: Any) -> Any:
-    """Return the weights of a score as the kernels take them, None for the dot product."""
+    """Return the checked weights of a score in the form that the kernels take; None for the dot product."""
     n_query, n_memory = sizes
     wanted: Any = {"additive": AdditiveAttention, "general": GeneralAttention, "dot": type(None)}[kind]
     if not isinstance(params, wanted):

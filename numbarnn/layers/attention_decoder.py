@@ -1,4 +1,4 @@
-"""The decoder: a cell that attends to a memory at each step, and sees in the next one what it found."""
+"""Decoder: a cell that attends to a memory at each step, and reads the resulting context at the next step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class DecoderParameters(NamedTuple):
-    """The weights of the cell, those of the attention (empty for "dot"), and a learned initial state, or nothing."""
+    """Weights of the cell, weights of the attention (empty for "dot"), and the learned initial state, if any."""
 
     cell: Any
     attention: Any
@@ -43,7 +43,7 @@ class DecoderParameters(NamedTuple):
 
 
 class DecoderTape(NamedTuple):
-    """The tape of the passes, the attention's weights, masks, and whether it began with the layer's own state."""
+    """Tape of the kernels, attention weights, masks, and whether the pass started from the layer's own state."""
 
     passes: decoder_passes.DecoderTape
     attention_weights: Any
@@ -53,7 +53,7 @@ class DecoderTape(NamedTuple):
 
 
 class DecoderStep(NamedTuple):
-    """Outputs `(n, N + M)`, state, and the attention's weights `(n, S)` of one step."""
+    """Outputs `(n, N + M)`, state, and attention weights `(n, S)` of one step."""
 
     y: Any
     state: tuple[Any, ...]
@@ -62,29 +62,29 @@ class DecoderStep(NamedTuple):
 
 @dataclass(frozen=True)
 class AttentionDecoder:
-    r"""A recurrent layer that attends to a memory at each step, with input feeding (Luong et al. 2015 [1]_).
+    r"""Recurrent layer that attends to a memory at each step, with input feeding (Luong et al. 2015 [1]_).
 
     With :math:`e_t` the inputs of step t and :math:`m_1 .. m_S` the rows of the memory, such as the outputs of an
-    encoder:
+    encoder, the layer computes
 
     .. math::
 
         x_t = [e_t, c_{t-1}], \quad s_t = \mathrm{cell}(x_t, s_{t-1}), \quad c_t = \mathrm{attend}(h_t, m), \quad
         y_t = [h_t, c_t]
 
-    where :math:`h_t` is the output of the cell, the first part of its state. What follows in their equations 5 and 6,
-    the hidden layer :math:`\tanh(W_c [c_t; h_t])` and the softmax, are layers of their own, which a `Stack` applies to
-    all steps at once. Fed back is the context, rather than the hidden layer made of it (their section 3.3). The scores
-    are those of `numbarnn.layers.attend`.
+    where :math:`h_t` is the output of the cell, the first part of its state. The hidden layer
+    :math:`\tanh(W_c [c_t; h_t])` and the softmax of equations 5 and 6 of the paper are separate layers here, which a
+    `Stack` applies to all steps at once. The layer feeds back the context, whereas section 3.3 of the paper feeds back
+    the hidden layer. The scores are those of `numbarnn.layers.attend`.
 
-    The layer takes `Paired` batches: `source` is the memory ``(S, B, M)``, `target` the inputs ``(T, B, E)``; each has
-    its own lengths. The state of the layer is that of the cell and, behind it, the context ``(B, M)``. It is computed
-    on the CPU; values on a CUDA device are copied there and back.
+    The layer takes `Paired` batches: `source` is the memory ``(S, B, M)``, and `target` the inputs ``(T, B, E)``; each
+    has its own lengths. The state of the layer is the state of the cell, followed by the context ``(B, M)``. The layer
+    is computed on the CPU; values on a CUDA device are copied there and back.
 
     Parameters
     ----------
     cell : type
-        A cell class, such as `numbarnn.LSTM`, or one of your own.
+        A cell class, such as `numbarnn.LSTM` or a custom one.
     n_inputs : int
         Inputs per step, E, without the context.
     n_units : int
@@ -92,21 +92,21 @@ class AttentionDecoder:
     n_memory : int
         Features of a row of the memory, M.
     attention : {"additive", "general", "dot"}, default="additive"
-        Kind of score; ``"dot"`` needs as many outputs of the cell as there are features of the memory.
+        Kind of score; with ``"dot"``, the cell must have as many outputs as the memory has features.
     n_attention_units : int, default=None
-        Hidden units A of additive scores; None is `n_units`.
+        Hidden units of additive scores, A; None means `n_units`.
     n_projected : int, default=None
-        Outputs N of a cell with a projection; None is `n_units`. Other cells have as many outputs as units.
+        Outputs of a cell with a projection, N; None means `n_units`. Other cells have as many outputs as units.
     learn_initial_state : bool, default=False
-        Whether the state before the first step, the context included, is a parameter rather than zero.
+        Whether the initial state, including the context, is a parameter rather than zero.
     recurrent_dropout, weight_dropout, preactivation_clip
         As in `Recurrent`.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not an integer of at least one, the kind of attention is unknown or does not fit the sizes, or
-        another argument is refused by `Recurrent`.
+        If a size is not a positive integer, the kind of attention is unknown or does not fit the sizes, or another
+        argument is not valid for `Recurrent`.
 
     References
     ----------
@@ -151,7 +151,7 @@ class AttentionDecoder:
 
     @cached_property
     def _recurrent(self) -> Recurrent:
-        """The cell as a layer whose inputs include the context."""
+        """Recurrent layer of the cell; its inputs include the context."""
         return Recurrent(
             self.cell,
             self.n_inputs + self.n_memory,
@@ -164,7 +164,7 @@ class AttentionDecoder:
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the cell and features of the memory, N + M."""
+        """Number of outputs per step, N + M: those of the cell and the features of the memory."""
         return self._recurrent.n_outputs + self.n_memory
 
     @property
@@ -181,7 +181,7 @@ class AttentionDecoder:
         return DecoderParameters(self._recurrent.parameters.cell, attention, learned)
 
     def init(self, dtype: DTypeLike, random_state: np.random.RandomState) -> DecoderParameters:
-        """Draw the weights of the cell, then those of the attention; a learned initial state starts from zero."""
+        """Draw the weights of the cell, then those of the attention; a learned initial state starts at zero."""
         cell = self._recurrent.init(dtype, random_state).cell
         n_query = self._recurrent.n_outputs
         attention: Any = ()
@@ -215,7 +215,7 @@ class AttentionDecoder:
     ) -> Forward:
         """Run the cell over the targets, from the initial state if `state` is None.
 
-        The tape is kept whole, whatever `settings.tape_bytes` is.
+        The whole tape is kept, whatever `settings.tape_bytes` is.
         """
         memory, target = x
         like = target.values
@@ -278,7 +278,7 @@ class AttentionDecoder:
     ) -> Adjoint:
         """Return the adjoints of the parameters, of memory and targets (a Pair), and of the initial state.
 
-        Without `inputs` the second is None.
+        If `inputs` is false, the second one is None.
         """
         result = self.adjoint_with_weights(parameters, tape, y_bar, state_bar, targets=inputs, n_threads=n_threads)
         return result if inputs else result._replace(x=None)
@@ -294,14 +294,15 @@ class AttentionDecoder:
         targets: bool = True,
         n_threads: int = 1,
     ) -> Adjoint:
-        """Return the adjoints as `adjoint` does, of a loss that depends on the attention's weights as well.
+        """Return the same as `adjoint`, for a loss that also depends on the attention weights.
 
         Parameters
         ----------
         weights_bar : ndarray of shape (T, B, S), default=None
-            Derivative of the loss with respect to the weights, as of `doubly_stochastic_penalty`; None is zero.
+            Derivative of the loss with respect to the weights, such as that of `doubly_stochastic_penalty`; None is
+            zero.
         targets : bool, default=True
-            Whether to return the adjoint of the targets; that of the memory is always returned.
+            Whether to return the adjoint of the targets. That of the memory is always returned.
         """
         like = tape.like
         own, y_bar, state_bar, weights_bar = to_host((parameters, y_bar, state_bar, weights_bar))
@@ -320,11 +321,11 @@ class AttentionDecoder:
         return Adjoint(*place_like(like, (parameters_bar, Pair(memory_bar, x_bar), first_bar)))
 
     def attention_weights(self, tape: DecoderTape) -> Array:
-        """Return the weights of the memory's rows at each step, `(T, B, S)`, from the tape of a forward pass."""
+        """Return the attention weights of each step, `(T, B, S)`, from the tape of a forward pass."""
         return place_like(tape.like, np.ascontiguousarray(tape.attention_weights))
 
     def project_memory(self, parameters: DecoderParameters, memory: Padded) -> Any:
-        """Return a memory with its projection to keys, as `step` takes it."""
+        """Return a memory with its projection to keys, for use in `step`."""
         own, memory = to_host((parameters, memory))
         return memory_of(projections_of(own.attention), memory.values, _ends(memory))
 
@@ -338,10 +339,9 @@ class AttentionDecoder:
         *,
         n_threads: int = 1,
     ) -> DecoderStep:
-        """Run one step for rows of a batch, several of which may attend to the same sequence of the memory.
+        """Run one step for the rows of a batch, several of which may attend to the same sequence of the memory.
 
-        Nothing of the encoder or of the projection of the memory is computed again, so that this is what generation
-        calls step by step.
+        The encoder and the projection of the memory are not computed again, which makes generation step by step fast.
 
         Parameters
         ----------
@@ -349,10 +349,10 @@ class AttentionDecoder:
         memory : Memory
             From `project_memory`.
         x : ndarray of shape (n, E)
-            Inputs of the step, NumPy arrays as all others here.
+            Inputs of the step. All arrays here must be NumPy arrays.
         state : tuple of ndarray of shape (n, ..)
         rows : ndarray of int of shape (n,), default=None
-            The sequence of the memory that each row attends to; None is its own.
+            Index of the sequence of the memory that each row attends to; None means that row i attends to sequence i.
         n_threads : int, default=1
 
         Returns
@@ -363,7 +363,7 @@ class AttentionDecoder:
         Raises
         ------
         ValueError
-            If there is not one row of the memory for each of x.
+            If `rows` does not hold one valid index for each row of x.
         """
         n, own = len(x), to_host(parameters)
         rows = np.arange(n) if rows is None else np.array(rows, np.intp)
@@ -393,7 +393,7 @@ class AttentionDecoder:
         return self.state_widths if self.learn_initial_state else ()
 
     def _initial(self, parameters: DecoderParameters, state: State | None, values: Array) -> State:
-        """Return the state to begin with, one row for each sequence of `values (T, B, E)`."""
+        """Return the initial state, with one row for each sequence of `values (T, B, E)`."""
         if state is not None:
             return tuple(state)
         rows = backend_of(values).for_each(parameters.state, values.shape[1])
@@ -402,7 +402,7 @@ class AttentionDecoder:
         return rows
 
     def _dropped(self, cell: Any, masks: CellMasks) -> Any:
-        """Return a cell, or its tangent or adjoint, with R multiplied by the mask."""
+        """Return a cell, its tangent or its adjoint, with R multiplied by the mask."""
         return cell if masks.weights is None else cell._replace(R=apply_mask(cell.R, masks.weights))
 
     def _recurrent_mask(self, masks: CellMasks) -> Array | None:
@@ -410,6 +410,6 @@ class AttentionDecoder:
 
 
 def _ends(x: Padded) -> Array:
-    """Return the lengths of sequences, T where there are none."""
+    """Return the lengths of sequences; T for all if they are not given."""
     n_steps, n_sequences, _ = x.values.shape
     return np.full(n_sequences, n_steps, np.intp) if x.lengths is None else x.lengths

@@ -1,4 +1,4 @@
-"""The penalty that makes attention look at every row of the memory, over all steps together."""
+"""Penalty that encourages attention to every row of the memory over the course of all steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Penalty(NamedTuple):
-    """The penalty of each sequence `(B,)`, and the derivative of their sum with respect to the weights `(T, B, S)`."""
+    """Penalty of each sequence `(B,)`, and the derivative of their sum with respect to the weights `(T, B, S)`."""
 
     values: Any
     weights_bar: Any
@@ -25,19 +25,20 @@ class Penalty(NamedTuple):
 def doubly_stochastic_penalty(
     weights: Array, lengths: ArrayLike | None = None, target_lengths: ArrayLike | None = None, *, strength: float = 1.0
 ) -> Penalty:
-    r"""Return the doubly stochastic penalty of attention's weights (Xu et al. 2015 [1]_, eq. 14), with its gradient.
+    r"""Return the doubly stochastic penalty of attention weights (Xu et al. 2015 [1]_, eq. 14), with its gradient.
 
-    The weights of each step have a sum of one over the rows of the memory. The penalty
-    :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2` asks for a sum of one over the steps, for each row, as well.
+    At each step, the weights sum to one over the rows of the memory. The penalty
+    :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2` encourages the weights of each row to sum to one over the steps,
+    too.
 
     Parameters
     ----------
     weights : ndarray of shape (T, B, S)
         From `attend`, or `AttentionDecoder.attention_weights`.
     lengths : array-like of int of shape (B,), default=None
-        Valid rows of each memory; only these count. None means all.
+        Number of valid rows of each memory; only these count. None means all.
     target_lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence; only these count. None means all.
+        Number of valid steps of each sequence; only these count. None means all.
     strength : float, default=1.0
         The factor :math:`\lambda`.
 
@@ -46,8 +47,8 @@ def doubly_stochastic_penalty(
     values : ndarray of shape (B,)
         The penalty of each sequence.
     weights_bar : ndarray of shape (T, B, S)
-        Derivative of the sum of the values, for `attend_adjoint` or `AttentionDecoder.adjoint_with_weights`. Zero
-        beyond the lengths.
+        Derivative of the sum of the values, for use in `attend_adjoint` or `AttentionDecoder.adjoint_with_weights`.
+        Zero for rows and steps that are not valid.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def doubly_stochastic_penalty(
 
 
 def _valid(name: str, lengths: ArrayLike | None, n_sequences: int, n: int) -> Array:
-    """Return which of n entries of each sequence are valid, `(B, n)`."""
+    """Return a mask of the valid ones among n entries of each sequence, `(B, n)`."""
     if lengths is None:
         return np.ones((n_sequences, n), bool)
     ends = np.asarray(to_host(lengths))

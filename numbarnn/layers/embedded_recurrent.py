@@ -1,4 +1,4 @@
-"""A recurrent layer that reads codes through an embedding."""
+"""Recurrent layer that reads codes through an embedding."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 LEAST_WORK = 2**24
-"""Multiplications of the inputs of a batch from which on they are looked up: less than it takes to compile for that."""
+"""Least number of multiplications by W in a batch for which to look up products; below, compiling takes longer."""
 
 
 class LookedUpTape(NamedTuple):
-    """The embedding's input, the parameters of the cell with a table as its W, and the recurrent layer's tape."""
+    """Input of the embedding, parameters of the recurrent layer with the table as W, and its tape."""
 
     x: Padded
     looked_up: RecurrentParameters
@@ -33,21 +33,22 @@ class LookedUpTape(NamedTuple):
 
 @dataclass(frozen=True)
 class EmbeddedRecurrent(Stack):
-    r"""An embedding of one column of codes, and the recurrent layer that reads its vectors.
+    r"""Embedding of one column of codes, followed by a recurrent layer.
 
-    It is the `Stack` of the two, but large batches are trained without the product of each step's vector with the
-    input weights. With :math:`E` the vectors and :math:`c_t` the code of step t, the pre-activations are
+    Equivalent to a `Stack` of the two, but faster in the training of large batches, as it does not multiply the vector
+    of each step by the input weights. With :math:`E` the vectors and :math:`c_t` the code of step t, the
+    pre-activations are
 
     .. math:: a_t = E_{c_t} W + h_{t-1} R + b = (E W)_{c_t} + h_{t-1} R + b,
 
-    so that the product :math:`T = E W` is taken once for each code, and its rows are looked up. Adjoint:
+    so that the product :math:`T = E W` is computed once per code, and its rows are looked up. The adjoint is
     :math:`\bar T_c = \sum_{t: c_t = c} \bar a_t`, :math:`\bar E = \bar T W^T`, :math:`\bar W = E^T \bar T`. The results
-    differ by rounding.
+    differ from those of the `Stack` by rounding.
 
     Parameters
     ----------
     steps : tuple of (str, Layer)
-        The embedding and the recurrent layer with their names; see `of`.
+        The embedding and the recurrent layer, with their names; see `of`.
 
     Examples
     --------
@@ -62,12 +63,12 @@ class EmbeddedRecurrent(Stack):
 
     @classmethod
     def of(cls, embedding: Embedding, recurrent: Recurrent) -> EmbeddedRecurrent:
-        """Return the layer.
+        """Return the layer made of an embedding and a recurrent layer.
 
         Raises
         ------
         ValueError
-            If the embedding has other inputs than one column of codes, or its vectors do not fit the recurrent layer.
+            If the input of the embedding is not one column of codes, or its vectors do not fit the recurrent layer.
         """
         if embedding.n_inputs != 1:
             raise ValueError(f"the embedding must have one column of codes as its input, got {embedding.n_inputs}")
@@ -122,7 +123,7 @@ class EmbeddedRecurrent(Stack):
         inputs: bool = True,
         n_threads: int = 1,
     ) -> Adjoint:
-        """Return the adjoints of the parameters, of the codes, which is zero, and of the initial state."""
+        """Return the adjoints of the parameters, of the codes (always zero), and of the initial state."""
         if not isinstance(tape, LookedUpTape):
             return super().adjoint(parameters, tape, y_bar, state_bar, inputs=inputs, n_threads=n_threads)
         x, looked_up, own = tape
@@ -144,9 +145,9 @@ class EmbeddedRecurrent(Stack):
         return embedding, recurrent
 
     def _looks_up(self, x: Padded, settings: PassSettings) -> bool:
-        """Return whether vectors are multiplied once for each code: to train, if the batch has several steps of each.
+        """Return whether to multiply once per code: only in training, and if the batch has several steps per code.
 
-        Predictions do not do so, so that they do not depend on how many sequences they are made for.
+        Predictions never do so, so that they do not depend on the number of sequences.
         """
         embedding, recurrent = self._pair
         modified = recurrent.input_dropout or recurrent.preactivation_clip or np.any(recurrent.zoneout)

@@ -1,4 +1,4 @@
-"""The encoder-decoder: one network reads a sequence, and its state is where another one begins."""
+"""Encoder-decoder: a network that reads a sequence, and another one that starts from its final state."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class EncoderDecoderParts(NamedTuple):
-    """What belongs to the parts of an encoder-decoder, such as their parameters; empty for parts that there are not."""
+    """Items for each part of an encoder-decoder, such as its parameters; empty for missing parts."""
 
     encoder: Any
     bridge: Any
@@ -47,12 +47,12 @@ class EncoderDecoderParts(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What generation starts from.
+    """Encoded source sequences, from which `EncoderDecoder.step` generates.
 
     Attributes
     ----------
     memory : Memory or None
-        The encoder's outputs with their projection; None without attention.
+        Outputs of the encoder with their projection; None without attention.
     state : tuple of ndarray
         Initial state of the decoder, one row for each source sequence.
     """
@@ -63,32 +63,33 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class EncoderDecoder:
-    """An encoder that reads the source, and a decoder that begins from its final state (Sutskever et al. 2014 [1]_).
+    """Encoder that reads the source, and decoder that starts from its final state (Sutskever et al. 2014 [1]_).
 
-    The layer takes `Paired` batches, and has one output for each step of the targets. With an `AttentionDecoder` the
-    outputs of the encoder are the memory that it attends to (Bahdanau et al. 2015 [2]_); with a `Recurrent` layer the
-    final state is all that it knows of the source. Layers behind it, such as a `Dense` readout, follow in a `Stack`.
+    The layer takes `Paired` batches, and has one output for each step of the targets. An `AttentionDecoder` attends to
+    the outputs of the encoder (Bahdanau et al. 2015 [2]_). A decoder that is a `Recurrent` layer only sees the final
+    state of the encoder. Further layers, such as a `Dense` readout, follow in a `Stack`.
 
-    The state of the layer is a pair: the encoder's and the decoder's. Where a state is given, both go on from it, and
-    the decoder does not begin from what the encoder has read.
+    The state of the layer is a pair, the state of the encoder and that of the decoder. If a state is given, both
+    continue from it, and the decoder does not start from the final state of the encoder.
 
     Parameters
     ----------
     encoder : Layer
-        A `Recurrent` or `Bidirectional` layer, or a `Stack` whose last layer with a state is one. For attention it must
-        return sequences.
+        A `Recurrent` or `Bidirectional` layer, or a `Stack` whose last layer with a state is one of these. For an
+        `AttentionDecoder`, it must return sequences.
     decoder : AttentionDecoder or Recurrent
     embedding : Layer, default=None
-        A layer without state, such as an `Embedding`, that the targets go through before the decoder reads them.
+        A layer without state, such as an `Embedding`, that is applied to the targets before the decoder reads them.
     bridge : {"auto", "dense", "none"}, default="auto"
-        How the final state of the encoder becomes the initial state of the decoder's cell: ``"auto"`` takes it as it is
-        if the widths are the same, otherwise as ``"dense"``, which is a linear function of all its parts side by side.
-        With ``"none"`` the decoder begins from its own initial state. A context begins from zero.
+        How the final state of the encoder becomes the initial state of the decoder's cell. ``"dense"`` applies a dense
+        layer to all parts of the state, concatenated. ``"auto"`` passes the state on unchanged if the widths are the
+        same, and otherwise is ``"dense"``. With ``"none"``, the decoder starts from its own initial state. With
+        ``"auto"`` and ``"dense"``, the context of an `AttentionDecoder` starts at zero.
 
     Raises
     ------
     TypeError, ValueError
-        If a part is not such a layer, or the parts do not fit together.
+        If a part is not a layer as described, or the parts do not fit together.
 
     References
     ----------
@@ -153,17 +154,17 @@ class EncoderDecoder:
 
     @property
     def n_inputs(self) -> int:
-        """Inputs per step of the targets."""
+        """Number of inputs per step of the targets."""
         return self.decoder.n_inputs if self.embedding is None else self.embedding.n_inputs
 
     @property
     def n_source_inputs(self) -> int:
-        """Inputs per step of the source."""
+        """Number of inputs per step of the source."""
         return self.encoder.n_inputs
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the decoder."""
+        """Number of outputs of the decoder per step."""
         return self.decoder.n_outputs
 
     @property
@@ -181,18 +182,18 @@ class EncoderDecoder:
         return EncoderDecoderParts(*(() if part is None else part.init(dtype, random_state) for part in self._parts))
 
     def output_rows(self, rows: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the leading axes `(T, B)` of the targets, for them or for the `rows` of a Paired."""
+        """Return the leading axes `(T, B)` of the targets, given these or the `rows` of a Paired."""
         return rows[:2]
 
     def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> EncoderDecoderParts:
-        """Draw the masks of the parts for the `rows` of a Paired, `(T, B, S)`; without S, the source has T steps."""
+        """Draw the masks of the parts for the `rows` of a Paired, `(T, B, S)`; without S, it is T."""
         target, source = rows[:2], (rows[-1] if len(rows) == 3 else rows[0], rows[1])
         embedding = None if self.embedding is None else self.embedding.draw_masks(target, generator)
         encoder, decoder = self.encoder.draw_masks(source, generator), self.decoder.draw_masks(target, generator)
         return EncoderDecoderParts(encoder, None, embedding, decoder)
 
     def slice_masks(self, masks: EncoderDecoderParts, steps: slice) -> EncoderDecoderParts:
-        """Return the masks of a slice of the targets' steps."""
+        """Return the masks for a slice of the steps of the targets."""
         embedding = None if self.embedding is None else self.embedding.slice_masks(masks.embedding, steps)
         return masks._replace(embedding=embedding, decoder=self.decoder.slice_masks(masks.decoder, steps))
 
@@ -205,7 +206,7 @@ class EncoderDecoder:
         masks: EncoderDecoderParts | None = None,
         settings: PassSettings = DEFAULTS,
     ) -> Forward:
-        """Run encoder and decoder."""
+        """Run the encoder, then the decoder."""
         source, target = x
         masks = EncoderDecoderParts(None, None, None, None) if masks is None else masks
         encoder_state, decoder_state = (None, None) if state is None else state
@@ -295,9 +296,9 @@ class EncoderDecoder:
         inputs: bool = True,
         n_threads: int = 1,
     ) -> Adjoint:
-        """Return the adjoints of a loss that depends on the attention's weights as well.
+        """Return the same as `adjoint`, for a loss that also depends on the attention weights.
 
-        `weights_bar (T, B, S)` is the derivative of the loss with respect to them, None is zero.
+        `weights_bar (T, B, S)` is the derivative of the loss with respect to these weights; None is zero.
         """
         encoded_bar, final_bar = (None, None) if state_bar is None else state_bar
         targets = inputs or self.embedding is not None
@@ -332,13 +333,13 @@ class EncoderDecoder:
         )
         parts_bar = EncoderDecoderParts(of_encoder.parameters, bridge_bar, embedding_bar, of_decoder.parameters)
         decoder_bar = of_decoder.state
-        if first_bar is not None:  # the decoder's initial state is no input
+        if first_bar is not None:  # the decoder's initial state is not an input
             decoder_bar = tuple(map(zeros_like, decoder_bar))
         x_bar: Any = Pair(of_encoder.x, target_bar) if inputs else None
         return Adjoint(parts_bar, x_bar, (of_encoder.state, decoder_bar))
 
     def attention_weights(self, tape: EncoderDecoderParts) -> Array:
-        """Return the weights of the source's steps at each step, `(T, B, S)`, from the tape of a forward pass.
+        """Return the attention weights of each step, `(T, B, S)`, from the tape of a forward pass.
 
         Raises
         ------
@@ -348,7 +349,7 @@ class EncoderDecoder:
         return self.decoder.attention_weights(tape.decoder)  # type: ignore[union-attr]
 
     def encode(self, parameters: EncoderDecoderParts, source: Padded, *, n_threads: int = 1) -> Encoded:
-        """Read source sequences, and return what `step` generates from."""
+        """Encode source sequences, for generation with `step`."""
         settings = PassSettings(keep_tape=False, n_threads=n_threads)
         memory, encoded, _ = self.encoder.forward(parameters.encoder, source, settings=settings)
         projected = None
@@ -370,7 +371,7 @@ class EncoderDecoder:
         *,
         n_threads: int = 1,
     ) -> DecoderStep:
-        """Run one step of the decoder for rows of a batch, such as the beams of a search.
+        """Run one step of the decoder for the rows of a batch, such as the hypotheses of a beam search.
 
         Parameters
         ----------
@@ -378,17 +379,17 @@ class EncoderDecoder:
         memory : Memory or None
             From `encode`.
         x : ndarray of shape (n, n_inputs)
-            Inputs of the step; they go through the embedding, if there is one.
+            Inputs of the step. The embedding, if there is one, is applied to them.
         state : tuple of ndarray of shape (n, ..)
-            From `encode` or an earlier step, rows of which may be taken in any order, and repeated.
+            From `encode` or an earlier step. Its rows may be reordered, left out and repeated.
         rows : ndarray of int of shape (n,), default=None
-            The source sequence that each row attends to; None is its own.
+            Index of the source that each row attends to; None means that row i attends to source i.
         n_threads : int, default=1
 
         Returns
         -------
         DecoderStep
-            ``(y, state, attention_weights)``; the last one is None without attention.
+            ``(y, state, attention_weights)``. Without attention, `attention_weights` is None.
         """
         values = np.ascontiguousarray(x)
         settings = PassSettings(keep_tape=False, n_threads=n_threads)
@@ -405,7 +406,7 @@ class EncoderDecoder:
 
     @property
     def _reader(self) -> Any:
-        """The layer whose final state the decoder begins from."""
+        """The layer whose final state the decoder starts from."""
         layer: Any = self.encoder
         while isinstance(layer, Stack):
             with_state = [own for own in layer.layers if own.state_widths]
@@ -420,7 +421,7 @@ class EncoderDecoder:
 
     @cached_property
     def _bridge(self) -> Dense | None:
-        """The layer between the states; None if there is none, or they are the same."""
+        """The layer between the two states; None if there is no bridge or the widths are the same."""
         widths = tuple(width for _, width in leaves(self._reader.state_widths))
         if self.bridge == "none" or (self.bridge == "auto" and widths == self._cell_widths):
             return None
@@ -431,7 +432,7 @@ class EncoderDecoder:
         return self.encoder, self._bridge, self.embedding, self.decoder
 
     def _parts_of(self, encoded: Any) -> list[Array]:
-        """Return the parts of the final state of the encoder that the decoder begins from."""
+        """Return the parts of the final state of the encoder that the decoder starts from."""
         layer: Any = self.encoder
         while isinstance(layer, Stack):
             layer, encoded = [own for own in layer.layers if own.state_widths][-1], encoded[-1]
@@ -447,7 +448,7 @@ class EncoderDecoder:
         return self._with_context(parts), tape
 
     def _cut(self, joined: Array) -> list[Array]:
-        """Return the parts of the state of the decoder's cell that are side by side."""
+        """Split concatenated parts of the state of the decoder's cell."""
         parts, first = [], 0
         for width in self._cell_widths:
             parts.append(backend_of(joined).columns(joined, first, first + width))
@@ -455,14 +456,14 @@ class EncoderDecoder:
         return parts
 
     def _with_context(self, parts: list[Array]) -> State:
-        """Return parts of a state of the decoder's cell, or their tangents, as those of the decoder."""
+        """Return parts of the state of the decoder's cell, or tangents of them, with a zero context for attention."""
         if not self._attends:
             return tuple(parts)
         like = parts[0]
         return (*parts, backend_of(like).zeros((like.shape[0], self.decoder.state_widths[-1]), like.dtype))
 
     def _reverse_bridge(self, bridge: Any, tape: Any, state_bar: State) -> tuple[Any, list[Array] | None]:
-        """Return the adjoints of the bridge and of the parts of the encoder's final state, None if it was not read."""
+        """Return the adjoints of the bridge and of the parts of the encoder's final state; None if it was not used."""
         bridged, bridge_tape = tape
         layer = self._bridge
         if not bridged:
@@ -480,7 +481,7 @@ class EncoderDecoder:
         return bridge_bar, parts
 
     def _added(self, encoded_bar: Any, parts_bar: list[Array]) -> Any:
-        """Return the adjoint of the encoder's final state with that of the parts that the decoder begins from."""
+        """Add the adjoints of the parts that the decoder starts from to the adjoint of the encoder's final state."""
 
         def add(layer: Any, bar: Any) -> Any:
             if isinstance(layer, Stack):
@@ -493,7 +494,7 @@ class EncoderDecoder:
 
 
 def _sum(widths: Any, bar: Any, parts_bar: Any) -> Any:
-    """Return a state's adjoint, parts of which may be None, plus the next parts."""
+    """Return the adjoint of a state, parts of which may be None, plus the next parts."""
     if isinstance(widths, tuple):
         given = (None,) * len(widths) if bar is None else bar
         return tuple(_sum(*pair, parts_bar) for pair in zip(widths, given, strict=True))

@@ -1,4 +1,4 @@
-"""Hard attention: one row of the memory is drawn at each step, and the scores learn by REINFORCE."""
+"""Hard attention: one row of the memory is drawn at each step, and the scores are trained with REINFORCE."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def sample_attention(weights: Array, random_state: int | np.random.RandomState | None = None) -> Array:
-    r"""Draw one row of the memory for each query, with the attention's weights as probabilities.
+    r"""Draw one row of the memory for each query, with the attention weights as probabilities.
 
-    This is the hard attention of Xu et al. 2015 [1]_, eq. 8. The context of their eq. 9, the row that is drawn, is
+    This is the hard attention of Xu et al. 2015 [1]_, eq. 8. The context of their eq. 9 is the drawn row,
     ``np.einsum("tbs,sbm->tbm", sample, memory)``.
 
     Parameters
@@ -30,7 +30,7 @@ def sample_attention(weights: Array, random_state: int | np.random.RandomState |
     Returns
     -------
     sample : ndarray of the shape of the weights
-        One where a row is drawn, otherwise zero; all zero for a memory of length 0.
+        One for the drawn row, zero for the others; all zero for a memory of length 0.
 
     References
     ----------
@@ -54,16 +54,16 @@ def sample_attention(weights: Array, random_state: int | np.random.RandomState |
 
 
 def score_function_gradient(weights: Array, sample: Array, advantage: Array, *, entropy: float = 0.0) -> Array:
-    r"""Return the derivative of the REINFORCE loss with respect to the attention's weights.
+    r"""Return the derivative of the REINFORCE loss with respect to the attention weights.
 
-    Added to the derivative of the loss with the sample held fixed, it makes an estimate whose expectation is the
-    derivative of the expected loss (Williams 1992 [1]_; Xu et al. 2015 [2]_, eqs. 11 and 12, and the learning rule that
-    follows them). Per sequence the loss is
+    Adding it to the derivative of the loss for a fixed sample gives an unbiased estimate of the derivative of the
+    expected loss (Williams 1992 [1]_; Xu et al. 2015 [2]_, eqs. 11 and 12, and the learning rule that follows them).
+    The REINFORCE loss of a sequence is
 
     .. math:: -A \sum_t \log \alpha_{t, s_t} - \lambda_e \sum_t H(\alpha_t), \qquad
         H(\alpha_t) = -\sum_i \alpha_{ti} \log \alpha_{ti}
 
-    with :math:`s_t` the row that was drawn, A the advantage, held fixed, and H the entropy.
+    where :math:`s_t` is the row that was drawn, A the advantage, which is treated as a constant, and H the entropy.
 
     Parameters
     ----------
@@ -72,15 +72,16 @@ def score_function_gradient(weights: Array, sample: Array, advantage: Array, *, 
     sample : ndarray of shape (T, B, S)
         From `sample_attention`.
     advantage : ndarray of shape (B,)
-        By how much the reward of each sequence, such as the log-likelihood of its targets, exceeds the baseline, times
-        the factor :math:`\lambda_r` of the paper. Minus a loss is a reward.
+        Reward of each sequence minus the baseline, times the factor :math:`\lambda_r` of the paper. A reward is, for
+        example, the log-likelihood of the targets, or a negative loss.
     entropy : float, default=0.0
-        The factor :math:`\lambda_e` of the entropy, which keeps the weights from settling on one row too soon.
+        The factor :math:`\lambda_e` of the entropy term, which keeps the weights from concentrating on one row too
+        early.
 
     Returns
     -------
     weights_bar : ndarray of shape (T, B, S)
-        For `attend_adjoint`. Zero where the weight is.
+        Input of `attend_adjoint`. Zero where the weight is zero.
 
     References
     ----------
@@ -110,14 +111,15 @@ def score_function_gradient(weights: Array, sample: Array, advantage: Array, *, 
 
 
 class MovingBaseline:
-    r"""A moving average of rewards, which makes the estimates of REINFORCE vary less (Xu et al. 2015 [1]_, sec. 4.1).
+    r"""Moving average of rewards, which reduces the variance of REINFORCE (Xu et al. 2015 [1]_, sec. 4.1).
 
-    After the k-th reward it is :math:`b_k = 0.9\, b_{k-1} + 0.1\, r_k`; the first one it begins from.
+    After the k-th reward, it is :math:`b_k = 0.9\, b_{k-1} + 0.1\, r_k` with the default `decay`. It starts at the
+    first reward.
 
     Parameters
     ----------
     decay : float, default=0.9
-        The factor of the average before.
+        The factor of the previous average.
 
     Attributes
     ----------
@@ -148,7 +150,7 @@ class MovingBaseline:
         self.value: float | None = None
 
     def advantage(self, rewards: Array) -> Array:
-        """Return by how much rewards `(B,)` exceed the average of those before, then add their mean to it.
+        """Return rewards `(B,)` minus the average of earlier ones, then update the average with their mean.
 
         The first rewards are compared with their own mean.
         """

@@ -1,4 +1,4 @@
-"""The loss of a labelling that is not aligned with the steps: connectionist temporal classification."""
+"""Connectionist temporal classification (CTC): the loss of labels that are not aligned with the steps."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SOFTMAX = SoftmaxCrossEntropy()
 
 
 class CTCLosses(NamedTuple):
-    """The losses of the sequences of a batch, and their derivative.
+    """Losses of the sequences of a batch, and their gradient.
 
     Attributes
     ----------
     losses : ndarray of shape (B,), dtype of z
         Negative log-likelihood of each sequence's labels.
     z_bar : ndarray of the shape of z
-        Gradient of the sum of the losses; exactly zero beyond the length of a sequence.
+        Gradient of the sum of the losses; exactly zero after the end of a sequence.
     impossible : ndarray of bool of shape (B,)
-        Which sequences are too short for their labels; their gradient is zero.
+        Whether each sequence is too short for its labels; if so, its gradient is zero.
     """
 
     losses: Array
@@ -47,37 +47,38 @@ class CTC:
     r"""Connectionist temporal classification (Graves et al. 2006 [1]_).
 
     The softmax y of the outputs of each step is a distribution over the labels and a blank. A path :math:`\pi` has one
-    of them for each step; without repetitions, and then without blanks, it is a labelling :math:`B(\pi)`. The loss is
-    the negative log-likelihood of a labelling l, the sum over all its paths (eqs. 2, 3 and 12)
+    of them for each step. Removing first its repetitions and then its blanks gives a labelling :math:`B(\pi)`. The loss
+    is the negative log-likelihood of a labelling l, whose likelihood is the sum over all its paths (eqs. 2, 3 and 12).
+    The loss and its gradient, with w the weight of the sequence, are
 
     .. math:: \ell = -\ln \sum_{\pi \in B^{-1}(l)} \prod_t y^t_{\pi_t}, \qquad
               \bar z_{tk} = w \Big( y^t_k - \sum_{s: l'_s = k} \gamma_t(s) \Big),
 
     where :math:`\gamma_t(s) = \alpha_t(s) \beta_t(s) / (p(l | x) y^t_{l'_s})` is the posterior probability that the
     path is in state s of the labelling with blanks, l', at step t (eqs. 14 to 16). The forward and backward variables
-    (eqs. 5 to 11) are kept with exponents of their own, so that they neither underflow nor need logarithms.
+    (eqs. 5 to 11) are stored with separate exponents, so that they neither underflow nor need logarithms.
 
-    Targets are B arrays of integers: labels from 0 to C - 1 without the blank; an array may be empty. L labels of which
-    r equal the label before them need at least L + r steps.
+    Targets are B arrays of integers: labels from 0 to C - 1, except the blank. An array may be empty. L labels, r of
+    which equal the label before, need at least L + r steps.
 
     Parameters
     ----------
     blank : int, default=0
         The output that stands for no label.
     on_impossible : {'infinite', 'zero', 'raise'}, default='infinite'
-        The loss of labels that need more steps than there are: infinity, zero, or a ValueError that names the sequence.
-        The gradient is zero.
+        What to do if labels need more steps than there are: set the loss to infinity or zero, with a gradient of zero,
+        or raise a ValueError that names the sequence.
     n_jobs : int, default=None
-        Number of threads, in joblib's sense. The results do not depend on it.
+        Number of threads, as in joblib. The results do not depend on it.
 
     Notes
     -----
-    The Hessian of the loss is that of a log-partition function over all paths less that over the paths of l, the
-    difference of two covariances of the indicators of a path:
-    :math:`\mathrm{Cov}_y - \mathrm{Cov}_{\gamma}`. `hessian_product` uses the first one alone, which has the blocks
-    :math:`\mathrm{diag}(y^t) - y^t y^{tT}` and is positive semi-definite: the Fisher information of the complete data,
-    the paths. Louis 1982 [2]_ writes the Hessian as this information less the missing one, so it is an upper bound of
-    the Hessian, equal where the labels leave no doubt about the path.
+    The loss is the log-partition function over all paths minus that over the paths of l. Its Hessian is therefore the
+    difference of two covariances of the indicators of a path, :math:`\mathrm{Cov}_y - \mathrm{Cov}_{\gamma}`.
+    `hessian_product` uses only the first one, which is block-diagonal with blocks
+    :math:`\mathrm{diag}(y^t) - y^t y^{tT}` and positive semi-definite. It is the Fisher information of the complete
+    data, the paths. Louis 1982 [2]_ writes the Hessian as this information minus the missing information. It is thus
+    an upper bound of the Hessian, with equality if the labels determine the path.
 
     References
     ----------
@@ -88,7 +89,7 @@ class CTC:
 
     Examples
     --------
-    Three steps, a blank and two labels: 5 of the 27 paths give the labels 1, 2, and 6 give the label 1.
+    With three steps, a blank and two labels, 5 of the 27 paths give the labels 1, 2, and 6 give the label 1.
 
     >>> import numpy as np
     >>> from numbarnn.layers import Padded
@@ -109,7 +110,7 @@ class CTC:
             raise ValueError(f"on_impossible must be one of {ON_IMPOSSIBLE}, got {self.on_impossible!r}")
 
     def n_outputs(self, n_targets: int) -> int:
-        """Return the number of different labels and one for the blank."""
+        """Return the number of different labels, plus one for the blank."""
         return n_targets + 1
 
     def value_and_gradient(self, z: Padded, targets: Any, weights: Array) -> tuple[float, Array]:
@@ -231,52 +232,54 @@ def ctc_loss(
 ) -> CTCLosses:
     r"""Return the CTC losses of a batch and their gradient.
 
-    A path :math:`\pi` has one label or a blank for each step, with the probability :math:`\prod_t y^t_{\pi_t}`, y being
-    the softmax of z (Graves et al. 2006 [1]_, eq. 2). Without repetitions, and then without blanks, it is a labelling
-    :math:`B(\pi)`. The loss of labels l is :math:`-\ln p(l | x)`, with
+    A path :math:`\pi` has a label or a blank for each step. Its probability is :math:`\prod_t y^t_{\pi_t}`, where y is
+    the softmax of z (Graves et al. 2006 [1]_, eq. 2). Removing first its repetitions and then its blanks gives a
+    labelling :math:`B(\pi)`. The loss of labels l is :math:`-\ln p(l | x)`, where
 
     .. math:: p(l | x) = \sum_{\pi \in B^{-1}(l)} \prod_t y^t_{\pi_t} = \alpha_T(2 L + 1) + \alpha_T(2 L)
 
-    by the forward variables (eqs. 3 and 8), and its gradient, with the backward variables too (eqs. 15 and 16),
+    follows from the forward variables (eqs. 3 and 8). With the backward variables as well, the gradient is (eqs. 15
+    and 16)
 
     .. math:: \bar z_{tk} = y^t_k - \frac{1}{p(l | x) y^t_k} \sum_{s: l'_s = k} \alpha_t(s) \beta_t(s)
 
     Parameters
     ----------
     z : array-like of shape (T, B, C), float32 or float64
-        Outputs of a network for each step and sequence, not normalized: their softmax is part of the loss.
+        Unnormalized outputs of a network for each step and sequence; the loss includes the softmax.
     targets : sequence of B array-likes of int
-        Labels of each sequence, from 0 to C - 1 without the blank; an array may be empty.
+        Labels of each sequence, from 0 to C - 1, except the blank. An array may be empty.
     lengths : array-like of int of shape (B,), default=None
-        Valid steps of each sequence; None is T for all. What z holds beyond them is not read.
+        Number of valid steps of each sequence; None means T for all. Later steps of z are not read.
     blank : int, default=0
         The output that stands for no label.
     on_impossible : {'infinite', 'zero', 'raise'}, default='infinite'
-        The loss of labels that need more steps than there are (one for each label and a blank between equal ones):
-        infinity, zero, or a ValueError that names the sequence. The gradient is zero.
+        What to do if labels need more steps than there are (one for each label, and one for a blank between equal
+        neighbours): set the loss to infinity or zero, with a gradient of zero, or raise a ValueError that names the
+        sequence.
     n_jobs : int, default=None
-        Number of threads, in joblib's sense. The results do not depend on it.
+        Number of threads, as in joblib. The results do not depend on it.
 
     Returns
     -------
     losses : ndarray of shape (B,), dtype of z
         Negative log-likelihood of each sequence's labels.
     z_bar : ndarray of the shape and dtype of z
-        Gradient of the sum of the losses; exactly zero beyond the lengths.
+        Gradient of the sum of the losses; exactly zero after the end of a sequence.
     impossible : ndarray of bool of shape (B,)
-        Which sequences are too short for their labels.
+        Whether each sequence is too short for its labels.
 
     Raises
     ------
     TypeError
         If z is not of float32 or float64, or targets, lengths or blank are not integers.
     ValueError
-        If a shape does not fit, z is not finite within the lengths, a label is the blank or none of the C classes, or a
-        sequence is too short for its labels with ``on_impossible="raise"``.
+        If a shape does not fit, a valid step of z is not finite, a label is the blank or not one of the C classes, or a
+        sequence is too short for its labels and ``on_impossible="raise"``.
 
     See Also
     --------
-    numbarnn.losses.CTC : The same as a loss to train models with, with its Hessian product.
+    numbarnn.losses.CTC : The same loss as an object for training, with a Hessian product.
 
     References
     ----------
@@ -285,7 +288,7 @@ def ctc_loss(
 
     Examples
     --------
-    Three steps, a blank and two labels: 5 of the 27 paths give the labels 1, 2, and 6 give the label 1.
+    With three steps, a blank and two labels, 5 of the 27 paths give the labels 1, 2, and 6 give the label 1.
 
     >>> import numpy as np
     >>> from numbarnn import ctc_loss
@@ -307,7 +310,7 @@ def ctc_loss(
 
 
 def checked_outputs(z: Any, lengths: Any, blank: Any) -> tuple[Array, Array, int]:
-    """Return outputs (T, B, C) as a contiguous NumPy array, the lengths (B,), and the blank as a number from 0 on.
+    """Return outputs (T, B, C) as a contiguous NumPy array, lengths (B,), and the blank as a nonnegative index.
 
     Raises
     ------
@@ -337,7 +340,7 @@ def check_blank(blank: Any) -> None:
 
 
 def flat_labels(targets: Any, n_sequences: int, n_classes: int | None, blank: int) -> tuple[Array, Array]:
-    """Return the labels of all sequences one after the other, and where each one's begin, shape (B + 1,).
+    """Return the concatenated labels of all sequences, and the offsets where each sequence starts, shape (B + 1,).
 
     Parameters
     ----------
@@ -352,7 +355,7 @@ def flat_labels(targets: Any, n_sequences: int, n_classes: int | None, blank: in
     TypeError
         If targets are not sequences of integers.
     ValueError
-        If there are others than B of them, or a label is the blank or none of the classes.
+        If their number is not B, or a label is the blank or not one of the classes.
     """
     if isinstance(targets, str | bytes) or not hasattr(targets, "__len__"):
         raise TypeError(f"targets must be a list of integer arrays, one for each sequence, got {targets!r}")
@@ -381,7 +384,7 @@ def flat_labels(targets: Any, n_sequences: int, n_classes: int | None, blank: in
 
 
 def steps_needed(labels: Array, starts: Array) -> Array:
-    """Return how many steps each sequence's labels need: one each, and one for a blank between equal ones."""
+    """Return how many steps the labels of each sequence need: one each, and one for a blank between equal ones."""
     repeated = np.zeros(len(labels) + 1, np.intp)
     repeated[1:-1] = labels[1:] == labels[:-1]
     inner = starts[:-1][np.diff(starts) > 0]

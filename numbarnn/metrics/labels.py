@@ -14,18 +14,18 @@ from numbarnn.metrics.edit_distance import Codes, edit_distances
 def label_error_rate(y_true: Any, y_pred: Any) -> float:
     r"""Return the number of wrong labels per true label.
 
-    Wrong labels are counted by the edit distance :math:`ED` [1]_, the smallest number of labels to insert, delete or
-    replace that makes the true sequence from the predicted one:
+    Wrong labels are counted with the edit distance :math:`ED` [1]_, the smallest number of insertions, deletions and
+    replacements of labels that turns the predicted sequence into the true one:
 
     .. math:: \frac{\sum_n ED(\hat y_n, y_n)}{\sum_n |y_n|}
 
-    This is the label error rate of [2]_, section 2.1, with the distances of all sequences added up before they are
-    divided, so that every label has the same weight. It is zero if all sequences are right, and can exceed one.
+    This is the label error rate of [2]_, section 2.1, except that the distances are summed over all sequences before
+    the division, so that every label has the same weight. It is zero if all sequences are right, and can exceed one.
 
     Parameters
     ----------
     y_true : list of n sequences of labels
-        The true sequences: lists of hashable labels, or strings, which are sequences of characters. With strings, the
+        The true sequences: lists of hashable labels, or strings, which are sequences of characters. For strings, the
         metric is the character error rate.
     y_pred : list of n sequences of labels
         The predicted sequences.
@@ -39,12 +39,12 @@ def label_error_rate(y_true: Any, y_pred: Any) -> float:
     TypeError
         If an argument is not a list of sequences of hashable labels.
     ValueError
-        If the numbers of sequences differ, or there is no label in `y_true`.
+        If the numbers of sequences differ, or `y_true` contains no label.
 
     See Also
     --------
-    word_error_rate : The same for words.
-    sequence_accuracy : The share of sequences that are right as a whole.
+    word_error_rate : Number of wrong words per true word.
+    sequence_accuracy : Share of sequences that are completely correct.
 
     References
     ----------
@@ -67,28 +67,28 @@ def label_error_rate(y_true: Any, y_pred: Any) -> float:
 def word_error_rate(y_true: Any, y_pred: Any) -> float:
     """Return the number of wrong words per true word.
 
-    Words are counted as labels in `label_error_rate`, by the edit distance. Where each sequence is one word, spelled by
-    its labels, such as in the conversion of graphemes to phonemes, the word error rate is one minus
-    `sequence_accuracy`.
+    Wrong words are counted with the edit distance, as `label_error_rate` counts wrong labels. If each sequence is a
+    single word and its labels are letters or phonemes, as in grapheme-to-phoneme conversion, use one minus
+    `sequence_accuracy` as the word error rate.
 
     Parameters
     ----------
     y_true : list of n texts, or list of n sequences of words
-        The true texts. A string is split at white space; in a list, each item is a word.
+        The true texts. Strings are split at whitespace; in a list, each item is a word.
     y_pred : list of n texts, or list of n sequences of words
         The predicted texts.
 
     Returns
     -------
     error : float
-        Zero if all texts are right; it can exceed one.
+        Zero if all texts are right. It can exceed one.
 
     Raises
     ------
     TypeError
         If an argument is not a list of texts or of lists of hashable words.
     ValueError
-        If the numbers of texts differ, or there is no word in `y_true`.
+        If the numbers of texts differ, or `y_true` contains no word.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def word_error_rate(y_true: Any, y_pred: Any) -> float:
 
 
 def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
-    """Return the share of sequences that are right as a whole.
+    """Return the share of sequences that are completely correct.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The perplexity of a language model."""
+"""Perplexity of a language model."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ def perplexity(log_likelihoods: Any, n_symbols: Any = None) -> float:
 
     .. math:: \exp\Big(-\frac{\sum_n \log p(y_n)}{\sum_n N_n}\Big)
 
-    with :math:`\log p(y_n)` the natural logarithm of the probability of a sequence of :math:`N_n` symbols (Jelinek,
-    Mercer, Bahl and Baker 1977 [1]_). A model that finds K symbols equally likely at each step has the perplexity K.
+    where :math:`\log p(y_n)` is the natural logarithm of the probability of a sequence of :math:`N_n` symbols (Jelinek,
+    Mercer, Bahl and Baker 1977 [1]_). If a model gives K symbols the same probability at each step, its perplexity is
+    K.
 
     Parameters
     ----------
     log_likelihoods : array-like of shape (n,)
-        Natural logarithms of the probabilities of the sequences, such as `RNNLanguageModel.score_samples` returns, or
-        of single symbols.
+        Natural logarithms of the probabilities of sequences, for example from `RNNLanguageModel.score_samples`, or of
+        single symbols.
     n_symbols : array-like of int, shape (n,), default=None
-        Number of symbols of each sequence. If its end is predicted too, as by `RNNLanguageModel`, that is one symbol
-        more than it has labels. None is one symbol each.
+        Number of symbols of each sequence. If the model also predicts the end, as `RNNLanguageModel` does, this is the
+        number of labels plus one. None means one symbol each.
 
     Returns
     -------
     perplexity : float
-        At least 1; infinite if a sequence has the probability zero.
+        At least 1. Infinite if a sequence has probability zero.
 
     Raises
     ------

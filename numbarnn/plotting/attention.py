@@ -1,4 +1,4 @@
-"""Plot of the attention's weights of one sequence."""
+"""Plot of the attention weights of one sequence."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ if TYPE_CHECKING:
 
 
 class AttentionDisplay:
-    """Heat map of the weights by which each step of a target sees the steps of its source.
+    """Heat map of the attention weights of one pair of source and target.
 
-    It is the picture of an alignment as in Bahdanau et al. 2015 [1]_, figure 3: one row for each step of the target,
-    one column for each step of the source. `from_estimator` and `from_predictions` create a display. The parameters are
-    stored as attributes.
+    As in figure 3 of Bahdanau et al. 2015 [1]_, it shows how the two are aligned, with one row for each step of the
+    target and one column for each step of the source. Use `from_estimator` or `from_predictions` to create a display.
+    The parameters are stored as attributes.
 
     Parameters
     ----------
     weights : ndarray of shape (T_out, T_in)
-        The weights; each row has the sum one.
+        Attention weights; each row sums to one.
     source : sequence of length T_in, default=None
-        Labels of the steps of the source. None numbers them.
+        Labels of the steps of the source. None means their numbers.
     target : sequence of length T_out, default=None
-        Labels of the steps of the target. None numbers them.
+        Labels of the steps of the target. None means their numbers.
 
     Attributes
     ----------
     im_ : matplotlib AxesImage
         The heat map.
     colorbar_ : matplotlib Colorbar or None
+        The colorbar, if there is one.
     ax_ : matplotlib Axes
+        The axes of the heat map.
     figure_ : matplotlib Figure
+        The figure that contains the axes.
 
     See Also
     --------
@@ -87,7 +90,7 @@ class AttentionDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Plot the weights by which a fitted estimator predicts the target of one source.
+        """Plot the attention weights of a fitted estimator when it predicts the target of one source.
 
         Parameters
         ----------
@@ -96,7 +99,7 @@ class AttentionDisplay:
         x : array-like of shape (T, I), or sequence of labels
             One source, such as ``X[0]``.
         n_steps : int, default=None
-            Number of steps that a `Seq2SeqRegressor` predicts; None is what it was fitted with.
+            Number of steps that a `Seq2SeqRegressor` predicts. None means its `n_steps_`.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
@@ -111,7 +114,7 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError
-            If the estimator has no attention that it could return.
+            If the estimator does not support attention, such as a pipeline.
         ValueError
             If x is not one source, or the estimator was fitted with ``attention=None``.
         """
@@ -137,16 +140,16 @@ class AttentionDisplay:
         ax: Axes | None = None,
         **styles: Any,
     ) -> Self:
-        """Plot given weights.
+        """Plot given attention weights.
 
         Parameters
         ----------
         weights : array-like of shape (T_out, T_in)
-            The weights of one sequence, as `Seq2SeqClassifier.predict` returns them.
+            Weights of one sequence, for example from `Seq2SeqClassifier.predict`.
         source : sequence of length T_in, default=None
-            Labels of the steps of the source. None numbers them.
+            Labels of the steps of the source. None means their numbers.
         target : sequence of length T_out, default=None
-            Labels of the steps of the target. None numbers them.
+            Labels of the steps of the target. None means their numbers.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates new ones.
         **styles
@@ -161,7 +164,7 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the weights do not have two axes, or the numbers of labels do not fit.
+            If the weights do not have two axes, or a number of labels does not fit them.
         """
         return cls(weights=np.asarray(weights), source=source, target=target).plot(ax, **styles)
 
