@@ -67,8 +67,8 @@ def ctc_prefix_beams(
     >>> ctc_best_path(z)
     [array([], dtype=int64)]
     >>> labels, score = ctc_prefix_beams(z)[0][0]
-    >>> labels, round(np.exp(score), 2)
-    (array([1]), np.float64(0.64))
+    >>> labels, round(float(np.exp(score)), 2)
+    (array([1]), 0.64)
     """
     check_sizes(n_beams=n_beams)
     values, ends, blank = checked_outputs(z, lengths, blank)
