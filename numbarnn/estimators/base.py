@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
@@ -202,10 +202,7 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
         >>> model.fit(X, y, rnnregressor__validation_data=(scaled, y_val))[-1].best_validation_score_ > 0.9
         True
         """
-        if validation_data is not None and not self.early_stopping:
-            raise ValueError(
-                "validation_data needs early_stopping=True: without it, training does not look at a validation score."
-            )
+        self._check_validation_data(validation_data)
         return self._become(self._learned(X, y, sample_weight, validation_data=validation_data))
 
     @abstractmethod
@@ -322,15 +319,9 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
         if not resume and not partial:
             warn_of_scale(Moments.of(encoded.sequences.values), targets)
         model = network(self, plan, examples.sequences.n_inputs, head.n_outputs)
-        rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
-        theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(
-            model, head, examples, held_out, theta, rng, self._loss_unit(targets), resume=resume, partial=partial
-        )
-        self._architecture, self.patch_, self._random_state = plan, plan.patch, rng
-        self.network_ = model
-        self._set_head(head)
-        self._set_state(state)
+        unit = self._loss_unit(targets)
+        self._train(model, plan, head, examples, held_out, dtype, unit, resume=resume, partial=partial)
+        self.patch_ = plan.patch
 
     def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
         per_step = self.return_sequences and self._has_step_targets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,18 +20,15 @@ from numbarnn.data.validation import Labels, validate_labels
 from numbarnn.decoding import Hypothesis, NetworkSteps
 from numbarnn.estimators import parameters
 from numbarnn.estimators.network import Architecture, layer_sizes, network
+from numbarnn.estimators.sources import vector_size
 from numbarnn.estimators.symbol_stream import SymbolStream
-from numbarnn.estimators.symbols import in_pieces, log_likelihoods, next_symbols, target_log_probabilities
+from numbarnn.estimators.symbols import decoded, in_pieces, likelihood_validation, log_likelihoods, next_symbols
 from numbarnn.estimators.trained import TrainedNetwork
 from numbarnn.kernels.cpu.threads import resolve_threads
-from numbarnn.kernels.devices import check_cuda
 from numbarnn.layers import EmbeddedRecurrent, Embedding, Model, Stack
 from numbarnn.layers.checks import check_sizes
 from numbarnn.losses import ClassHead, Head
 from numbarnn.optim import Examples, Validation
-
-_LARGEST_VECTOR = 512
-"""Largest dimension of the embedding with `embedding_size='auto'`."""
 
 
 class RNNLanguageModel(TrainedNetwork):
@@ -340,7 +336,7 @@ class RNNLanguageModel(TrainedNetwork):
         ConvergenceWarning
             If the training has not converged in `max_iter` epochs.
         """
-        return self._become(self._learned(X, validation_data=validation_data))
+        return self._become(self._fitted_copy(X, validation_data=validation_data))
 
     def partial_fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
         """Train for one more epoch, starting from the result of the last call.
@@ -361,25 +357,9 @@ class RNNLanguageModel(TrainedNetwork):
         ValueError, TypeError
             As in `fit`, and if `early_stopping` is true or ``learning_rate='cosine'``.
         """
-        return self._become(self._learned(X, partial=True))
+        return self._become(self._fitted_copy(X, partial=True))
 
-    def _learned(self, X: Any, *, validation_data: Any = None, partial: bool = False) -> Self:
-        """Return a trained copy."""
-        if validation_data is not None and not self.early_stopping:
-            raise ValueError(
-                "validation_data needs early_stopping=True: without it, training does not look at a validation score."
-            )
-        if self.device == "cuda":
-            check_cuda()
-        if partial:
-            self._validate_params()  # `_fit_context` does so before `fit` only
-        parameters.check_training(self, partial=partial)
-        resume = (partial or self.warm_start) and hasattr(self, "theta_")
-        learner = copy.copy(self) if resume else self._unfitted()
-        learner._fit_network(X, validation_data, resume=resume, partial=partial)
-        return learner
-
-    def _fit_network(self, X: Any, validation_data: Any, *, resume: bool, partial: bool) -> None:
+    def _fit_network(self, X: Any, *, validation_data: Any, resume: bool, partial: bool) -> None:
         sequences = validate_labels(X)
         if not sequences:
             raise ValueError("X must have at least one sequence, got none.")
@@ -397,19 +377,12 @@ class RNNLanguageModel(TrainedNetwork):
         if validation_data is not None:
             held_out = self._pieces(validate_labels(validation_data, name="validation_data"), dtype, "validation_data")
         model = self._network(plan)
-        rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
-        theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(model, head, examples, held_out, theta, rng, 1.0, resume=resume, partial=partial)
-        self._architecture, self._random_state = plan, rng
-        self.network_ = model
-        self._set_head(head)
-        self._set_state(state)
+        self._train(model, plan, head, examples, held_out, dtype, resume=resume, partial=partial)
 
     def _planned(self) -> Architecture:
         """Return the architecture of the recurrent layers, and set `embedding_size_`."""
-        sizes, n_labels = layer_sizes(self.hidden_layer_sizes), self.vocabulary_.n_labels
-        automatic = min(max(16, (n_labels + 1) // 2), sizes[0], _LARGEST_VECTOR)
-        size = automatic if self.embedding_size == "auto" else int(self.embedding_size)
+        sizes = layer_sizes(self.hidden_layer_sizes)
+        size = vector_size(self.embedding_size, self.vocabulary_.n_labels, sizes[0])
         fitted = getattr(self, "embedding_size_", size)
         if size != fitted:
             raise ValueError(f"Training cannot go on with embedding_size={size}: the network was fitted with {fitted}.")
@@ -440,12 +413,7 @@ class RNNLanguageModel(TrainedNetwork):
         return examples if self.tbptt is None else in_pieces(examples, self.tbptt[0])
 
     def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
-        targets: Any = examples.targets
-
-        def reduce(z: NDArray, indices: NDArray[np.intp]) -> NDArray:
-            return target_log_probabilities(z, targets.take(indices).values)
-
-        return Validation(examples.sequences, lambda rows: float(np.mean(rows, dtype=np.float64)), reduce)
+        return likelihood_validation(examples)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Return the log-likelihood of each sequence, its end included.
@@ -630,8 +598,7 @@ class RNNLanguageModel(TrainedNetwork):
         return NetworkSteps(self.network_, self.theta_)
 
     def _decoded(self, prompt: NDArray[np.intp], hypothesis: Hypothesis) -> str | list[Hashable]:
-        labels = self.vocabulary_.decode(np.concatenate((prompt, hypothesis.codes)))
-        return "".join(map(str, labels)) if self._of_text else labels
+        return decoded(self.vocabulary_, np.concatenate((prompt, hypothesis.codes)), as_text=self._of_text)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

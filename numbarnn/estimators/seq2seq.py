@@ -1,8 +1,7 @@
-"""What the sequence-to-sequence estimators share: sources, the network, training, and attention."""
+"""Base class of the sequence-to-sequence estimators."""
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -10,7 +9,6 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -228,7 +226,7 @@ class BaseSeq2Seq(TrainedNetwork):
         ConvergenceWarning
             If the training has not converged in `max_iter` epochs.
         """
-        return self._become(self._learned(X, y, validation_data=validation_data))
+        return self._become(self._fitted_copy(X, y, validation_data=validation_data))
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Train for one epoch, going on where the last call stopped.
@@ -247,7 +245,7 @@ class BaseSeq2Seq(TrainedNetwork):
         ValueError, TypeError
             As `fit` does; also with `early_stopping` or ``learning_rate='cosine'``.
         """
-        return self._become(self._learned(X, y, partial=True))
+        return self._become(self._fitted_copy(X, y, partial=True))
 
     @abstractmethod
     def _read_targets(self, y: Any, *, reset: bool) -> Any:
@@ -281,21 +279,7 @@ class BaseSeq2Seq(TrainedNetwork):
         """Return the unit in which a decrease of the training loss is compared with `tol`."""
         return 1.0
 
-    def _learned(self, X: Any, y: Any, *, validation_data: Any = None, partial: bool = False) -> Self:
-        """Return a copy that has learned."""
-        if validation_data is not None and not self.early_stopping:
-            raise ValueError(
-                "validation_data needs early_stopping=True: without it, training does not look at a validation score."
-            )
-        if partial:
-            self._validate_params()  # `_fit_context` does so before `fit` only
-        parameters.check_training(self, partial=partial)
-        resume = (partial or self.warm_start) and hasattr(self, "theta_")
-        learner = copy.copy(self) if resume else self._unfitted()
-        learner._fit_network(X, y, validation_data, resume=resume, partial=partial)
-        return learner
-
-    def _fit_network(self, X: Any, y: Any, validation_data: Any, *, resume: bool, partial: bool) -> None:
+    def _fit_network(self, X: Any, y: Any, *, validation_data: Any, resume: bool, partial: bool) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
         dtype = self.theta_.dtype if resume else np.dtype(self.dtype)
@@ -321,16 +305,9 @@ class BaseSeq2Seq(TrainedNetwork):
         if not resume and not partial:
             warn_of_scale(self.source_.moments(source), moments)
         model = self._network(plan, source.n_inputs, head)
-        rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
-        theta = self.theta_ if resume else self._drawn(model, dtype, rng)
-        state = self._trained(
-            model, head, examples, held_out, theta, rng, self._loss_unit(moments), resume=resume, partial=partial
-        )
+        unit = self._loss_unit(moments)
+        self._train(model, plan, head, examples, held_out, dtype, unit, resume=resume, partial=partial)
         self._know(targets)
-        self._architecture, self._random_state = plan, rng
-        self.network_ = model
-        self._set_head(head)
-        self._set_state(state)
         self.n_layers_ += 1
 
     def _paired(self, source: Sequences, targets: Any, head: Head) -> Examples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +16,7 @@ from numbarnn.data.validation import validate_labels
 from numbarnn.decoding import sampled_labels
 from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
 from numbarnn.estimators.sources import vector_size
-from numbarnn.estimators.symbols import next_symbols, target_log_probabilities
+from numbarnn.estimators.symbols import decoded, likelihood_validation, next_symbols, target_terms
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.layers import Embedding
 from numbarnn.losses import ClassHead, Head
@@ -310,7 +309,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         if return_attention:
             self._check_attention()
         codes = self._decode(source)
-        sequences = [self._labels(own) for own in codes]
+        sequences = [decoded(self.vocabulary_, own, as_text=self._of_text) for own in codes]
         if not return_attention:
             return sequences
         predicted = Sequences(np.concatenate(codes), np.array([len(own) for own in codes], dtype=np.intp))
@@ -356,7 +355,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         examples = self._read_pairs(X, y, self._head, self.theta_.dtype)
         targets: Any = examples.targets
         n_jobs = resolve_threads(self.n_jobs)
-        terms = predict(self.network_, self.theta_, examples.sequences, reduce=_terms(targets), n_jobs=n_jobs).z
+        terms = predict(self.network_, self.theta_, examples.sequences, reduce=target_terms(targets), n_jobs=n_jobs).z
         totals = np.add.reduceat(terms, targets.starts, dtype=np.float64)
         return np.minimum(totals, 0.0)  # rounding of a sure symbol may make it positive
 
@@ -374,10 +373,6 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             for i, hypothesis in zip(indices, found, strict=True):
                 codes[i] = hypothesis.codes
         return codes
-
-    def _labels(self, codes: NDArray[np.intp]) -> str | list[Hashable]:
-        labels = self.vocabulary_.decode(codes)
-        return "".join(map(str, labels)) if self._of_text else labels
 
     def _read_targets(self, y: Any, *, reset: bool) -> Sequences:
         sequences = validate_labels(y, name="y")
@@ -404,15 +399,4 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         return sampled_labels(z, random_state)
 
     def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
-        return Validation(
-            examples.sequences, lambda rows: float(np.mean(rows, dtype=np.float64)), _terms(examples.targets)
-        )
-
-
-def _terms(targets: Any) -> Any:
-    """Return a function from the outputs of a batch to the log-likelihood of each symbol."""
-
-    def reduce(z: NDArray, indices: NDArray[np.intp]) -> NDArray:
-        return target_log_probabilities(z, targets.take(indices).values)
-
-    return reduce
+        return likelihood_validation(examples)

@@ -1,4 +1,4 @@
-"""What an encoder reads: sequences of vectors, sequences of labels, or single vectors."""
+"""Sources of an encoder: sequences of vectors, sequences of labels, or single vectors."""
 
 from __future__ import annotations
 

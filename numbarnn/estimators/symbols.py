@@ -1,7 +1,8 @@
-"""What a language model reads and predicts of sequences of codes, and the pieces in which it learns long ones."""
+"""Sequences of codes as examples: inputs, targets, and the log-probabilities of the targets."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import logsumexp
 
 from numbarnn.data import Sequences, Vocabulary
 from numbarnn.layers import Model
-from numbarnn.optim import Examples
+from numbarnn.optim import Examples, Validation
 from numbarnn.prediction import map_state, predict
 
 _ROWS = 32
@@ -74,6 +75,27 @@ def target_log_probabilities(z: NDArray, targets: NDArray) -> NDArray:
     return z[np.arange(len(z)), targets] - logsumexp(z, axis=1)
 
 
+def target_terms(targets: Sequences) -> Callable[[NDArray, NDArray[np.intp]], NDArray]:
+    """Return a function from the outputs of a batch, and its indices, to the log-probability of each target."""
+
+    def terms(z: NDArray, indices: NDArray[np.intp]) -> NDArray:
+        return target_log_probabilities(z, targets.take(indices).values)
+
+    return terms
+
+
+def likelihood_validation(examples: Examples) -> Validation:
+    """Return what scores a network by the mean log-probability of the targets of validation examples."""
+    targets: Any = examples.targets
+    return Validation(examples.sequences, lambda terms: float(np.mean(terms, dtype=np.float64)), target_terms(targets))
+
+
+def decoded(vocabulary: Vocabulary, codes: NDArray[np.intp], *, as_text: bool) -> str | list[Hashable]:
+    """Return the labels of codes, in a list or as one string."""
+    labels = vocabulary.decode(codes)
+    return "".join(map(str, labels)) if as_text else labels
+
+
 def log_likelihoods(network: Model, theta: NDArray, examples: Examples, *, n_jobs: int | None) -> NDArray[np.float64]:
     """Return the log-likelihood of each sequence, shape (n,); of a long one, chunk by chunk with the state carried."""
     sequences, targets = examples.sequences, examples.targets
@@ -88,10 +110,7 @@ def log_likelihoods(network: Model, theta: NDArray, examples: Examples, *, n_job
         steps = np.repeat(sequences.starts[rows] + first - (np.cumsum(lengths) - lengths), lengths)
         steps += np.arange(len(steps))
         chunk, own = Sequences(sequences.values[steps], lengths), Sequences(targets.values[steps], lengths)
-
-        def reduce(z: NDArray, indices: NDArray[np.intp], own: Sequences = own) -> NDArray:
-            return target_log_probabilities(z, own.take(indices).values)
-
+        reduce = target_terms(own)
         scores, state = predict(network, theta, chunk, state, return_state=True, reduce=reduce, n_jobs=n_jobs)
         totals[rows] += np.add.reduceat(scores, chunk.starts, dtype=np.float64)
     return np.minimum(totals, 0.0)  # rounding of a sure symbol may make it positive

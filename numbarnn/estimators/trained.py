@@ -1,4 +1,4 @@
-"""What estimators share that train a network: a copy that learns, the training, and what is known of it afterwards."""
+"""Base class of the estimators that train a network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 
 from numbarnn.estimators import parameters
 from numbarnn.estimators.network import Architecture
 from numbarnn.estimators.validation import split
 from numbarnn.kernels.cpu.threads import resolve_threads
+from numbarnn.kernels.devices import check_cuda
 from numbarnn.layers import Model
 from numbarnn.losses import Head
 from numbarnn.optim import Examples, Plateau, Solver, TrainingState, Validation, train
@@ -58,6 +60,26 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
         self.__dict__ = fitted.__dict__
         return self
 
+    def _check_validation_data(self, validation_data: Any) -> None:
+        """Refuse validation data that training would not look at."""
+        if validation_data is not None and not self.early_stopping:
+            raise ValueError(
+                "validation_data needs early_stopping=True: without it, training does not look at a validation score."
+            )
+
+    def _fitted_copy(self, *data: Any, validation_data: Any = None, partial: bool = False) -> Self:
+        """Return a copy whose `_fit_network` has been given the data."""
+        self._check_validation_data(validation_data)
+        if self.device == "cuda":
+            check_cuda()
+        if partial:
+            self._validate_params()  # `_fit_context` does so before `fit` only
+        parameters.check_training(self, partial=partial)
+        resume = (partial or self.warm_start) and hasattr(self, "theta_")
+        learner: Any = copy.copy(self) if resume else self._unfitted()
+        learner._fit_network(*data, validation_data=validation_data, resume=resume, partial=partial)
+        return learner
+
     def _check_resumable(self, plan: Architecture, head: Head) -> None:
         """Refuse parameters with which the fitted numbers would mean something else."""
         self._architecture.check_same(plan)
@@ -78,23 +100,25 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
         except MemoryError as error:
             raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
 
-    def _trained(
+    def _train(
         self,
         model: Model,
+        plan: Any,
         head: Head,
         examples: Examples,
         held_out: Examples | None,
-        theta: NDArray,
-        rng: np.random.RandomState,
-        loss_unit: float,
+        dtype: DTypeLike,
+        loss_unit: float = 1.0,
         *,
         resume: bool,
         partial: bool,
-    ) -> TrainingState:
-        """Return the state after training the network from theta on.
+    ) -> None:
+        """Train a network of the architecture `plan`, and set the attributes that describe it.
 
         `held_out` is what `early_stopping` decides by; None sets a part of the examples aside for it.
         """
+        rng = copy.deepcopy(self._random_state) if resume and partial else check_random_state(self.random_state)
+        theta = self.theta_ if resume else self._drawn(model, dtype, rng)
         validation = None
         if self.early_stopping and held_out is None:
             gap = parameters.validation_gap(self, head)
@@ -133,7 +157,9 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
                 ConvergenceWarning,
                 stacklevel=6,
             )
-        return state
+        self._architecture, self._random_state, self.network_ = plan, rng, model
+        self._set_head(head)
+        self._set_state(state)
 
     def _resumed_state(self, theta: NDArray, solver: Solver, plateau: Plateau, *, partial: bool) -> TrainingState:
         """Return the state of the last fit, with the present parameters of the solver and of the stopping criterion.

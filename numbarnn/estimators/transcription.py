@@ -1,4 +1,4 @@
-"""What links the labels of transcriptions to the outputs of a network."""
+"""The head of transcriptions: their labels, and the outputs of a network."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Interrupting(np.random.RandomState):
 
 def test_ctrl_c_leaves_the_ensemble_as_it_was(classifier, monkeypatch):
     before = dict(vars(classifier))
-    monkeypatch.setattr("numbarnn.estimators.base.check_random_state", Interrupting)
+    monkeypatch.setattr("numbarnn.estimators.trained.check_random_state", Interrupting)
     with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="interrupted"):
         classifier.fit(X, Y)
     assert vars(classifier) == before
