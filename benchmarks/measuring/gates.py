@@ -70,7 +70,7 @@ def has_bound(cell_type: Any) -> bool:
 
 @njit(nogil=True, error_model="numpy")
 def _step(weights, steps, modifiers, a):
-    scratch = forward._scratch(weights, steps.x, steps.h, modifiers.mask, ROWS)
+    scratch = forward._scratch(weights, steps.h, modifiers.mask, ROWS)
     scratch.a[:1] = a
     none, one, rows = np.intp(0), np.intp(1), np.intp(ROWS)
     for _ in range(REPEATS):
@@ -85,4 +85,4 @@ def _step_back(cell, units, steps, modifiers, bars, units_bar, a):
     block = adjoint.Block(a, a, a[0], origins, a[0])
     none, rows = np.intp(0), np.intp(ROWS)
     for _ in range(REPEATS):
-        adjoint._step(cell, units, steps, modifiers, bars, units_bar, block, (none, none), none, rows)
+        adjoint.reverse_step(cell, units, steps, modifiers, bars, units_bar, block, (none, none), none, rows)
