@@ -46,6 +46,13 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build; warnings are errors."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs)
+
+
 def _cold_cache(session: nox.Session) -> dict[str, str]:
     # Numba's cache does not notice a change in a function of another file.
     return {"NUMBA_CACHE_DIR": session.create_tmp(), "MPLBACKEND": "Agg"}
