@@ -65,7 +65,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _add_picture)
 
 
-def _skip_request(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:  # noqa: ARG001, FBT001
+def _skip_request(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:  # noqa: ARG001
     """Leave out the methods with which scikit-learn routes metadata; its own guide explains them."""
     requests = name == "get_metadata_routing" or (name.startswith("set_") and name.endswith("_request"))
     return True if requests else None
