@@ -64,9 +64,8 @@ def wheel(session: nox.Session) -> None:
     built = sorted(map(str, Path(out).glob("numbarnn-*")))
     session.run("twine", "check", "--strict", *built)
     session.install(next(name for name in built if name.endswith(".whl")))
-    fit = "import numbarnn; print(numbarnn.RNNRegressor(4, max_iter=200).fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0]).loss_)"
-    session.chdir(out)
-    session.run("python", "-c", fit)
+    session.chdir(out)  # where there is no other numbarnn to import
+    session.run("python", "-c", "import numbarnn; numbarnn.RNNRegressor(4).fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0])")
 
 
 def _cold_cache(session: nox.Session) -> dict[str, str]:
