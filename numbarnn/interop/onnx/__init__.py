@@ -1,0 +1,8 @@
+"""Export to ONNX, and import of recurrent nodes of ONNX (extra ``numbarnn[onnx]``)."""
+
+from __future__ import annotations
+
+from numbarnn.interop.onnx.export import to_onnx
+from numbarnn.interop.onnx.reading import RecurrentNode, from_onnx, read_node
+
+__all__ = ["RecurrentNode", "from_onnx", "read_node", "to_onnx"]
