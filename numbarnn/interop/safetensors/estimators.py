@@ -151,12 +151,12 @@ def _checksum(text: str, arrays: Arrays) -> str:
 def _parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters as JSON holds them."""
     values = estimator.get_params(deep=False)
-    values["cell"] = _cell_name(cell_class(values["cell"]))
+    cell = _cell_name(cell_class(values.pop("cell")))
     if isinstance(values["random_state"], np.random.RandomState):
         values["random_state"] = None
     if values["dtype"] is not None:
         values["dtype"] = np.dtype(values["dtype"]).name
-    return {name: encoded(value, name) for name, value in values.items()}
+    return {name: encoded(value, name) for name, value in values.items()} | {"cell": cell}
 
 
 def _cell_name(kind: Any) -> Any:
@@ -252,16 +252,16 @@ def _estimator(arrays: Arrays, document: Record, given: dict[str, Any]) -> Any:
     return estimator
 
 
-def _unfitted(kind: Any, record: dict[str, Any], given: dict[str, Any]) -> Any:
+def _unfitted(of_class: Any, record: dict[str, Any], given: dict[str, Any]) -> Any:
     """Return an estimator with parameters; those that are missing have their default."""
     values = {name: decoded(value) for name, value in record.items() if name != "cell"}
-    unknown = values.keys() - set(kind._get_param_names())
+    unknown = values.keys() - set(of_class._get_param_names())
     if unknown:
-        raise ValueError(f"{kind.__name__} has no parameter {min(unknown)!r:.50}")
-    estimator = kind(**values)
+        raise ValueError(f"{of_class.__name__} has no parameter {min(unknown)!r:.50}")
+    estimator = of_class(**values)
     if "cell" in record:
-        cell = record["cell"]
-        estimator.cell = cell if isinstance(cell, str) and cell in CELLS else _cell(cell, given)
+        kind = _cell(record["cell"], given)
+        estimator.cell = record["cell"] if kind in _NAMES_OF_CELLS else kind
     estimator._validate_params()
     return estimator
 
