@@ -281,7 +281,7 @@ def _check_shapes(cell: Any, suffix: str) -> None:
     for field, array in zip(cell._fields, cell, strict=True):
         if array.shape != wanted[field] or array.dtype != cell.W.dtype:
             raise ValueError(
-                f"the weights of {suffix[1:]} do not fit a {kind.__name__} with {size} units: {field} would be "
+                f"the weights of {suffix[1:]} do not fit the class {kind.__name__} with {size} units: {field} would be "
                 f"{array.dtype} of shape {array.shape}, not {cell.W.dtype} of shape {wanted[field]}"
             )
 

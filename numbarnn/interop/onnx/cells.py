@@ -193,8 +193,9 @@ def _reversed_values(graph: Graph, values: str, x: Steps) -> str:
 def _scan(graph: Graph, cell: Any, x: Steps, state: list[str], zoneout: tuple[float, ...], clip: float | None) -> Run:
     """Add a loop over the steps, whose body are the equations of the cell."""
     form = form_of(type(cell))
-    weights = {field: graph.constant(array, field) for field, array in zip(cell._fields, cell, strict=True)}
-    products = graph.op("MatMul", x.values, weights["W"])
+    fields = (*form.by_unit, *form.projection)
+    weights = {field: graph.constant(getattr(cell, field), field) for field in fields}
+    products = graph.op("MatMul", x.values, graph.constant(cell.W, "W"))
     if form.normalisation:
         products = graph.op("Mul", weights[form.normalisation[0]], _normalised(graph, products))
     body = Graph(graph)

@@ -150,17 +150,19 @@ def _recurrent(
 
 def _pooled(graph: Graph, layer: Pooling, own: Any, x: Steps) -> str:
     """Return one vector for each sequence, (B, F)."""
-    zero, lowest = graph.constant(np.zeros(1)), graph.constant(np.full(1, -np.inf))
+    zero = graph.constant(np.zeros(1))
+    if layer.mode == "max":
+        lowest = graph.constant(np.full(1, -np.inf))
+        largest = graph.op("ReduceMax", graph.op("Where", x.valid, x.values, lowest), axes=[0], keepdims=0)
+        some = graph.reshaped(graph.op("Greater", x.lengths, graph.constant(np.array(0, np.int64))), -1, 1)
+        return graph.op("Where", some, largest, zero)
     axis = graph.constant(np.array([0], np.int64), "axes")
     values = graph.op("Where", x.valid, x.values, zero)
     if layer.mode == "mean":
         counts = graph.op("Max", x.lengths, graph.constant(np.array(1, np.int64)))
         counts = graph.reshaped(graph.op("Cast", counts, to=graph.onnx.TensorProto.FLOAT), -1, 1)
         return graph.op("Div", graph.op("ReduceSum", values, axis, keepdims=0), counts)
-    if layer.mode == "max":
-        largest = graph.op("ReduceMax", graph.op("Where", x.valid, x.values, lowest), axes=[0], keepdims=0)
-        some = graph.reshaped(graph.op("Greater", x.lengths, graph.constant(np.array(0, np.int64))), -1, 1)
-        return graph.op("Where", some, largest, zero)
+    lowest = graph.constant(np.full(1, -np.inf))
     # alpha = softmax_t(x_t . q), y = sum_t alpha_t x_t (Yang et al. 2016, eqs. 6 and 7)
     score = graph.op("MatMul", values, graph.constant(own.q[:, np.newaxis], "q"))
     top = graph.op("ReduceMax", graph.op("Where", x.valid, score, lowest), axes=[0])
