@@ -180,6 +180,7 @@ class Fuzz:
         n = int.from_bytes(self.bytes[:8], "little")
         self.header = json.loads(self.bytes[8 : 8 + n])
         self.data = self.bytes[8 + n :]
+        self.arrays, _ = container.read(path)
 
     def write_mutation(self, i):
         """Write the i-th mutation."""
@@ -201,10 +202,8 @@ class Fuzz:
             return self.bytes[:n]
         if kind == 1:
             return self.bytes + self.rng.bytes(int(n) + 1)
-        return (
-            int(self.rng.integers(2 ** self.rng.integers(1, 64), dtype=np.uint64)).to_bytes(8, "little")
-            + self.bytes[8:]
-        )
+        length = self.rng.bytes(int(self.rng.integers(1, 9)))  # small ones are likely, too
+        return length.ljust(8, b"\0") + self.bytes[8:]
 
     def of_header(self):
         """What is said of an array, or the metadata, is something else."""
@@ -219,8 +218,7 @@ class Fuzz:
         self.mutate(document)
         header["__metadata__"]["estimator"] = text = json.dumps(document)
         checksum = hashlib.sha256(text.encode())
-        self.path.write_bytes(self.bytes)
-        for chunk in container.chunks(container.read(self.path)[0]):
+        for chunk in container.chunks(self.arrays):
             checksum.update(chunk)
         header["__metadata__"]["sha256"] = checksum.hexdigest()
         return self.packed(header)

@@ -192,7 +192,8 @@ def _reversed_values(graph: Graph, values: str, x: Steps) -> str:
 
 def _scan(graph: Graph, cell: Any, x: Steps, state: list[str], zoneout: tuple[float, ...], clip: float | None) -> Run:
     """Add a loop over the steps, whose body are the equations of the cell."""
-    form = form_of(type(cell))
+    kind: Any = type(cell)
+    form = form_of(kind)
     fields = (*form.by_unit, *form.projection)
     weights = {field: graph.constant(getattr(cell, field), field) for field in fields}
     products = graph.op("MatMul", x.values, graph.constant(cell.W, "W"))
@@ -253,7 +254,8 @@ def _step(
 
 def _pre_activations(body: Graph, cell: Any, products: str, h: str, weights: dict[str, str]) -> list[str]:
     """Return the pre-activation of each gate, without what comes of the inner state."""
-    form = form_of(type(cell))
+    kind: Any = type(cell)
+    form = form_of(kind)
     blocks = dict(zip(form.recurrent_gates, np.split(cell.R, len(form.recurrent_gates), axis=1), strict=True))
     outer = form.outer_gates
     of_h: dict[int, str] = {}

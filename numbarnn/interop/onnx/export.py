@@ -101,30 +101,23 @@ def to_onnx(
     """
     if theta is not None and not isinstance(source, Model):
         raise TypeError(f"theta must be None unless source is a Model, got a {type(source).__name__}")
-    if isinstance(source, Model):
-        if theta is None:
-            raise TypeError("theta must be the parameters of the Model, got None")
-        network = source, theta
-    elif isinstance(source, tuple):
-        network = _network_of_cell(source)
-    else:
-        check_estimator_exports(source)
-        network = None
+    network = _network(source, theta)
     graph = Graph()
     x = padded_input(graph, "X", "lengths")
     if network is None:
+        check_estimator_exports(source)
         n_inputs = inputs_per_step(source)
         outputs, exported = predictions(graph, source, x, with_states=states)
     else:
-        n_inputs = network[0].n_inputs
-        exported = run_network(graph, *network, x, "", with_states=states)
-        z, shape = batch_first(graph, exported, x)
-        outputs = [_masked(graph, Output("prediction", z, [*shape, network[0].n_outputs]), x)]
-        exported = [exported]
-    model = _model(graph, n_inputs, outputs, [state for each in exported for state in each.states] if states else [])
+        model, parameters = network
+        n_inputs = model.n_inputs
+        exported = [run_network(graph, model, parameters, x, "", with_states=states)]
+        z, shape = batch_first(graph, exported[0], x)
+        outputs = [_masked(graph, Output("prediction", z, [*shape, model.n_outputs]), x)]
+    made = _model(graph, n_inputs, outputs, [state for each in exported for state in each.states] if states else [])
     if path is not None:
-        graph.onnx.save(model, os.fspath(path))
-    return model
+        graph.onnx.save(made, os.fspath(path))
+    return made
 
 
 def check_estimator_exports(estimator: Any) -> None:
@@ -172,7 +165,8 @@ def predictions(
         )
         for i, each in enumerate(networks)
     ]
-    z, shape = [], []
+    z: list[str] = []
+    shape: list[str | int] = []
     for each in exported:
         value, shape = batch_first(graph, each, x)
         z.append(activated(graph, head, value))
@@ -224,11 +218,20 @@ def _mean(graph: Graph, values: list[str]) -> str:
     return values[0] if len(values) == 1 else graph.op("Mean", *values)
 
 
+def _network(source: Any, theta: Array | None) -> tuple[Model, Array] | None:
+    """Return a network and its parameters, None if the source is neither a network nor a cell."""
+    if isinstance(source, Model):
+        if theta is None:
+            raise TypeError("theta must be the parameters of the Model, got None")
+        return source, theta
+    return _network_of_cell(source) if isinstance(source, tuple) else None
+
+
 def _network_of_cell(cell: Any) -> tuple[Model, Array]:
     """Return a network of one cell, and its parameters."""
     kind: Any = type(cell)
     check_cell(kind)
-    projected = {"n_projected": len(cell.R)} if form_of(kind).projection else {}
+    projected: dict[str, Any] = {"n_projected": len(cell.R)} if form_of(kind).projection else {}
     model = Model(Stack((("layer0", Recurrent(kind, len(cell.W), n_units(cell), **projected)),)))
     theta = np.empty(model.n_parameters, cell.W.dtype)
     for view, array in zip(model.parameters(theta)[0].cell, cell, strict=True):
