@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import numbarnn
 from numbarnn import RNNClassifier, RNNRegressor, SequenceScaler
+from numbarnn.cells import numbers
 from numbarnn.cells.form import form_of
 from numbarnn.data import SequencePatches
 from numbarnn.kernels.cpu.reversal import reverse, reversed_steps
@@ -51,6 +53,41 @@ def test_every_cell(case):
     assert_allclose(outputs["prediction"].swapaxes(0, 1), y, **TOLERANCE)
     for part, own in zip("hc", state, strict=False):
         assert_allclose(outputs[f"final_{part}_0"][0], own, **TOLERANCE)
+
+
+class OwnCell(NamedTuple):
+    """An Elman cell that ONNX has no operator for, with a fourth field and a state of three parts."""
+
+    W: Any
+    R: Any
+    b: Any
+    p_k: Any
+
+    n_gates = 1
+    state_size = 3
+    n_saved = 0
+
+    @staticmethod
+    def step(a, state, p):
+        h = numbers.tanh(a[0])
+        return (h, numbers.zero(h), numbers.relu(-h) + p[0] * state[2]), ()
+
+    tangent = staticmethod(lambda saved, before, after, a_dot, before_dot, p, p_dot: before_dot)
+    adjoint = staticmethod(lambda saved, before, after, bar, p: ((bar[0],), bar, p))
+
+
+def test_own_cells():
+    elman = numbarnn.Elman.init(2, 3, random_state=0)
+    x, lengths = np.random.default_rng(0).standard_normal((4, 5, 2)).astype("float32"), [5, 3, 0, 1]
+    half = np.full(3, 0.5, "float32")
+    ours = run(to_onnx(OwnCell(*elman, half), states=True), x, lengths)
+    theirs = run(to_onnx(elman, states=True), x, lengths)
+    assert_allclose(ours["prediction"], theirs["prediction"], **TOLERANCE)
+    assert_allclose(ours["final_h_0"], theirs["final_h_0"], **TOLERANCE)
+    h = theirs["prediction"][0]
+    wanted = sum(0.5 ** (4 - t) * np.maximum(-h[t], 0) for t in range(5))
+    assert_allclose(ours["final_state2_0"][0, 0], wanted, **TOLERANCE)
+    assert not ours["final_c_0"].any()
 
 
 def network_of(case, layers=2, **options):

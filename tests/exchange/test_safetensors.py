@@ -103,6 +103,8 @@ def test_all_that_is_fitted_comes_back(name, tmp_path):
     for parameter, value in estimator.get_params().items():
         wanted = np.dtype(value).name if parameter == "dtype" and value is not None else value
         assert loaded.get_params()[parameter] == (wanted.tolist() if isinstance(wanted, np.ndarray) else wanted)
+    save_safetensors(loaded, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore:Maximum iterations")
@@ -125,6 +127,15 @@ def test_predictions_of_all_kinds(name, tmp_path):
     loaded = saved(estimator, tmp_path / "model.safetensors")
     for ours, theirs in zip(estimator.predict(X), loaded.predict(X), strict=True):
         assert_array_equal(ours, theirs)
+
+
+@pytest.mark.usefixtures("_untrained")
+@pytest.mark.parametrize("options", [{"solver": "sgd", "learning_rate": "cosine"}, {"solver": "lbfgs"}], ids=str)
+def test_other_solvers(options, tmp_path):
+    estimator = RNNRegressor(3, warm_start=True, random_state=np.random.RandomState(0), **options).fit(X, NUMBERS)
+    loaded = saved(estimator, tmp_path / "model.safetensors")
+    assert loaded.random_state is None
+    assert_array_equal(loaded.fit(X, NUMBERS).theta_, estimator.theta_)  # which starts from there
 
 
 @pytest.mark.usefixtures("_untrained")
