@@ -243,7 +243,7 @@ def test_node_cases_of_onnx(operator):
     importlib.import_module(f"onnx.backend.test.case.node.{operator.lower()}")  # of all operators it takes a minute
     cases = importlib.import_module("onnx.backend.test.case.node")._NodeTestCases
     cases = {case.name: case for case in cases if case.model.graph.node[0].op_type == operator}
-    assert len(cases) == 6
+    assert len(cases) >= 6
     for case in cases.values():
         assert_node_case(case)
 

@@ -67,8 +67,8 @@ def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: str | os.Pat
 
     Notes
     -----
-    The state of the solver is not saved, and of a `RandomState` passed as `random_state` only that it was not an
-    integer: the loaded estimator has `random_state=None` then. Arrays among the parameters come back as lists.
+    The state of the solver is not saved. A `RandomState` passed as `random_state` is saved as None, and arrays among
+    the parameters as lists.
 
     Examples
     --------
