@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numbarnn.cells.form import form_of
 from numbarnn.data import SequencePatches
 from numbarnn.kernels.cpu.reversal import reverse, reversed_steps
 from numbarnn.layers import Bidirectional, Dense, Embedding, Model, Pooling, Recurrent, Stack
-from tests import grid
+from tests import grid, reference
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -113,18 +114,26 @@ def test_two_layers_in_both_directions(case, n_sequences):
     assert_allclose(outputs["prediction"].swapaxes(0, 1), z, **TOLERANCE)
 
 
-@pytest.mark.parametrize(
-    "options", [{"zoneout": 0.3}, {"preactivation_clip": 0.5}, {"learn_initial_state": True}], ids=str
-)
+@pytest.mark.parametrize("zoneout", [0.0, 0.3])
+@pytest.mark.parametrize("clip", [None, 0.5])
 @pytest.mark.parametrize("name", ["lstm", "leaky_elman"])
-def test_what_changes_the_steps(name, options):
-    """Also where a learned initial state may be replaced."""
-    case = grid.case(name, "small", "float32")
-    model = network_of(case, 1, **options)
-    theta = model.init("float32", random_state=0) + np.float32(0.1)
-    z = model.forward(theta, case.x, case.lengths).z.values
+def test_clip_zoneout_and_learned_state(name, clip, zoneout):
+    """Compared with the naive reference, since both have kernels of their own."""
+    case, step = grid.case(name, "small", "float32"), grid.CELLS[name]
+    options = {"zoneout": zoneout, "preactivation_clip": clip, "learn_initial_state": True}
+    model = Model(Stack((("layer0", Recurrent(type(case.cell), case.spec.I, case.spec.H, **options)),)))
+    theta = np.empty(model.n_parameters, "float32")
+    learned = [part[0] for part in case.state]
+    for view, array in zip(grid.leaves(model.parameters(theta)), [*case.cell, *learned], strict=True):
+        view[...] = array
+    state = [np.tile(part, (case.spec.B, 1)) for part in learned]
+    masks = None, [np.full((1, 1, case.spec.H), zoneout, "float32")] * len(state)
+    clipped = step if clip is None else partial(step, bound=reference.bounded(clip))
+    y, last = reference.forward(clipped, case.cell, case.x, state, case.all_lengths, masks)
     outputs = run(to_onnx(model, theta=theta, states=True), case.x.swapaxes(0, 1), case.all_lengths)
-    assert_allclose(outputs["prediction"].swapaxes(0, 1), z, **TOLERANCE)
+    assert_allclose(outputs["prediction"].swapaxes(0, 1), y, **TOLERANCE)
+    for part, own in zip("hc", last, strict=False):
+        assert_allclose(outputs[f"final_{part}_0"][0], own, **TOLERANCE)
 
 
 rng = np.random.RandomState(0)
