@@ -205,6 +205,18 @@ def test_regressors(loss):
         assert_allclose(outputs["distribution"], wanted, **TOLERANCE)
 
 
+@pytest.mark.parametrize("loss", ["quantile", "gaussian"])
+def test_ensembles_of_regressors(loss):
+    """Quantiles are averaged; a mixture of distributions is none of the parameters that one network has."""
+    estimator = RNNRegressor(3, cell="elman", loss=loss, quantiles=(0.1, 0.5, 0.9), n_estimators=2, max_iter=2)
+    estimator.set_params(random_state=0).fit(SEQUENCES, NUMBERS)
+    outputs = run(to_onnx(estimator), padded(SEQUENCES), LENGTHS)
+    assert_allclose(outputs["prediction"], estimator.predict(SEQUENCES), **TOLERANCE)
+    assert ("distribution" in outputs) == (loss == "quantile")
+    if loss == "quantile":
+        assert_allclose(outputs["distribution"], estimator.predict_quantiles(SEQUENCES), **TOLERANCE)
+
+
 def test_pipelines():
     pytest.importorskip("skl2onnx")
     from skl2onnx import convert_sklearn

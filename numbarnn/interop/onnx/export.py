@@ -165,25 +165,25 @@ def predictions(
         )
         for i, each in enumerate(networks)
     ]
-    z: list[str] = []
+    activations: list[str] = []
     shape: list[str | int] = []
     for each in exported:
-        value, shape = batch_first(graph, each, x)
-        z.append(activated(graph, head, value))
-    output = _mean(graph, z)
+        z, shape = batch_first(graph, each, x)
+        activations.append(activated(graph, head, z))
+    output = _mean(graph, activations)
     if not isinstance(head, NumberHead):
         named = [
             _masked(graph, Output("prediction", output, [*shape, head.n_outputs]), x),
             _labels(graph, head, output, shape),
         ]
         return named, exported
-    point = _mean(graph, [points(graph, head, each) for each in z])
+    point = _mean(graph, [points(graph, head, each) for each in activations])
     wide = [*shape, head.n_targets]
     named = [_masked(graph, Output("prediction", point, wide), x)]
     if head.one_dimensional:
         axis = graph.constant(np.array([-1], np.int64), "axes")
         named = [Output("prediction", graph.op("Squeeze", named[0].value, axis), shape)]
-    averages = len(z) == 1 or isinstance(head.loss, Quantile)
+    averages = len(networks) == 1 or isinstance(head.loss, Quantile)
     if averages and head.n_outputs != head.n_targets:
         named.append(_masked(graph, Output("distribution", output, [*shape, head.n_outputs]), x))
     return named, exported
