@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 import numbarnn
 from numbarnn import RNNClassifier, RNNRegressor, SequenceScaler
@@ -163,7 +164,7 @@ CLASSIFIERS = {
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifiers(name):
-    estimator, y = CLASSIFIERS[name]
+    estimator, y = clone(CLASSIFIERS[name][0]), CLASSIFIERS[name][1]
     estimator.set_params(max_iter=2, random_state=0).fit(SEQUENCES, y)
     outputs = run(to_onnx(estimator), padded(SEQUENCES), LENGTHS)
     assert list(outputs) == ["prediction", "label"]

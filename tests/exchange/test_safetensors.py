@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
 from numbarnn import Elman, RNNClassifier, RNNRegressor
 from numbarnn.interop.safetensors import container, load_safetensors, save_safetensors
@@ -96,7 +97,7 @@ def assert_same_fit(ours, theirs):
 @pytest.mark.usefixtures("_untrained")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_all_that_is_fitted_comes_back(name, tmp_path):
-    estimator, y = ESTIMATORS[name]
+    estimator, y = clone(ESTIMATORS[name][0]), ESTIMATORS[name][1]
     estimator.set_params(random_state=0).fit(X, y)
     loaded = saved(estimator, tmp_path / "model.safetensors")
     assert_same_fit(estimator, loaded)
@@ -122,7 +123,7 @@ def test_predictions_are_the_same_bits(tmp_path):
 @pytest.mark.filterwarnings("ignore:Maximum iterations")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_predictions_of_all_kinds(name, tmp_path):
-    estimator, y = ESTIMATORS[name]
+    estimator, y = clone(ESTIMATORS[name][0]), ESTIMATORS[name][1]
     usual = {"tbptt": None, "zoneout": 0.0, "preactivation_clip": None}  # others have kernels of their own
     estimator.set_params(max_iter=2, random_state=0, **usual).fit(X, y)
     loaded = saved(estimator, tmp_path / "model.safetensors")
