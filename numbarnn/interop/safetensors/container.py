@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any, BinaryIO, NoReturn
 
@@ -35,7 +36,10 @@ MAX_HEADER_BYTES = 1 << 24
 _MAX_DIMENSIONS = 8
 
 
-def write(path: str | os.PathLike[str], arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+File = str | os.PathLike[str] | BinaryIO
+
+
+def write(file: File, arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
     """Write arrays and text to a file.
 
     Raises
@@ -58,14 +62,14 @@ def write(path: str | os.PathLike[str], arrays: dict[str, NDArray[Any]], metadat
     text += b" " * (-len(text) % 8)  # arrays begin at a multiple of eight bytes
     if len(text) > MAX_HEADER_BYTES:
         raise ValueError(f"the names and the metadata must take at most {MAX_HEADER_BYTES} bytes, got {len(text)}")
-    with open(path, "wb") as file:  # noqa: PTH123  (a path may be of any kind that open takes)
-        file.write(len(text).to_bytes(8, "little"))
-        file.write(text)
+    with _opened(file, "wb") as opened:
+        opened.write(len(text).to_bytes(8, "little"))
+        opened.write(text)
         for array in arrays.values():
-            file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+            opened.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read(file: File) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read the arrays and the text of a file.
 
     Everything that the header says is checked against the size of the file before an array is read.
@@ -81,15 +85,17 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[st
     ValueError
         If the file is not of the format.
     """
-    with open(path, "rb") as file:  # noqa: PTH123
-        size = os.fstat(file.fileno()).st_size
-        header, start = _read_header(file, size)
+    with _opened(file, "rb") as opened:
+        first = opened.tell()
+        size = opened.seek(0, os.SEEK_END) - first
+        opened.seek(first)
+        header, start = _read_header(opened, size)
         metadata = header.pop("__metadata__", {})
         if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
             raise ValueError("__metadata__ must hold text only")
         places = [(name, *_read_place(name, entry, size - start)) for name, entry in header.items()]
         _check_gaps([(begin, end) for _, _, _, begin, end in places], size - start)
-        data = file.read(size - start)
+        data = opened.read(size - start)
     if len(data) != size - start:
         raise ValueError("the file has changed while it was read")
     arrays = {}
@@ -113,6 +119,13 @@ def parse(text: str | bytes) -> Any:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("the JSON text is nested too deeply") from None
+
+
+def _opened(file: Any, mode: str) -> AbstractContextManager[Any]:
+    """Return a file that is open; one that has been opened elsewhere stays so."""
+    if hasattr(file, "read"):
+        return nullcontext(file)
+    return open(file, mode)  # noqa: PTH123  (a path may be of any kind that open takes)
 
 
 def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:

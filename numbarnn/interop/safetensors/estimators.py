@@ -40,7 +40,7 @@ _OF_LAYERS = (
 """Parameters of an estimator that its recurrent layers keep."""
 
 
-def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: str | os.PathLike[str]) -> None:
+def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: container.File) -> None:
     """Save a fitted estimator to a file of the format safetensors.
 
     The file holds the weights under the names that ``network_.views(theta_)`` gives them, and text in JSON: the
@@ -51,7 +51,7 @@ def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: str | os.Pat
     ----------
     estimator : RNNClassifier or RNNRegressor
         A fitted estimator, one network or an ensemble.
-    path : str or path-like
+    path : str, path-like or binary file
         Where to write; an existing file is replaced.
 
     Raises
@@ -105,7 +105,7 @@ def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: str | os.Pat
     container.write(path, arrays, metadata)
 
 
-def load_safetensors(path: str | os.PathLike[str], *, cells: Iterable[type] = ()) -> Any:
+def load_safetensors(path: container.File, *, cells: Iterable[type] = ()) -> Any:
     """Load an estimator that `save_safetensors` has saved.
 
     Its predictions are those of the saved estimator, bit for bit. It can also be trained further: `fit` with
@@ -113,7 +113,8 @@ def load_safetensors(path: str | os.PathLike[str], *, cells: Iterable[type] = ()
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file
+        A file that is open must have `seek`; it is read from where it stands.
     cells : iterable of type, default=()
         Classes of cells of your own, if the estimator has one: a file holds its name only.
 
@@ -132,7 +133,7 @@ def load_safetensors(path: str | os.PathLike[str], *, cells: Iterable[type] = ()
     --------
     See `save_safetensors`.
     """
-    where = os.fspath(path)
+    where = getattr(path, "name", type(path).__name__) if hasattr(path, "read") else os.fspath(path)
     given: dict[str, Any] = {kind.__name__: cell_class(kind) for kind in cells}
     try:
         arrays, metadata = container.read(path)
