@@ -18,11 +18,12 @@ PAGES = [
     for path in sorted(ROOT.glob("docs/contributing/*.md"))
 ]
 
+TESTED_ELSEWHERE = {"interoperability", "time_series_libraries"}  # in tests/exchange and tests/interop
 GUIDE = [
     path
     for folder in ("", "guide", "coming_from")
     for path in sorted((ROOT / "docs" / folder).glob("*.md"))
-    if "```python" in path.read_text(encoding="utf-8") and path.stem != "time_series_libraries"  # tests/interop
+    if "```python" in path.read_text(encoding="utf-8") and path.stem not in TESTED_ELSEWHERE
 ]
 READS_A_FILE = {"installation"}
 NEEDS = {"forecasting": ("matplotlib", "pandas"), "darts_neuralforecast": ("pandas",)}
