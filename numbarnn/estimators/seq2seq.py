@@ -112,6 +112,8 @@ class BaseSeq2Seq(TrainedNetwork):
     checkpoint_memory_mb: ClassVar[None] = None
     device: ClassVar[str] = "cpu"
     _least_epochs: ClassVar[int] = 10
+    _feedback: ClassVar[Literal["draw", "outputs"]]
+    """What the decoder reads in scheduled sampling, if it does not read the truth."""
 
     source_: Source
     _architecture: Any
@@ -264,10 +266,6 @@ class BaseSeq2Seq(TrainedNetwork):
         """Return the layer that the inputs of the decoder go through, and how many inputs it has then."""
 
     @abstractmethod
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:
-        """Return what the decoder reads after outputs z (B, K), if it does not read the truth."""
-
-    @abstractmethod
     def _know(self, targets: Any) -> None:
         """Set what later predictions need to know of the targets of a fit."""
 
@@ -364,7 +362,7 @@ class BaseSeq2Seq(TrainedNetwork):
     def _feed(self, model: Model) -> ScheduledSampling | None:
         if self.teacher_forcing == 1:
             return None
-        return ScheduledSampling(model, float(self.teacher_forcing), self._next_inputs)
+        return ScheduledSampling(model, float(self.teacher_forcing), self._feedback)
 
     def _read_sources(self, X: Any) -> Sequences:
         """Return the sources of a fitted estimator."""

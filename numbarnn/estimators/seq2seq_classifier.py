@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn import decoding, metrics
 from numbarnn.data import SequencePairs, Sequences, Vocabulary
 from numbarnn.data.validation import validate_labels
-from numbarnn.decoding import sampled_labels
 from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
 from numbarnn.estimators.sources import vector_size
 from numbarnn.estimators.symbols import decoded, likelihood_validation, next_symbols, target_terms
@@ -198,6 +197,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         "max_length": [None, _AT_LEAST_ONE],
     }
 
+    _feedback: ClassVar[Literal["draw"]] = "draw"
+
     vocabulary_: Vocabulary
     _of_text: bool
 
@@ -364,14 +365,13 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         max_length = self.max_length_ if self.max_length is None else self.max_length
         codes: list[Any] = [None] * len(source)
         for indices, steps in self._batches(source):
-            n = len(indices)
             if self.n_beams == 1:
-                found = decoding.greedy(steps, n, max_length=max_length)
+                found = decoding.greedy_labels(steps, max_length=max_length)
             else:
-                beams = decoding.beam_search(steps, n, n_beams=self.n_beams, max_length=max_length)
-                found = [hypotheses[0] for hypotheses in beams]
-            for i, hypothesis in zip(indices, found, strict=True):
-                codes[i] = hypothesis.codes
+                beams = decoding.beam_search(steps, len(indices), n_beams=self.n_beams, max_length=max_length)
+                found = [hypotheses[0].codes for hypotheses in beams]
+            for i, own in zip(indices, found, strict=True):
+                codes[i] = own
         return codes
 
     def _read_targets(self, y: Any, *, reset: bool) -> Sequences:
@@ -394,9 +394,6 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         vocabulary = self.vocabulary_
         size = vector_size(plan.embedding_size, vocabulary.n_labels, plan.hidden_layer_sizes[-1])
         return Embedding(1, (vocabulary.start + 1,), (size,), (0,)), size
-
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:
-        return sampled_labels(z, random_state)
 
     def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
         return likelihood_validation(examples)

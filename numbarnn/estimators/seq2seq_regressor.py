@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from numbarnn.data import SequencePairs, Sequences
 from numbarnn.data.forms import separate
 from numbarnn.data.validation import as_array, check_numbers, validate_step_targets
+from numbarnn.decoding import run_on_outputs
 from numbarnn.estimators.regressor import LOSSES, RNNRegressor
 from numbarnn.estimators.scale import Moments, loss_unit
 from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
@@ -187,6 +188,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         "huber_delta": RNNRegressor._parameter_constraints["huber_delta"],
     }
 
+    _feedback: ClassVar[Literal["outputs"]] = "outputs"
+
     def __init__(
         self,
         hidden_layer_sizes: int | ArrayLike = (64,),
@@ -342,16 +345,10 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         ends = np.cumsum(lengths)
         predicted = np.empty((ends[-1], self._head.n_outputs), self.theta_.dtype)
         for indices, steps in self._batches(source):
-            own, first = lengths[indices], (ends - lengths)[indices]
-            rows, x = steps.start(len(indices)), np.zeros((len(indices), predicted.shape[1]), predicted.dtype)
-            going = np.arange(len(indices))
-            for t in range(own.max()):
-                kept = np.flatnonzero(own[going] > t)
-                if len(kept) < len(going):
-                    going, x, rows = going[kept], x[kept], steps.take(rows, kept)
-                z, rows = steps.outputs(x, rows)
-                x = self._head.predict(z)
-                predicted[first[going] + t] = x
+            own = lengths[indices]
+            outputs = run_on_outputs(steps, own)  # predictions: the links of all losses are the identity
+            for b, (end, n) in enumerate(zip(ends[indices], own, strict=True)):
+                predicted[end - n : end] = outputs[:n, b]
         if not np.isfinite(predicted).all():
             raise ValueError("The outputs of the network are not finite: X holds numbers too large for it.")
         return predicted
@@ -392,9 +389,6 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
 
     def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[None, int]:  # noqa: ARG002
         return None, head.n_outputs
-
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:  # noqa: ARG002
-        return z  # the prediction itself: the links of all losses are the identity
 
     def _moments(self, targets: Sequences) -> Moments:
         return Moments.of(targets.values.reshape(len(targets.values), -1))
