@@ -25,7 +25,7 @@ class Feedback(NamedTuple):
     Attributes
     ----------
     replaced : ndarray of bool of shape (T + 1, B)
-        Steps that read the outputs of the step before. The first step never does.
+        Steps that read the outputs of the step before. The first row is ignored: there are none before it.
     n_choices : int or None
         A label is chosen from so many of the first outputs; None feeds the outputs themselves back.
     uniform : ndarray of shape (T + 1, B), or None
@@ -152,7 +152,8 @@ def _run(
         steps.n_threads,
     )
     if table is not None:
-        written = feedback.replaced & (np.arange(len(read))[:, np.newaxis] <= taken)
+        times = np.arange(len(read))[:, np.newaxis]
+        written = feedback.replaced & (times > 0) & (times <= taken)
         inputs[written] = read[written][:, np.newaxis]
     return inputs, taken
 

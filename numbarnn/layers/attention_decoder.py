@@ -362,8 +362,9 @@ class AttentionDecoder:
         """
         if tape.masks.draws is None:
             raise ValueError("tape must be of a pass with masks of a layer with hard=True, but it has no draws")
-        chosen = tape.passes.attending.draws.chosen.T[..., np.newaxis]
-        sample = (np.arange(tape.attention_weights.shape[2]) == chosen).astype(tape.attention_weights.dtype)
+        draws: Any = tape.passes.attending.draws
+        rows = np.arange(tape.attention_weights.shape[2])
+        sample = (rows == draws.chosen.T[..., np.newaxis]).astype(tape.attention_weights.dtype)
         return place_like(tape.like, sample)
 
     def project_memory(self, parameters: DecoderParameters, memory: Padded) -> Any:

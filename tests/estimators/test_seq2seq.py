@@ -14,10 +14,20 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from numbarnn import Elman
 from numbarnn.data import SequenceScaler
-from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling, beam_search, check_step_model
+from numbarnn.decoding import (
+    EncoderDecoderSteps,
+    ScheduledSampling,
+    beam_search,
+    check_step_model,
+    free_running,
+    greedy,
+    greedy_labels,
+    run_on_outputs,
+)
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
-from numbarnn.layers import Padded, Paired
+from numbarnn.layers import Dense, EncoderDecoder, Model, Padded, Paired, Recurrent, Stack
 from numbarnn.losses import SoftmaxCrossEntropy
 from numbarnn.optim import BatchProblem, Objective
 from numbarnn.prediction import padded
@@ -117,6 +127,26 @@ def test_beams(model):
     model.set_params(n_beams=1)
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_one_call_for_all_steps_does_as_step_by_step(model, n_threads):
+    source, rng = model._read_sources(WORDS), np.random.RandomState(0)
+    steps = EncoderDecoderSteps(model.network_, model.theta_, padded(source, np.arange(len(WORDS))), n_threads)
+    assert free_running.is_compiled(steps, of_labels=True)
+    labels = greedy_labels(steps, max_length=3)
+    for own, expected in zip(labels, greedy(steps, len(WORDS), max_length=3), strict=True):
+        assert_array_equal(own, expected.codes)
+    assert len({len(own) for own in labels}) > 1
+    n_labels, shape = steps.n_labels, (7, len(WORDS))
+    inputs, lengths = rng.randint(0, n_labels, (*shape, 1)).astype(float), rng.randint(0, 7, len(WORDS))
+    for n_choices in (n_labels, n_labels + 1):
+        feedback = free_running.Feedback(rng.random_sample(shape) < 0.7, n_choices, rng.random_sample(shape))
+        read, taken = free_running.feed_back(steps, inputs, feedback, lengths)
+        expected, n_expected = free_running._step_by_step(steps, inputs.copy(), feedback, lengths)
+        assert_array_equal(taken, n_expected)
+        assert_array_equal(read, expected)
+        assert np.any(read != inputs)
+
+
 def test_a_prediction_does_not_depend_on_the_others(model):
     assert [model.predict([word])[0] for word in WORDS[::7]] == model.predict(WORDS)[::7]
     (whole,) = model.predict(["abc"])
@@ -181,6 +211,20 @@ def test_scheduled_sampling_replaces_inputs_by_predictions():
     assert not fed.target.values[np.arange(len(x.target.values))[:, np.newaxis] >= x.target.lengths].any()
     kept = ScheduledSampling(model.network_, 1.0, "best")(model.theta_, x, rng)
     assert_array_equal(kept.target.values, x.target.values)
+
+
+def test_networks_of_other_forms_run_step_by_step():
+    layer = Recurrent(Elman, 2, 3, zoneout=0.1)
+    readout, source = ("readout", Dense(3, 2)), Padded(np.ones((1, 1, 2)))
+    for decoder, behind in ((layer, (readout,)), (Recurrent(Elman, 2, 3), (("hidden", Dense(3, 3)), readout))):
+        network = Model(Stack((("seq2seq", EncoderDecoder(Recurrent(Elman, 2, 3), decoder)), *behind)))
+        steps = EncoderDecoderSteps(network, network.init("float64", random_state=0), source)
+        assert not free_running.is_compiled(steps, of_labels=False)
+    outputs = run_on_outputs(steps, np.array([3]))
+    expected = network.forward(steps.theta, Paired(source, Padded(np.concatenate((np.zeros((1, 1, 2)), outputs[:-1])))))
+    assert_allclose(outputs, expected.z.values, rtol=1e-13, atol=0)
+    with pytest.raises(ValueError, match="predict must be 'draw', 'best' or 'outputs', got 'truth'"):
+        ScheduledSampling(network, 0.5, "truth")
 
 
 def test_scheduled_sampling_in_training():
@@ -282,6 +326,12 @@ def test_numbers_are_learned_and_fed_back(regressor):
             read.append(outputs(regressor, X[i], read)[-1].tolist())
         assert_allclose(predicted[i], np.ravel(read[1:]), rtol=1e-10, atol=1e-13)
     assert_array_equal(regressor.predict(X, 3)[0][: lengths[0]], predicted[0])
+    source = padded(regressor._read_sources(X), np.arange(len(X)))
+    steps = EncoderDecoderSteps(regressor.network_, regressor.theta_, source)
+    assert free_running.is_compiled(steps, of_labels=False)
+    feedback, inputs = free_running.Feedback(np.ones((4, len(X)), bool)), np.zeros((4, len(X), 1))
+    expected, _ = free_running._step_by_step(steps, inputs, feedback, np.array(lengths))
+    assert_allclose(run_on_outputs(steps, np.array(lengths)), expected[1:], rtol=1e-14, atol=0)
     assert regressor.predict(X[:2], 2).shape == (2, 2)
     with pytest.raises(ValueError, match="n_steps must be given"):
         regressor.predict(X)

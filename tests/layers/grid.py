@@ -220,6 +220,7 @@ LAYERS = {
     "decoder_gru_reset_before": SideBySide(decoder(GRUResetBefore, n_memory=4), 4),
     "decoder_projected": SideBySide(decoder(ProjectedLSTM, n_memory=4, n_projected=3), 4),
     "decoder_normalised": SideBySide(decoder(LayerNormLSTM, n_memory=4), 4),
+    "decoder_hard": SideBySide(decoder(attention="dot", hard=True), 5),
     "encoder_decoder_plain": SideBySide(EncoderDecoder(recurrent(), recurrent(n_inputs=2)), 3),
     "encoder_decoder": SideBySide(
         EncoderDecoder(
@@ -305,6 +306,8 @@ def applies(name, spec):
         return False
     if spec.given_state:
         return bool(layer.state_widths)
+    if getattr(layer, "hard", False):  # which is soft without masks
+        return spec.masked
     if spec.masked:
         return "drop" in name or "stacks" in name or name == "stack"
     return True
