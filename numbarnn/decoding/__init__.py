@@ -6,7 +6,7 @@ from numbarnn.decoding.alignment import ctc_alignment
 from numbarnn.decoding.beam_search import beam_search
 from numbarnn.decoding.best_path import ctc_best_path
 from numbarnn.decoding.encoder_decoder import EncoderDecoderSteps
-from numbarnn.decoding.free_running import greedy_labels, run_on_outputs
+from numbarnn.decoding.free_running import greedy_labels, run_on_outputs, sampled_labels
 from numbarnn.decoding.generation import greedy, sample
 from numbarnn.decoding.network import NetworkSteps
 from numbarnn.decoding.prefix_beam import ctc_prefix_beams
@@ -29,4 +29,5 @@ __all__ = [
     "greedy_labels",
     "run_on_outputs",
     "sample",
+    "sampled_labels",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from numbarnn.cells.trial import jit_is_off
 from numbarnn.decoding.encoder_decoder import EncoderDecoderSteps
@@ -12,6 +13,7 @@ from numbarnn.decoding.generation import drawn
 from numbarnn.kernels.cpu import free_running_passes
 from numbarnn.layers import AttentionDecoder, Dense, Dropout, Embedding, Padded, Recurrent
 from numbarnn.layers.attention import projections_of
+from numbarnn.layers.checks import check_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,12 +55,30 @@ def greedy_labels(steps: EncoderDecoderSteps, *, max_length: int) -> list[Array]
     -------
     codes : list of n ndarray of shape (T_i,), intp
     """
-    n = steps.source.values.shape[1]
-    inputs = np.full((max_length + 1, n, 1), steps.n_labels + 1, steps.theta.dtype)
-    feedback = Feedback(np.ones((max_length + 1, n), bool), steps.n_labels + 1)
-    read, lengths = feed_back(steps, inputs, feedback, np.full(n, max_length))
-    codes = read[1:, :, 0].astype(np.intp)
-    return [own[:n_read][own[:n_read] != steps.n_labels] for own, n_read in zip(codes.T, lengths, strict=True)]
+    return _labels(steps, max_length, None)
+
+
+def sampled_labels(
+    steps: EncoderDecoderSteps, *, max_length: int, random_state: int | np.random.RandomState | None = None
+) -> list[Array]:
+    """Return labels that are drawn at each step from the predicted probabilities, for each source.
+
+    They are those of `numbarnn.decoding.sample`, without the scores; see `greedy_labels`.
+
+    Parameters
+    ----------
+    steps : EncoderDecoderSteps
+    max_length : int
+        Maximum number of labels of a sequence. A sequence that reaches it ends there.
+    random_state : int, RandomState or None, default=None
+        Seed or generator. One number per sequence and step is drawn.
+
+    Returns
+    -------
+    codes : list of n ndarray of shape (T_i,), intp
+    """
+    uniform = check_random_state(random_state).random_sample((max_length, steps.source.values.shape[1]))
+    return _labels(steps, max_length, np.concatenate((uniform[:1], uniform)))
 
 
 def run_on_outputs(steps: EncoderDecoderSteps, lengths: Array) -> Array:
@@ -120,6 +140,17 @@ def is_compiled(steps: EncoderDecoderSteps, *, of_labels: bool) -> bool:
     if of_labels:
         return type(embedding) is Embedding and embedding.n_inputs == 1 and embedding.n_categories[0] >= n_outputs
     return embedding is None and decoder.n_inputs == n_outputs
+
+
+def _labels(steps: EncoderDecoderSteps, max_length: int, uniform: Array | None) -> list[Array]:
+    """Return the best labels of each source or, with numbers in [0, 1) `(T + 1, n)`, those that they draw."""
+    check_sizes(max_length=max_length)
+    n = steps.source.values.shape[1]
+    inputs = np.full((max_length + 1, n, 1), steps.n_labels + 1, steps.theta.dtype)
+    feedback = Feedback(np.ones((max_length + 1, n), bool), steps.n_labels + 1, uniform)
+    read, lengths = feed_back(steps, inputs, feedback, np.full(n, max_length))
+    codes = read[1:, :, 0].astype(np.intp)
+    return [own[:n_read][own[:n_read] != steps.n_labels] for own, n_read in zip(codes.T, lengths, strict=True)]
 
 
 def _run(

@@ -25,6 +25,8 @@ from numbarnn.decoding import (
     greedy,
     greedy_labels,
     run_on_outputs,
+    sample,
+    sampled_labels,
 )
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
 from numbarnn.layers import Dense, EncoderDecoder, Model, Padded, Paired, Recurrent, Stack
@@ -132,8 +134,10 @@ def test_one_call_for_all_steps_does_as_step_by_step(model, n_threads):
     source, rng = model._read_sources(WORDS), np.random.RandomState(0)
     steps = EncoderDecoderSteps(model.network_, model.theta_, padded(source, np.arange(len(WORDS))), n_threads)
     assert free_running.is_compiled(steps, of_labels=True)
-    labels = greedy_labels(steps, max_length=3)
-    for own, expected in zip(labels, greedy(steps, len(WORDS), max_length=3), strict=True):
+    labels, drawn = greedy_labels(steps, max_length=3), sampled_labels(steps, max_length=9, random_state=0)
+    best = greedy(steps, len(WORDS), max_length=3)
+    sampled = sample(steps, len(WORDS), max_length=9, random_state=0)
+    for own, expected in zip([*labels, *drawn], [*best, *sampled], strict=True):
         assert_array_equal(own, expected.codes)
     assert len({len(own) for own in labels}) > 1
     n_labels, shape = steps.n_labels, (7, len(WORDS))

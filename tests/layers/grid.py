@@ -304,10 +304,10 @@ def applies(name, spec):
     layer = LAYERS[name]
     if spec.dtype == "float32" and name in DOUBLE_ONLY:
         return False
+    if getattr(layer, "hard", False):  # soft attention without masks
+        return spec.masked
     if spec.given_state:
         return bool(layer.state_widths)
-    if getattr(layer, "hard", False):  # which is soft without masks
-        return spec.masked
     if spec.masked:
         return "drop" in name or "stacks" in name or name == "stack"
     return True
