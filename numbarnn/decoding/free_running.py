@@ -54,6 +54,20 @@ def greedy_labels(steps: EncoderDecoderSteps, *, max_length: int) -> list[Array]
     Returns
     -------
     codes : list of n ndarray of shape (T_i,), intp
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbarnn import Elman
+    >>> from numbarnn.decoding import EncoderDecoderSteps, greedy_labels
+    >>> from numbarnn.layers import Dense, Embedding, EncoderDecoder, Model, Padded, Recurrent, Stack
+    >>> layer = EncoderDecoder(Recurrent(Elman, 2, 4), Recurrent(Elman, 3, 4), Embedding(1, (7,), (3,), (0,)))
+    >>> network = Model(Stack((("seq2seq", layer), ("readout", Dense(4, 6)))))
+    >>> source = Padded(np.ones((5, 2, 2)))
+    >>> steps = EncoderDecoderSteps(network, network.init("float64", random_state=0), source)
+    >>> first, second = greedy_labels(steps, max_length=9)
+    >>> np.array_equal(first, second)
+    True
     """
     return _labels(steps, max_length, None)
 

@@ -77,7 +77,7 @@ class HardAttentionProblem(BatchProblem):
         check_number("strength", strength)
         check_number("entropy", entropy)
         stack = objective.model.layer
-        first = stack.layers[0] if isinstance(stack, Stack) else None
+        first: Any = stack.layers[0] if isinstance(stack, Stack) else None
         if not (isinstance(first, EncoderDecoder) and isinstance(first.decoder, AttentionDecoder)):
             raise TypeError(f"model must be a Stack of an EncoderDecoder with an AttentionDecoder, got {stack!r}")
         if not first.decoder.hard or batch.masks is None:
