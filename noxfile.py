@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -44,6 +46,26 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build; warnings are errors."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the source distribution and the wheel, check them, and fit a network from the wheel alone."""
+    session.install("build", "twine")
+    out = session.create_tmp()
+    session.run("python", "-m", "build", "--outdir", out)
+    built = sorted(map(str, Path(out).glob("numbarnn-*")))
+    session.run("twine", "check", "--strict", *built)
+    session.install(next(name for name in built if name.endswith(".whl")))
+    session.chdir(out)  # where there is no other numbarnn to import
+    session.run("python", "-c", "import numbarnn; numbarnn.RNNRegressor(4).fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0])")
 
 
 def _cold_cache(session: nox.Session) -> dict[str, str]:

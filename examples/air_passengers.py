@@ -1,4 +1,7 @@
-"""Forecast two years of airline passengers, compared with the seasonal naive forecast and with ETS.
+"""Airline passengers, two years ahead
+===================================
+
+Forecast two years of airline passengers, compared with the seasonal naive forecast and with ETS.
 
 The last 24 of 144 months are held out. `RNNForecaster` has default parameters except for the horizon, the seasonal
 period and the random state. ETS is the exponential smoothing model of statsmodels' `ETSModel` with the smallest AICc on

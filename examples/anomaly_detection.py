@@ -1,4 +1,7 @@
-"""Detect faults in a stream of measurements: readings outside their one-step-ahead prediction interval.
+"""Faults in a stream of measurements
+==================================
+
+Detect faults in a stream of measurements: readings outside their one-step-ahead prediction interval.
 
 The data are the half-hourly electricity demand of England and Wales in twelve weeks of 2000 (Taylor 2003). A network is
 trained on the first eight weeks. In the last four, meter faults are inserted: single readings that are 10% too low or

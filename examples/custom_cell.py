@@ -1,4 +1,7 @@
-"""A cell of your own: oscillators, certified by two tests and compared with the Elman cell and the LSTM.
+"""A cell of your own
+==================
+
+A cell of your own: oscillators, certified by two tests and compared with the Elman cell and the LSTM.
 
 A cell is a NamedTuple of its weights and three functions of numbers: the step, its tangent and its adjoint
 (docs/contributing/cell.md has the rules). The loops over time, SIMD, ragged batches, networks and training are

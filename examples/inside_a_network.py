@@ -1,4 +1,7 @@
-"""Input gradients and Lyapunov exponents: which inputs a trained network uses, and how long it remembers them.
+"""Input gradients and Lyapunov exponents
+======================================
+
+Input gradients and Lyapunov exponents: which inputs a trained network uses, and how long it remembers them.
 
 The adding problem (Hochreiter & Schmidhuber 1997): two of 60 numbers are marked, and the target is their sum. So the
 derivative of the target is 1 with respect to a marked number and 0 with respect to all others. The network has to keep

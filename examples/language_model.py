@@ -1,4 +1,7 @@
-"""Train character-level language models on names of Python's standard library and on its documentation.
+"""Language models of characters
+=============================
+
+Train character-level language models on names of Python's standard library and on its documentation.
 
 The first model is trained on names, each a short sequence, and generates new ones. The second is trained on a single
 long text in windows, with the state carried from one window to the next.

@@ -1,4 +1,7 @@
-"""Train on one very long series, then predict it one observation at a time.
+"""One very long series
+====================
+
+Train on one very long series, then predict it one observation at a time.
 
 The series is NARMA-10 (Atiya & Parlos 2000, eq. 86), whose next value depends on the ten values and inputs before it.
 Each epoch computes the exact gradient through all steps at once, within four megabytes of memory. Truncated BPTT

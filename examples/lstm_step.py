@@ -1,4 +1,7 @@
-"""One step of an LSTM written out, and its adjoint checked against finite differences.
+"""One step of an LSTM
+===================
+
+One step of an LSTM written out, and its adjoint checked against finite differences.
 
 Run with ``python examples/lstm_step.py``; needs nothing but numbarnn.
 """

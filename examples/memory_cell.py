@@ -1,4 +1,7 @@
-"""An LSTM unit as a memory cell: it stores 4.2, keeps it, and reads it back through its gates.
+"""An LSTM unit as a memory cell
+=============================
+
+An LSTM unit as a memory cell: it stores 4.2, keeps it, and reads it back through its gates.
 
 The weights are set by hand so that each gate reads one command and is either fully open or fully closed. The
 candidate and the output pass through tanh, which is linear near zero; so the value is stored in thousandths.

@@ -1,4 +1,7 @@
-"""Identify nine speakers by how they say two vowels: ragged sequences in a pipeline with a grid search.
+"""Speakers and their vowels
+=========================
+
+Identify nine speakers by how they say two vowels: ragged sequences in a pipeline with a grid search.
 
 JapaneseVowels (Kudo, Toyama & Shimbo 1999) has 270 training and 370 test utterances of 12 cepstrum coefficients
 over 7 to 29 time frames. The grid search sees the training part only; the best candidate is then trained with

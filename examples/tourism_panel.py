@@ -1,4 +1,7 @@
-"""Forecast 366 monthly series of tourism with one model, compared with the seasonal naive forecast.
+"""366 series with one model
+=========================
+
+Forecast 366 monthly series of tourism with one model, compared with the seasonal naive forecast.
 
 The data are the monthly series of the tourism forecasting competition (Athanasopoulos et al. 2011), with 67 to 309
 months for training and two more years held out. An ensemble of four networks (the default is five) is trained on all

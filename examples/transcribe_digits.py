@@ -1,4 +1,7 @@
-"""Transcribe strings of handwritten digits, without knowing where in the image each digit is.
+"""Strings of handwritten digits
+=============================
+
+Transcribe strings of handwritten digits, without knowing where in the image each digit is.
 
 An image consists of three to eight of scikit-learn's digits of 8 x 8 pixels, side by side. A time step is a column of
 pixels, and the target is a string. The training and the test strings have no digit image in common. After training with

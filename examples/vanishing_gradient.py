@@ -1,4 +1,7 @@
-"""The vanishing gradient: how fast dL/dh_t decays on its way back through an RNN and through an LSTM.
+"""The vanishing gradient
+======================
+
+The vanishing gradient: how fast dL/dh_t decays on its way back through an RNN and through an LSTM.
 
 The loss depends on the last of 200 steps only. An RNN multiplies the gradient by its recurrent weights and by
 the slope of tanh at every step (Bengio, Simard & Frasconi 1994). An LSTM's cell carries it back through the

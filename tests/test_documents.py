@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +17,16 @@ PAGES = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in COMPILES_MUCH else [])
     for path in sorted(ROOT.glob("docs/contributing/*.md"))
 ]
+
+TESTED_ELSEWHERE = {"interoperability", "time_series_libraries"}  # in tests/exchange and tests/interop
+GUIDE = [
+    path
+    for folder in ("", "guide", "coming_from")
+    for path in sorted((ROOT / "docs" / folder).glob("*.md"))
+    if "```python" in path.read_text(encoding="utf-8") and path.stem not in TESTED_ELSEWHERE
+]
+READS_A_FILE = {"installation"}
+NEEDS = {"forecasting": ("matplotlib", "pandas"), "darts_neuralforecast": ("pandas",)}
 
 
 def run(path):
@@ -31,15 +43,25 @@ def test_readme():
     assert names["y_dot"].shape == names["y"].shape == (20, 4, 8)
 
 
-def test_forecasting_guide():
-    pytest.importorskip("matplotlib").use("Agg")
-    pytest.importorskip("pandas")
-    run(ROOT / "docs" / "forecasting.md")
-
-
 @pytest.mark.slow
-def test_sequence_to_sequence_guide():
-    run(ROOT / "docs" / "sequence_to_sequence.md")
+@pytest.mark.parametrize("page", GUIDE, ids=lambda path: path.stem)
+def test_pages_for_users(page, tmp_path, monkeypatch):
+    for name in NEEDS.get(page.stem, ()):
+        pytest.importorskip(name)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    if page.stem in READS_A_FILE:
+        months = np.datetime64("2015-01") + np.arange(60)
+        rows = [f"{month},{100 + 10 * np.sin(k * np.pi / 6)}" for k, month in enumerate(months)]
+        Path("sales.csv").write_text("\n".join(["month,sales", *rows]), encoding="utf-8")
+    run(page)
+
+
+@pytest.mark.parametrize("module", ["cells", "data", "decoding", "forecasting", "layers", "losses", "metrics", "optim"])
+def test_every_public_name_is_in_the_reference(module):
+    reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8").split()
+    names = importlib.import_module(f"numbarnn.{module}").__all__
+    assert [name for name in names if name not in reference] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

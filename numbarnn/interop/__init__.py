@@ -1,4 +1,5 @@
-"""Adapters to other time-series libraries, each an optional extra.
+"""Adapters to other libraries, and exchange of fitted networks with them.
 
-Nothing here is imported with numbarnn; `numbarnn.interop.sktime` needs sktime and `numbarnn.interop.aeon` needs aeon.
+Nothing here is imported with numbarnn. `numbarnn.interop.sktime` needs sktime, `numbarnn.interop.aeon` needs aeon, and
+`numbarnn.interop.onnx` needs onnx; `numbarnn.interop.safetensors` and `numbarnn.interop.torch` need no other library.
 """

@@ -35,6 +35,8 @@ from numbarnn.kernels.cpu.units import (
 from numbarnn.kernels.cpu.variants import by_form, by_inputs
 
 BLOCK_ROWS = 48  # rows of one panel, or steps of one sequence, whose pre-activations stay in the first cache
+_FIRST_CACHE = 32 * 1024  # bytes
+_LEAST_ROWS = 12  # for which all weights are read from the second cache
 
 
 class Scratch(NamedTuple):
@@ -187,21 +189,35 @@ def _run_together(weights, steps, modifiers, scratch, t, first, running):
     The loops over time and panels are in here since hundreds of numbers, the fields of all arrays, go into a call.
     """
     (cell, packed, _), (x, lengths, h, record) = weights, steps
+    n_together = _rows_in_cache(packed, running)
     while t < x.shape[0]:
         running = still_running(lengths, first, running, t)
         if running < 2:
             break
         seen_t, seen_first = see(scratch.seen, h, modifiers.mask, t, first)
-        for p in range(packed.shape[0]):
-            vectors = panel_vectors(h, p, record.shape[3], panel(cell))
-            for row in range(0, running, BLOCK_ROWS):
-                rows, at = min(running - row, BLOCK_ROWS), _place(weights, p, row)
-                x_at, seen_at = (t, first + row), (seen_t, seen_first + row)
-                _set_preactivations(x, weights, scratch, at, p, vectors, rows, x_at, seen_at)
-                _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
+        for begin in range(0, running, n_together):
+            end = min(begin + n_together, running)
+            for p in range(packed.shape[0]):
+                vectors = panel_vectors(h, p, record.shape[3], panel(cell))
+                for row in range(begin, end, BLOCK_ROWS):
+                    rows, at = min(end - row, BLOCK_ROWS), _place(weights, p, row)
+                    x_at, seen_at = (t, first + row), (seen_t, seen_first + row)
+                    _set_preactivations(x, weights, scratch, at, p, vectors, rows, x_at, seen_at)
+                    _after_h(weights, steps, modifiers, scratch, at, (p, p + 1), row, rows, t, first)
         _after_all_h(weights, steps, modifiers, scratch, np.intp(0), running, t, first)
         t += 1
     return t
+
+
+@inline
+def _rows_in_cache(packed, n_rows):
+    """Return how many sequences stay in the first cache with a panel, so that they run through all panels in turn.
+
+    Where these would be too few, all sequences run through one panel before the next.
+    """
+    n_numbers, depth, width = _FIRST_CACHE // packed.itemsize, packed.shape[1], packed.shape[2]
+    rows = (n_numbers - depth * width) // (depth + width) // _LEAST_ROWS * _LEAST_ROWS
+    return rows if rows >= _LEAST_ROWS else n_rows
 
 
 @inline

@@ -50,9 +50,9 @@ def tile_add(tile, at, rows, vectors, a, a_at, weights, w_at, depth):
 
     `a[a_at]` is the first of `rows` by `depth` numbers, `weights[w_at]` that of `depth` by `vectors * lanes`. Arrays
     are contiguous, and rows follow each other as in memory, also beyond the end of an inner axis. Without vectors (0 or
-    less) nothing happens.
+    less), or without depth, nothing happens.
     """
-    if vectors > 0:
+    if vectors > 0 and depth > 0:
         _window(tile, at, rows, vectors)[:] += _window(a, a_at, rows, depth) @ _window(weights, w_at, depth, vectors)
 
 
