@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from numbarnn.data import SequenceScaler
 from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling, beam_search, check_step_model
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
-from numbarnn.layers import Padded, Paired
+from numbarnn.layers import MaskGenerator, Padded, Paired
 from numbarnn.losses import SoftmaxCrossEntropy
 from numbarnn.optim import BatchProblem, Objective
 from numbarnn.optim.tbptt import window_problems
@@ -144,7 +144,7 @@ def test_attention_penalty():
         expected += weight * 0.5 * np.square(1 - own.sum(axis=0)).sum()
     assert_allclose(value - plain, expected / np.dot(weights, lengths), rtol=1e-10)
     theta, random = model.theta_, np.random.RandomState(0)
-    masks = model.network_.draw_masks(4, len(WORDS), "float64", random)
+    masks = model.network_.layer.draw_masks(batch.x.rows, MaskGenerator(random, "float64"))
     problem = BatchProblem(problems[1].objective, batch._replace(masks=masks))
     gradient, direction = problem.value_and_gradient(theta)[1], random.standard_normal(theta.shape)
     there, back = (problem.value_and_gradient(theta + s * direction)[0] for s in (1e-5, -1e-5))
