@@ -54,6 +54,11 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     attention : {'additive', 'general', 'dot'} or None, default='additive'
         How the decoder scores the steps of the encoder: by a small network [2]_, a bilinear form or a dot product
         [3]_. With None, the decoder only sees the final state of the encoder. 'dot' needs ``bidirectional=False``.
+    attention_penalty : float, default=0.0
+        Strength :math:`\lambda` of the doubly stochastic penalty of [5]_, eq. 14. The attention weights of each step t
+        of the target sum to one over the steps of the source. The penalty
+        :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2`, added to the summed loss of each pair, encourages the weights
+        of each step i of the source to sum to one, too, so that no part of the source is left out.
     bidirectional : bool or 'auto', default='auto'
         Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
@@ -178,6 +183,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
        EMNLP 2015.
     .. [4] S. Bengio, O. Vinyals, N. Jaitly and N. Shazeer, "Scheduled sampling for sequence prediction with recurrent
        neural networks", NIPS 2015.
+    .. [5] K. Xu, J. L. Ba, R. Kiros, K. Cho, A. Courville, R. Salakhutdinov, R. S. Zemel and Y. Bengio, "Show, attend
+       and tell: neural image caption generation with visual attention", ICML 2015.
 
     Examples
     --------
@@ -208,6 +215,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         *,
         cell: str | type = "lstm",
         attention: Literal["additive", "general", "dot"] | None = "additive",
+        attention_penalty: float = 0.0,
         bidirectional: bool | Literal["auto"] = "auto",
         embedding_size: int | Literal["auto"] = "auto",
         teacher_forcing: float = 1.0,
@@ -246,6 +254,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             hidden_layer_sizes,
             cell=cell,
             attention=attention,
+            attention_penalty=attention_penalty,
             bidirectional=bidirectional,
             embedding_size=embedding_size,
             teacher_forcing=teacher_forcing,
@@ -318,7 +327,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         # The last step, which reads the last label, predicts the end.
         return sequences, [weights[:-1] for weights in self._attention(SequencePairs(source, read))]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of predicted sequences that are completely correct.
 
         Parameters
@@ -326,13 +335,15 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         X : sequences or vectors, as in `fit`
         y : list of n sequences of labels
             The true sequences.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence.
 
         Returns
         -------
         accuracy : float
             From 0 to 1; see `numbarnn.metrics.sequence_accuracy`.
         """
-        return metrics.sequence_accuracy(y, self.predict(X))
+        return metrics.sequence_accuracy(y, self.predict(X), sample_weight)
 
     def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Return the log-likelihood of each target, including its end, given its source.

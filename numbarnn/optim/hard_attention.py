@@ -82,6 +82,8 @@ class HardAttentionProblem(BatchProblem):
             raise TypeError(f"model must be a Stack of an EncoderDecoder with an AttentionDecoder, got {stack!r}")
         if not first.decoder.hard or batch.masks is None:
             raise ValueError("the decoder must have hard=True, and the batch masks that it has drawn")
+        if objective.attention_penalty:
+            raise ValueError(f"attention_penalty must be 0 for hard attention, got {objective.attention_penalty!r}")
         self.baseline = baseline
         self.strength = strength
         self.entropy = entropy
@@ -95,21 +97,16 @@ class HardAttentionProblem(BatchProblem):
         stack: Any = objective.model.layer
         parameters = objective.parameters(theta)
         z, _, tape = stack.forward(parameters, batch.x, masks=batch.masks, settings=objective.settings)
-        losses, y_bar = self._losses(z)
-        attending: EncoderDecoder = stack.layers[0]
+        losses, z_bar = self._losses(z)
         advantage = self.strength * self.baseline.advantage(-self.weight * losses)
         weights_bar = score_function_gradient(
-            attending.attention_weights(tape[0]), attending.attention_sample(tape[0]), advantage, entropy=self.entropy
+            stack.attention_weights(tape), stack.layers[0].attention_sample(tape[0]), advantage, entropy=self.entropy
         )
-        weights_bar /= y_bar.dtype.type(self.weight)
-        parameters_bar: list[Any] = []
-        for layer, own, own_tape in reversed(list(zip(stack.layers, parameters, tape, strict=True))[1:]):
-            own_bar, y_bar, _ = layer.adjoint(own, own_tape, y_bar, inputs=True, n_threads=objective.n_threads)
-            parameters_bar.insert(0, own_bar)
-        own_bar, _, _ = attending.adjoint_with_weights(
-            parameters[0], tape[0], y_bar, weights_bar=weights_bar, inputs=False, n_threads=objective.n_threads
+        weights_bar /= z_bar.dtype.type(self.weight)
+        adjoint = stack.adjoint_with_weights(
+            parameters, tape, z_bar, weights_bar=weights_bar, inputs=False, n_threads=objective.n_threads
         )
-        gradient = objective.model.layout.flatten(type(parameters)(own_bar, *parameters_bar))
+        gradient = objective.model.layout.flatten(adjoint.parameters)
         return objective.add_penalty(theta, gradient, losses.sum(), self.weight), gradient
 
     def _losses(self, z: Padded) -> tuple[Array, Array]:

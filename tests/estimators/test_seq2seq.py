@@ -29,9 +29,10 @@ from numbarnn.decoding import (
     sampled_labels,
 )
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
-from numbarnn.layers import Dense, EncoderDecoder, Model, Padded, Paired, Recurrent, Stack
+from numbarnn.layers import Dense, EncoderDecoder, MaskGenerator, Model, Padded, Paired, Recurrent, Stack
 from numbarnn.losses import SoftmaxCrossEntropy
 from numbarnn.optim import BatchProblem, Objective
+from numbarnn.optim.tbptt import window_problems
 from numbarnn.prediction import padded
 
 WORDS = ["".join(letters) for n in (1, 2, 3) for letters in product("abc", repeat=n)]
@@ -156,6 +157,60 @@ def test_a_prediction_does_not_depend_on_the_others(model):
     (whole,) = model.predict(["abc"])
     assert model.set_params(max_length=2).predict(["abc"]) == [whole[:2]]
     model.set_params(max_length=None)
+
+
+@pytest.mark.slow
+def test_attention_penalty():
+    """The sum of the losses of a pair and its penalty (Xu et al. 2015, eq. 14), by differences, and what it does."""
+    model = fitted(max_iter=2, attention="additive", bidirectional="auto", attention_penalty=0.5, dropout=0.1)
+    weights = 1.0 + np.arange(len(WORDS)) % 3
+    examples = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64)._replace(weights=weights)
+    relative, mean = examples.normalized()
+    batch = relative.batch(np.arange(len(WORDS))[::-1])
+    problems = [
+        BatchProblem(Objective(model.network_, SoftmaxCrossEntropy(), mean_weight=mean, attention_penalty=own), batch)
+        for own in (0.0, 0.5)
+    ]
+    plain, value = (problem.value_and_gradient(model.theta_)[0] for problem in problems)
+    lengths = [len(target) + 1 for target in BACKWARDS]
+    expected = 0
+    for own, weight in zip(model._attention(examples.sequences), weights, strict=True):
+        expected += weight * 0.5 * np.square(1 - own.sum(axis=0)).sum()
+    assert_allclose(value - plain, expected / np.dot(weights, lengths), rtol=1e-10)
+    theta, random = model.theta_, np.random.RandomState(0)
+    masks = model.network_.layer.draw_masks(batch.x.rows, MaskGenerator(random, "float64"))
+    problem = BatchProblem(problems[1].objective, batch._replace(masks=masks))
+    gradient, direction = problem.value_and_gradient(theta)[1], random.standard_normal(theta.shape)
+    there, back = (problem.value_and_gradient(theta + s * direction)[0] for s in (1e-5, -1e-5))
+    assert_allclose(gradient @ direction, (there - back) / 2e-5, rtol=1e-6, atol=0)
+    with pytest.raises(ValueError, match="attention_penalty must be 0 for the Gauss-Newton matrix"):
+        problem.gauss_newton(theta)
+    with pytest.raises(ValueError, match=r"tbptt must be None with attention_penalty=0\.5"):
+        next(window_problems(problem.objective, batch, (2, 2), theta))
+    free, held = (
+        fitted(max_iter=30, attention="additive", bidirectional="auto", attention_penalty=own) for own in (0.0, 5.0)
+    )
+    mass = [np.concatenate([own.sum(axis=0) for own in m._attention(examples.sequences)]) for m in (free, held)]
+    assert np.square(1 - mass[1]).mean() < 0.9 * np.square(1 - mass[0]).mean()
+
+
+@pytest.mark.parametrize("kind", [Seq2SeqClassifier, Seq2SeqRegressor])
+def test_weights_are_numbers_of_copies(kind):
+    """Zero leaves a pair out, with its labels; the same in training, in validation and in scores."""
+    X, weights = [*WORDS[:9], "xyz"], [1, 2, 0, 1, 3, 1, 0, 1, 1, 0]
+    y = [word[::-1] if kind is Seq2SeqClassifier else np.arange(len(word), dtype=float) for word in X]
+    copies = np.repeat(np.arange(10), weights)
+    given, copied = (X, y, weights), ([X[i] for i in copies], [y[i] for i in copies])
+    models = [
+        kind(**QUICK, max_iter=3, early_stopping=True).fit(*data, validation_data=data) for data in (given, copied)
+    ]
+    assert models[0].source_.vocabulary.labels == ("a", "b", "c")
+    for name in ("theta_", "loss_curve_", "validation_scores_"):
+        assert_allclose(*(getattr(model, name) for model in models), rtol=1e-8, atol=1e-11)
+    assert_allclose(models[0].score(X[:9], y[:9], weights[:9]), models[1].score(*copied), rtol=1e-8, atol=1e-12)
+    options = QUICK | {"learning_rate": "constant"}
+    parts = [kind(**options).partial_fit(*data).theta_ for data in (given, copied)]
+    assert_allclose(*parts, rtol=1e-8, atol=1e-11)
 
 
 @pytest.mark.slow
@@ -379,6 +434,18 @@ def test_attention_of_numbers():
         (lambda: fitted(WORDS, [""] * 39), ValueError, "y must have at least one label"),
         (lambda: fitted(attention="soft"), ValueError, "attention"),
         (lambda: fitted(teacher_forcing=1.5), ValueError, "teacher_forcing"),
+        (lambda: fitted(attention_penalty=-1.0), ValueError, "attention_penalty"),
+        (lambda: fitted(attention_penalty=0.1), ValueError, "attention_penalty=0.1 needs attention"),
+        (
+            lambda: Seq2SeqClassifier(**QUICK).fit(WORDS, BACKWARDS, [1, 2]),
+            ValueError,
+            r"sample_weight.shape == \(2,\)",
+        ),
+        (
+            lambda: Seq2SeqClassifier(**QUICK).fit(WORDS, BACKWARDS[:3], 1),
+            ValueError,
+            "inconsistent numbers of samples",
+        ),
         (lambda: fitted(hidden_layer_sizes=0), ValueError, "hidden_layer_sizes"),
         (lambda: fitted(attention="dot", bidirectional=True), ValueError, "attention='dot' needs as many outputs"),
         (lambda: Seq2SeqClassifier().fit(WORDS, BACKWARDS, validation_data=(WORDS,)), ValueError, "early_stopping"),

@@ -111,6 +111,12 @@ def test_errors(make, error, message):
         HardAttentionProblem(Objective(model, SoftmaxCrossEntropy()), batch, MovingBaseline())
 
 
+def test_the_penalty_of_soft_attention_is_refused():
+    objective = Objective(model_of(), SoftmaxCrossEntropy(), attention_penalty=1.0)
+    with pytest.raises(ValueError, match=r"attention_penalty must be 0 for hard attention, got 1\.0"):
+        HardAttentionProblem(objective, drawn(small_batch(), np.zeros((2, 2))), MovingBaseline())
+
+
 def test_draws_are_cut_like_the_steps():
     decoder = model_of().layer.layers[0].decoder
     masks = decoder.draw_masks((4, 3), MaskGenerator(np.random.RandomState(0), "float32"))
