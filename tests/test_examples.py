@@ -78,6 +78,17 @@ def test_transcribe_digits(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_caption_mosaic(tmp_path):
+    pytest.importorskip("matplotlib")
+    lines = run("caption_mosaic", tmp_path).splitlines()
+    accuracy, error = (float(part.split("%")[0].split()[-1]) for part in lines[1].split(" of the ")[:2])
+    assert accuracy > 80
+    assert error < 6
+    assert picture(tmp_path / "caption_mosaic.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_language_model(tmp_path):
     text = run("language_model", tmp_path)
     assert "perplexity" in text
