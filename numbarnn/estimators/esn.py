@@ -61,22 +61,22 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
 
     def __init__(
         self,
-        n_reservoir: int = 500,
+        n_reservoir: int,
         *,
-        spectral_radius: float = 0.9,
-        leaking_rate: float = 1.0,
-        input_scaling: float | ArrayLike = 1.0,
-        bias_scaling: float = 0.0,
-        density: float | Literal["auto"] = "auto",
-        bidirectional: bool = False,
-        readout: Literal["last", "mean", "sequence"] = "last",
-        n_parts: int = 1,
-        washout: int = 0,
-        alpha: float | ArrayLike = 1.0,
-        n_estimators: int = 1,
-        dtype: DTypeLike | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        n_jobs: int | None = None,
+        spectral_radius: float,
+        leaking_rate: float,
+        input_scaling: float | ArrayLike,
+        bias_scaling: float,
+        density: float | Literal["auto"],
+        bidirectional: bool,
+        readout: Literal["last", "mean", "sequence"],
+        n_parts: int,
+        washout: int,
+        alpha: float | ArrayLike,
+        n_estimators: int,
+        dtype: DTypeLike | None,
+        random_state: int | np.random.RandomState | None,
+        n_jobs: int | None,
     ):
         self.n_reservoir = n_reservoir
         self.spectral_radius = spectral_radius
@@ -159,8 +159,8 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         rows : ndarray of shape (n, F), or (sum of lengths, F) with ``readout='sequence'``
-            Inputs and states at the last step, or their means, or those at each step; with several parts those of the
-            first part, then those of the second, and so on.
+            Inputs and states at the last step, or at each step; or their means over the first part, then those over the
+            second, and so on.
 
         Raises
         ------
@@ -206,14 +206,11 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         """Return a copy that has learned."""
         if partial:
             self._validate_params()  # `_fit_context` does so before the first call only
-        if partial and np.ndim(self.alpha):
-            raise ValueError("partial_fit needs a single alpha: to choose one, all rows are needed at once.")
         self._check_combinations()
         resume = partial and hasattr(self, "n_features_in_")
         learner = copy.copy(self)
         if not resume:
-            parameters_only = self.get_params(deep=False)
-            learner.__dict__ = {name: value for name, value in vars(self).items() if name in parameters_only}
+            learner.__dict__ = {name: value for name, value in vars(self).items() if not _is_learned(name)}
         fit = learner._fit_members if self.n_estimators > 1 else learner._fit_reservoir
         fit(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
         return learner
@@ -224,8 +221,6 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
 
     def _check_combinations(self) -> None:
         """Refuse parameters that do not go together."""
-        if self.readout == "sequence" and self.n_parts > 1:
-            raise ValueError(f"n_parts must be 1 with readout='sequence', got {self.n_parts}.")
 
     def _fit_members(self, X: Any, y: Any, sample_weight: Any, *, resume: bool, **options: Any) -> None:
         members = self.estimators_ if resume else new_members(self)
@@ -310,7 +305,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
             )
             for _ in range(2 if self.bidirectional else 1)
         )
-        return Reservoir(cells, self.readout, self.n_parts, self.washout)
+        return Reservoir(cells, self.readout, self.n_parts if self.readout == "mean" else 1, self.washout)
 
     def _input_scaling(self, n_inputs: int) -> NDArray:
         scaling = np.asarray(self.input_scaling, float)
@@ -392,6 +387,25 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def has_one_alpha(estimator: Any) -> bool:
+    """Return whether the penalty is a single number, which `partial_fit` needs.
+
+    Raises
+    ------
+    AttributeError
+        If it is not.
+    """
+    if np.ndim(estimator.alpha):
+        raise AttributeError("partial_fit needs a single alpha: to choose one of several, all rows are needed at once.")
+    return True
+
+
+def _is_learned(name: str) -> bool:
+    """Return whether an attribute of this name is set by a fit."""
+    private = name in {"_head", "_equations", "_reservoir", "_series_per_row"}
+    return private or (name.endswith("_") and not name.startswith("_"))
 
 
 def itself(z: NDArray) -> NDArray:

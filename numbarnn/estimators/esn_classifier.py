@@ -11,11 +11,12 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from numbarnn.estimators.class_weights import class_factors
 from numbarnn.estimators.classifier import RNNClassifier
-from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, itself
+from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, has_one_alpha, itself
 from numbarnn.estimators.examples import GivenExamples
 from numbarnn.losses import ClassHead, LabelsHead
 
@@ -28,7 +29,51 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     The inputs and the states of a reservoir, a recurrent network with random weights, are the features of a ridge
     classifier, which is all that is fitted [1]_.
 
-PARAMETERS
+    Parameters
+    ----------
+    n_reservoir : int, default=500
+        Number of units, H, of the reservoir; of each of two with `bidirectional`.
+    spectral_radius : float, default=0.9
+        Largest modulus of the eigenvalues of the recurrent weights. The larger it is, the longer the memory of past
+        inputs; above 1, the states may not forget how they began [2]_.
+    leaking_rate : float, default=0.3
+        Speed at which the units approach their new values, above 0 and at most 1; 1 / `leaking_rate` is their time
+        constant in steps [3]_.
+    input_scaling : float or array-like of shape (I,), default=0.5
+        Input weights are drawn from the interval between minus and plus this number, for all inputs or for each. Small
+        values use the units where they are nearly linear.
+    bias_scaling : float, default=0.1
+        The same for the biases of the units.
+    density : float or 'auto', default='auto'
+        Share of the recurrent weights that are not zero. 'auto' is 10 for each unit.
+    bidirectional : bool, default=False
+        Whether a second reservoir reads the sequences from the last step to the first.
+    readout : {'last', 'mean', 'sequence'}, default='mean'
+        What the readout sees: inputs and states of the last step, or their means over the steps of each part of the
+        sequence, for one output per sequence; or those of each step, for one output per step.
+    n_parts : int, default=5
+        Number of parts of equal length in which 'mean' cuts each sequence [3]_. A sequence may have fewer steps.
+    washout : int, default=0
+        Number of first steps of each sequence that are read, but do not count because the states depend on where they
+        began. They are left out of the means and, with 'sequence', of the fit.
+    alpha : float or array-like of float, default=(1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
+        Strength of the L2 penalty on the weights of the readout, as in `sklearn.linear_model.RidgeClassifier`. Of several
+        numbers, the one with the smallest leave-one-out error is chosen, as `RidgeClassifierCV` does, from all rows at
+        once; `partial_fit` needs a single number.
+    class_weight : dict, list of dicts, 'balanced' or None, default=None
+        Weights of the classes, with which `sample_weight` is multiplied, as in `RNNClassifier`.
+    n_estimators : int, default=1
+        Number of networks with different random weights. Above one, the estimator is an ensemble: its members are in
+        `estimators_`, and their outputs are averaged.
+    dtype : {'float32', 'float64'} or None, default=None
+        Precision of the reservoir and the outputs; the readout is fitted in float64. None is float32 if X is float32,
+        and float64 otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Draws the weights of the reservoir.
+    n_jobs : int or None, default=None
+        Number of threads; for an ensemble, the number of members fitted at a time. None means 1 unless in a
+        `joblib.parallel_config` context, -1 means all processors.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -60,6 +105,9 @@ PARAMETERS
 
     Notes
     -----
+    With the inputs u and the leaking rate k, the units are ``h_t = (1 - k) h_(t-1) + k tanh(u_t W + h_(t-1) R + b)``,
+    and the outputs ``z = W_out [u; h] + b_out`` ([2]_, equations 2 to 4; the bias b_out is not penalized).
+
     `predict_proba` is the softmax of K / 2 times the outputs, for two classes of the output and its negative. To first
     order around equal probabilities it is (1 + z) / 2, the least-squares estimate of the probability of a class whose
     target is 1 or -1. It is not calibrated; `sklearn.calibration.CalibratedClassifierCV` is for that.
@@ -69,7 +117,15 @@ PARAMETERS
     After the first call of `partial_fit`, or after a `fit`, other parameters of the reservoir have no effect until the
     next `fit`.
 
-REFERENCES
+    References
+    ----------
+    .. [1] H. Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD Report 148,
+       2001.
+    .. [2] M. Lukosevicius, "A practical guide to applying echo state networks", in "Neural Networks: Tricks of the
+       Trade", Springer, 2012.
+    .. [3] H. Jaeger, M. Lukosevicius, D. Popovici and U. Siewert, "Optimization and applications of echo state networks
+       with leaky-integrator neurons", Neural Networks 20, 2007.
+
     Examples
     --------
     Does a sequence end above its start?
@@ -95,15 +151,15 @@ REFERENCES
         n_reservoir: int = 500,
         *,
         spectral_radius: float = 0.9,
-        leaking_rate: float = 1.0,
-        input_scaling: float | ArrayLike = 1.0,
-        bias_scaling: float = 0.0,
+        leaking_rate: float = 0.3,
+        input_scaling: float | ArrayLike = 0.5,
+        bias_scaling: float = 0.1,
         density: float | Literal["auto"] = "auto",
         bidirectional: bool = False,
-        readout: Literal["last", "mean", "sequence"] = "last",
-        n_parts: int = 1,
+        readout: Literal["last", "mean", "sequence"] = "mean",
+        n_parts: int = 5,
         washout: int = 0,
-        alpha: float | ArrayLike = 1.0,
+        alpha: float | ArrayLike = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0),
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         n_estimators: int = 1,
         dtype: DTypeLike | None = None,
@@ -129,6 +185,7 @@ REFERENCES
         )
         self.class_weight = class_weight
 
+    @available_if(has_one_alpha)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: ArrayLike | None = None) -> Self:
         """Add sequences to those that the readout is fitted to.
@@ -157,8 +214,7 @@ REFERENCES
         Raises
         ------
         ValueError
-            If y does not fit `classes`, `alpha` is several, or ``class_weight='balanced'``, which needs all labels at
-            once.
+            If y does not fit `classes`, or ``class_weight='balanced'``, which needs all labels at once.
         """
         if self.class_weight == "balanced":
             raise ValueError(

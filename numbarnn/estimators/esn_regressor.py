@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences, time_major
 from numbarnn.data.validation import check_numbers
-from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, itself
+from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, has_one_alpha, itself
 from numbarnn.estimators.regressor import RNNRegressor
 from numbarnn.estimators.reservoir import BATCH, last_row, run_freely
 from numbarnn.losses import NumberHead, SquaredError
@@ -25,7 +26,54 @@ class ESNRegressor(RegressorMixin, BaseESN):
     The inputs and the states of a reservoir, a recurrent network with random weights, are the features of a ridge
     regression, which is all that is fitted [1]_.
 
-PARAMETERS
+    Parameters
+    ----------
+    n_reservoir : int, default=500
+        Number of units, H, of the reservoir; of each of two with `bidirectional`.
+    spectral_radius : float, default=0.9
+        Largest modulus of the eigenvalues of the recurrent weights. The larger it is, the longer the memory of past
+        inputs; above 1, the states may not forget how they began [2]_.
+    leaking_rate : float, default=1.0
+        Speed at which the units approach their new values, above 0 and at most 1; 1 / `leaking_rate` is their time
+        constant in steps [3]_.
+    input_scaling : float or array-like of shape (I,), default=1.0
+        Input weights are drawn from the interval between minus and plus this number, for all inputs or for each. Small
+        values use the units where they are nearly linear.
+    bias_scaling : float, default=0.1
+        The same for the biases of the units.
+    density : float or 'auto', default='auto'
+        Share of the recurrent weights that are not zero. 'auto' is 10 for each unit.
+    feedback : bool, default=False
+        Whether the outputs are inputs of the next step. In `fit` they are the targets (teacher forcing), in
+        predictions the network's own outputs. It needs ``readout='sequence'``.
+    feedback_scaling : float, default=1.0
+        What `input_scaling` is, for the outputs that are fed back.
+    bidirectional : bool, default=False
+        Whether a second reservoir reads the sequences from the last step to the first.
+    readout : {'last', 'mean', 'sequence'}, default='last'
+        What the readout sees: inputs and states of the last step, or their means over the steps of each part of the
+        sequence, for one output per sequence; or those of each step, for one output per step.
+    n_parts : int, default=5
+        Number of parts of equal length in which 'mean' cuts each sequence [3]_. A sequence may have fewer steps.
+    washout : int, default=0
+        Number of first steps of each sequence that are read, but do not count because the states depend on where they
+        began. They are left out of the means and, with 'sequence', of the fit.
+    alpha : float or array-like of float, default=1e-4
+        Strength of the L2 penalty on the weights of the readout, as in `sklearn.linear_model.Ridge`. Of several
+        numbers, the one with the smallest leave-one-out error is chosen, as `RidgeCV` does, from all rows at once;
+        `partial_fit` needs a single number.
+    n_estimators : int, default=1
+        Number of networks with different random weights. Above one, the estimator is an ensemble: its members are in
+        `estimators_`, and their outputs are averaged.
+    dtype : {'float32', 'float64'} or None, default=None
+        Precision of the reservoir and the outputs; the readout is fitted in float64. None is float32 if X is float32,
+        and float64 otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Draws the weights of the reservoir.
+    n_jobs : int or None, default=None
+        Number of threads; for an ensemble, the number of members fitted at a time. None means 1 unless in a
+        `joblib.parallel_config` context, -1 means all processors.
+
     Attributes
     ----------
     cell_ : LeakyElman
@@ -55,12 +103,23 @@ PARAMETERS
 
     Notes
     -----
+    With the inputs u and the leaking rate k, the units are ``h_t = (1 - k) h_(t-1) + k tanh(u_t W + h_(t-1) R + b)``,
+    and the outputs ``z = W_out [u; h] + b_out`` ([2]_, equations 2 to 4; the bias b_out is not penalized).
+
     Reservoirs of a low density run as sparse matrices. `cell_` is dense in any case.
 
     After the first call of `partial_fit`, or after a `fit`, other parameters of the reservoir have no effect until the
     next `fit`.
 
-REFERENCES
+    References
+    ----------
+    .. [1] H. Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD Report 148,
+       2001.
+    .. [2] M. Lukosevicius, "A practical guide to applying echo state networks", in "Neural Networks: Tricks of the
+       Trade", Springer, 2012.
+    .. [3] H. Jaeger, M. Lukosevicius, D. Popovici and U. Siewert, "Optimization and applications of echo state networks
+       with leaky-integrator neurons", Neural Networks 20, 2007.
+
     Examples
     --------
     A sine wave, continued from its first 150 steps:
@@ -90,15 +149,15 @@ REFERENCES
         spectral_radius: float = 0.9,
         leaking_rate: float = 1.0,
         input_scaling: float | ArrayLike = 1.0,
-        bias_scaling: float = 0.0,
+        bias_scaling: float = 0.1,
         density: float | Literal["auto"] = "auto",
         feedback: bool = False,
         feedback_scaling: float = 1.0,
         bidirectional: bool = False,
         readout: Literal["last", "mean", "sequence"] = "last",
-        n_parts: int = 1,
+        n_parts: int = 5,
         washout: int = 0,
-        alpha: float | ArrayLike = 1.0,
+        alpha: float | ArrayLike = 1e-4,
         n_estimators: int = 1,
         dtype: DTypeLike | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -124,6 +183,7 @@ REFERENCES
         self.feedback = feedback
         self.feedback_scaling = feedback_scaling
 
+    @available_if(has_one_alpha)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Add sequences to those that the readout is fitted to.
@@ -149,7 +209,7 @@ REFERENCES
         Raises
         ------
         ValueError
-            If X or y are not as in `fit`, or `alpha` is several.
+            If X or y are not as in `fit`.
         """
         return self._become(self._learned(X, y, sample_weight, partial=True))
 

@@ -18,13 +18,17 @@ from numbarnn.data import Sequences, time_major
 from numbarnn.kernels.cpu import reservoir as kernels
 from numbarnn.recurrence import forward
 
-_SPARSE = 0.2
-"""Density of the recurrent weights below which the product with the zeros left out is the faster one."""
+_DENSE = 0.2
+"""Density of the recurrent weights from which a reservoir of more than `_SMALL` units runs as a dense matrix."""
+_SMALL = 100
 BATCH = 32
 _MAX_NUMBERS = 2**22
 """Maximum size of an array of rows (32 MB in float64)."""
 _DENSE_EIGENVALUES = 100
 """Number of units up to which all eigenvalues are computed."""
+
+_ZERO = 1e-6
+"""Spectral radius of weights between -1 and 1 that may be zero but for rounding."""
 
 
 def draw_reservoir(
@@ -88,6 +92,7 @@ def draw_reservoir(
         n_units, n_units, density, random_state=random_state, data_rvs=lambda n: random_state.uniform(-1, 1, n)
     )
     modulus = largest_modulus(R)
+    modulus = modulus if modulus > _ZERO else 0.0
     if spectral_radius and not modulus:
         raise ValueError(
             f"density={density} leaves {R.nnz} of the recurrent weights of {n_units} units, whose eigenvalues are all "
@@ -114,8 +119,8 @@ def largest_modulus(R: Any) -> float:
     Examples
     --------
     >>> from numbarnn.estimators.reservoir import largest_modulus
-    >>> largest_modulus([[0, 2], [-2, 0]])
-    2.0
+    >>> largest_modulus([[2, 1], [0, -3]])
+    3.0
     """
     R = sparse.csr_matrix(R)
     n = R.shape[0]
@@ -143,9 +148,9 @@ class Reservoir:
     readout : {"last", "mean", "sequence"}
         Whether there is a row for the last step, or the mean over the steps, or a row for each step.
     n_parts : int
-        Number of parts of equal length in which a sequence is cut, each with its own last step or mean.
+        Number of parts of equal length in which a sequence is cut, each with its own mean.
     washout : int
-        Number of first steps, of each direction, that do not count for the mean and the parts.
+        Number of first steps, of each direction, that do not count for the means.
     """
 
     cells: tuple[LeakyElman, ...]
@@ -224,9 +229,7 @@ class Reservoir:
         steps = np.arange(n_steps)
         return ((first <= steps) & (steps <= last)) / (last - first + 1)
 
-    def _steps(
-        self, runs: list[_Run], x: NDArray, lengths: NDArray[np.intp]
-    ) -> Iterator[tuple[int, NDArray]]:
+    def _steps(self, runs: list[_Run], x: NDArray, lengths: NDArray[np.intp]) -> Iterator[tuple[int, NDArray]]:
         if len(runs) == 1:
             yield from runs[0].segments(x)
             return
@@ -243,7 +246,8 @@ class _Run:
 
     def __init__(self, cell: LeakyElman) -> None:
         self._cell = cell
-        self._sparse = sparse_weights(cell) if np.count_nonzero(cell.R) < _SPARSE * cell.R.size else None
+        dense = len(cell.b) > _SMALL and np.count_nonzero(cell.R) >= _DENSE * cell.R.size
+        self._sparse = None if dense else sparse_weights(cell)
 
     def segments(self, x: NDArray) -> Iterator[tuple[int, NDArray]]:
         """Yield the first step and the rows (B, t, I + H) of one segment of x (T, B, I) after the other."""

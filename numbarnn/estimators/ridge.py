@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.linear_model import Ridge
 
 
@@ -39,6 +39,8 @@ class NormalEquations:
     ----------
     T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance: analysis and
     recommendations", The American Statistician 37(3), 1983.
+    M. Lukosevicius, "A practical guide to applying echo state networks", in "Neural Networks: Tricks of the Trade",
+    Springer, 2012.
 
     Examples
     --------
@@ -71,10 +73,7 @@ class NormalEquations:
     def solve(self, alpha: float) -> Readout:
         """Return the solution with the penalty ``alpha * (coef ** 2).sum()``, the intercept without one.
 
-        Warns
-        -----
-        LinAlgWarning
-            If `alpha` is too small for the products, and the solution imprecise.
+        It is `W_out = Y X^T (X X^T + alpha I)^-1` (Lukosevicius 2012, eq. 9) of the deviations from the means.
         """
         if not self._total:
             rows, targets, weights = self._joined()
@@ -85,8 +84,8 @@ class NormalEquations:
         n = self._n_features
         matrix, right = self._products[:n, :n] + alpha * np.eye(n), self._products[:n, n:]
         try:
-            coef = solve(matrix, right, assume_a="pos").T
-        except LinAlgError:
+            coef = cho_solve(cho_factor(matrix), right).T
+        except LinAlgError:  # alpha is below the rounding errors of the products
             coef = np.linalg.lstsq(matrix, right)[0].T
         return Readout(coef, self._means[n:] - coef @ self._means[:n])
 
