@@ -211,8 +211,10 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         learner = copy.copy(self)
         if not resume:
             learner.__dict__ = {name: value for name, value in vars(self).items() if not _is_learned(name)}
-        fit = learner._fit_members if self.n_estimators > 1 else learner._fit_reservoir
-        fit(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
+        if self.n_estimators > 1:
+            learner._fit_members(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
+        else:
+            learner._fit_reservoir(X, y, sample_weight, resume=resume, classes=classes)
         return learner
 
     def _become(self, fitted: Self) -> Self:
@@ -239,9 +241,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
                 setattr(self, name, getattr(first, name))
         self._set_head(first._head)
 
-    def _fit_reservoir(
-        self, X: Any, y: Any, sample_weight: Any, *, resume: bool, partial: bool, classes: NDArray | None
-    ) -> None:
+    def _fit_reservoir(self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: NDArray | None) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
         dtype = self.coef_.dtype if resume else self.dtype
@@ -256,10 +256,10 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
             self._reservoir = self._drawn(sequences)
         given = GivenExamples(sequences, rows, weights, per_step).with_weight()
         given = self._weighted(given, head).with_weight()
-        self._fit_readout(given, self._encoded(head, given.rows), resume=resume, partial=partial)
+        self._fit_readout(given, self._encoded(head, given.rows), resume=resume)
         self._set_head(head)
 
-    def _fit_readout(self, given: GivenExamples, targets: NDArray, *, resume: bool, partial: bool) -> None:
+    def _fit_readout(self, given: GivenExamples, targets: NDArray, *, resume: bool) -> None:
         sequences, counted = given.sequences, given.observed
         if given.per_step:
             counted = counted & (_steps(sequences) >= self._reservoir.washout)
@@ -281,7 +281,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
                 kept = counted[places]
                 self._check_finite(rows)
                 equations.add(rows[kept], targets[places[kept]], weights[places[kept]])
-            self.alpha_ = float(self.alpha)
+            self.alpha_ = float(np.asarray(self.alpha))
             readout = equations.solve(self.alpha_)
             self._equations = equations
         dtype = sequences.values.dtype

@@ -57,8 +57,8 @@ class ESNClassifier(ClassifierMixin, BaseESN):
         Number of first steps of each sequence that are read, but do not count because the states depend on where they
         began. They are left out of the means and, with 'sequence', of the fit.
     alpha : float or array-like of float, default=(1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
-        Strength of the L2 penalty on the weights of the readout, as in `sklearn.linear_model.RidgeClassifier`. Of several
-        numbers, the one with the smallest leave-one-out error is chosen, as `RidgeClassifierCV` does, from all rows at
+        Strength of the L2 penalty on the weights of the readout, as in scikit-learn's `RidgeClassifier`. Of several
+        numbers, the one with the smallest leave-one-out error is chosen, as by `RidgeClassifierCV`, from all rows at
         once; `partial_fit` needs a single number.
     class_weight : dict, list of dicts, 'balanced' or None, default=None
         Weights of the classes, with which `sample_weight` is multiplied, as in `RNNClassifier`.
@@ -135,7 +135,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     >>> rng = np.random.RandomState(0)
     >>> X = [rng.standard_normal((length, 1)) for length in rng.randint(2, 9, size=200)]
     >>> y = ["up" if x[-1, 0] > x[0, 0] else "down" for x in X]
-    >>> clf = ESNClassifier(100, readout="last", random_state=0).fit(X[:150], y[:150])
+    >>> clf = ESNClassifier(100, random_state=0).fit(X[:150], y[:150])
     >>> clf.score(X[150:], y[150:]) > 0.7
     True
     """

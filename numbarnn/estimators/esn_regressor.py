@@ -13,7 +13,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences, time_major
-from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, has_one_alpha, itself
 from numbarnn.estimators.regressor import RNNRegressor
 from numbarnn.estimators.reservoir import BATCH, last_row, run_freely
@@ -59,9 +58,9 @@ class ESNRegressor(RegressorMixin, BaseESN):
         Number of first steps of each sequence that are read, but do not count because the states depend on where they
         began. They are left out of the means and, with 'sequence', of the fit.
     alpha : float or array-like of float, default=1e-4
-        Strength of the L2 penalty on the weights of the readout, as in `sklearn.linear_model.Ridge`. Of several
-        numbers, the one with the smallest leave-one-out error is chosen, as `RidgeCV` does, from all rows at once;
-        `partial_fit` needs a single number.
+        Strength of the L2 penalty on the weights of the readout, as in scikit-learn's `Ridge`. Of several numbers, the
+        one with the smallest leave-one-out error is chosen, as by `RidgeCV`, from all rows at once; `partial_fit` needs
+        a single number.
     n_estimators : int, default=1
         Number of networks with different random weights. Above one, the estimator is an ensemble: its members are in
         `estimators_`, and their outputs are averaged.

@@ -255,7 +255,14 @@ def test_the_reservoir_is_a_layer_that_can_be_trained():
     for i, x in enumerate(X):
         values[: len(x), i] = x
     run = layer.forward(RecurrentParameters(esn.cell_, ()), Padded(values, lengths))
-    close(run[0], esn.features(X)[:, 2:])
+    close(run.y.values, esn.features(X)[:, 2:])
+
+
+def of_leave_one_out(estimator):
+    if not np.ndim(estimator.alpha):
+        return {}
+    reason = "as in RidgeCV, the leave-one-out error leaves out all copies that a weight stands for"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
 
 
 @pytest.mark.slow
@@ -264,7 +271,8 @@ def test_the_reservoir_is_a_layer_that_can_be_trained():
         estimator(**{"random_state": 0, "n_reservoir": 50, **options})
         for options in ({}, {"n_estimators": 2, "readout": "mean", "alpha": 0.1}, {"alpha": [0.1, 1.0]})
         for estimator in (ESNClassifier, ESNRegressor)
-    ]
+    ],
+    expected_failed_checks=of_leave_one_out,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
