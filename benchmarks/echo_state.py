@@ -1,7 +1,7 @@
 """Print the accuracy of echo state networks, and the time of a fit beside reservoirpy's and PyRCN's.
 
-Run from the repository, ``python -m pip install aeon reservoirpy PyRCN && python -m benchmarks.echo_state``. What is not
-installed is left out.
+Run from the repository, ``python -m pip install aeon reservoirpy PyRCN && python -m benchmarks.echo_state``. What is
+not installed is left out.
 """
 
 # ruff: noqa: PLC0415  (asv imports all modules, even if the other libraries are not installed)

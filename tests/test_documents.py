@@ -38,6 +38,11 @@ def test_forecasting_guide():
 
 
 @pytest.mark.slow
+def test_guide_to_echo_state_networks():
+    run(ROOT / "docs" / "echo_state_networks.md")
+
+
+@pytest.mark.slow
 def test_sequence_to_sequence_guide():
     run(ROOT / "docs" / "sequence_to_sequence.md")
 

@@ -176,6 +176,10 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
     def _feeds_back(self) -> bool:
         return False
 
+    @property
+    def _feedback_scaling(self) -> float:
+        return 1.0
+
     @abstractmethod
     def _check_targets(self, rows: NDArray) -> NDArray:
         """Return targets, one row per sequence or per step, as an array of a kind that can be learned."""
@@ -250,10 +254,11 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         per_step = self._reservoir.per_step if resume else self.readout == "sequence"
         rows, weights = self._read_targets(y, sample_weight, sequences.lengths, per_step=per_step)
         head = self._head if resume else self._new_head(rows, classes)
+        n_inputs = sequences.n_inputs
         if self._feeds_back:
             sequences = with_outputs_before(sequences, self._encoded(head, rows))
         if not resume:
-            self._reservoir = self._drawn(sequences)
+            self._reservoir = self._drawn(sequences, sequences.n_inputs - n_inputs)
         given = GivenExamples(sequences, rows, weights, per_step).with_weight()
         given = self._weighted(given, head).with_weight()
         self._fit_readout(given, self._encoded(head, given.rows), resume=resume)
@@ -287,9 +292,11 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         dtype = sequences.values.dtype
         self.coef_, self.intercept_ = (np.ascontiguousarray(part, dtype) for part in readout)
 
-    def _drawn(self, sequences: Sequences) -> Reservoir:
+    def _drawn(self, sequences: Sequences, n_fed_back: int) -> Reservoir:
         rng = check_random_state(self.random_state)
-        scaling = self._input_scaling(sequences.n_inputs)
+        scaling = self._input_scaling(sequences.n_inputs - n_fed_back)
+        if n_fed_back:
+            scaling = np.append(scaling, np.full(n_fed_back, self._feedback_scaling))
         density = min(1.0, _CONNECTIONS / self.n_reservoir) if self.density == "auto" else self.density
         cells = tuple(
             draw_reservoir(
@@ -305,7 +312,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
             )
             for _ in range(2 if self.bidirectional else 1)
         )
-        return Reservoir(cells, self.readout, self.n_parts if self.readout == "mean" else 1, self.washout)
+        return Reservoir(cells, self.readout, self.n_parts if self.readout == "mean" else 1, self.washout, n_fed_back)
 
     def _input_scaling(self, n_inputs: int) -> NDArray:
         scaling = np.asarray(self.input_scaling, float)

@@ -298,7 +298,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
     @property
     def _feeds_back(self) -> bool:
         fitted = getattr(self, "estimators_", [self])[0]
-        return len(fitted.cell_.W) > fitted._n_inputs if hasattr(fitted, "_reservoir") else self.feedback
+        return fitted._reservoir.n_fed_back > 0 if hasattr(fitted, "_reservoir") else self.feedback
 
     def _check_combinations(self) -> None:
         super()._check_combinations()
@@ -308,16 +308,16 @@ class ESNRegressor(RegressorMixin, BaseESN):
                 f"readout={self.readout!r} and bidirectional={self.bidirectional}."
             )
 
-    def _input_scaling(self, n_inputs: int) -> NDArray:
-        if not self.feedback:
-            return super()._input_scaling(n_inputs)
-        n_outputs = n_inputs - self._n_inputs
-        return np.append(super()._input_scaling(self._n_inputs), np.full(n_outputs, self.feedback_scaling))
+    @property
+    def _feedback_scaling(self) -> float:
+        return self.feedback_scaling
 
     @property
-    def _n_inputs(self) -> int:
-        """Inputs per step, outputs that are fed back not counted."""
-        return 1 if self._series_per_row else self.n_features_in_
+    def _coef(self) -> NDArray:
+        """Weights of the readout, zeros for outputs that are fed back: [u; y; h]."""
+        n_fed_back = self._reservoir.n_fed_back
+        n_inputs = len(self.cell_.W) - n_fed_back
+        return np.insert(self.coef_, [n_inputs] * n_fed_back, 0, axis=1)
 
     def _z(self, sequences: Sequences, n_jobs: int) -> NDArray:
         if not self._feeds_back:
@@ -325,7 +325,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
         z = np.empty((len(sequences.values), len(self.coef_)), self.coef_.dtype)
         for i in range(0, len(sequences), BATCH):
             indices = np.arange(i, min(i + BATCH, len(sequences)))
-            outputs = run_freely(self.cell_, self.coef_, self.intercept_, time_major(sequences, indices)[0])
+            outputs = run_freely(self.cell_, self._coef, self.intercept_, time_major(sequences, indices)[0])
             for b, k in enumerate(indices):
                 z[sequences.starts[k] :][: sequences.lengths[k]] = outputs[: sequences.lengths[k], b]
         return z
@@ -355,7 +355,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
 
     def _continued(self, n_steps: int, sequences: Sequences, known: Sequences | None) -> NDArray:
         """Return the outputs of one network that follow, shape (n, n_steps, K)."""
-        cell, coef, intercept = self.cell_, self.coef_, self.intercept_
+        cell, coef, intercept = self.cell_, self._coef, self.intercept_
         n_outputs = len(coef)
         z = np.empty((len(sequences), n_steps, n_outputs), coef.dtype)
         for indices in _of_one_length(sequences.lengths):

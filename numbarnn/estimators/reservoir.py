@@ -138,8 +138,7 @@ def largest_modulus(R: Any) -> float:
 class Reservoir:
     """One or two reservoirs that read sequences, and what a readout sees of them.
 
-    A readout sees rows of the inputs and the states, [u; h] (Lukosevicius 2012, eq. 4), where inputs include outputs
-    that are fed back.
+    A readout sees rows of the inputs and the states, [u; h] (Lukosevicius 2012, eq. 4).
 
     Parameters
     ----------
@@ -151,12 +150,15 @@ class Reservoir:
         Number of parts of equal length in which a sequence is cut, each with its own mean.
     washout : int
         Number of first steps, of each direction, that do not count for the means.
+    n_fed_back : int
+        Number of the last inputs that are outputs of the step before, which the readout does not see.
     """
 
     cells: tuple[LeakyElman, ...]
     readout: str
     n_parts: int = 1
     washout: int = 0
+    n_fed_back: int = 0
 
     @property
     def per_step(self) -> bool:
@@ -166,7 +168,7 @@ class Reservoir:
     @property
     def n_features(self) -> int:
         """Length of a row."""
-        n_inputs = self.cells[0].W.shape[0]
+        n_inputs = self.cells[0].W.shape[0] - self.n_fed_back
         width = n_inputs + sum(len(cell.b) for cell in self.cells)
         return width if self.per_step else self.n_parts * width
 
@@ -216,7 +218,13 @@ class Reservoir:
         for first, rows in self._steps(runs, x, lengths):
             steps = first + np.arange(rows.shape[1])
             valid = steps < lengths[:, np.newaxis]
-            yield (starts + steps)[valid], rows[valid]
+            yield (starts + steps)[valid], self._seen(rows[valid], x.shape[2])
+
+    def _seen(self, rows: NDArray, n_inputs: int) -> NDArray:
+        """Return rows without the outputs that are fed back."""
+        if not self.n_fed_back:
+            return rows
+        return np.delete(rows, np.s_[n_inputs - self.n_fed_back : n_inputs], axis=1)
 
     def _weights(self, lengths: NDArray[np.intp], n_steps: int) -> NDArray:
         """Return the weight of each step in each part of the sequences, shape (B, n_parts, T)."""

@@ -176,7 +176,7 @@ def test_feedback_is_forced_in_fit_and_runs_freely_in_predictions():
     for _ in range(10):
         u = np.array([1.0, before])
         h = (1 - k) * h + k * np.tanh(u @ cell.W + h @ cell.R + cell.b)
-        before = (esn.coef_ @ np.concatenate([u, h]) + esn.intercept_)[0]
+        before = (esn.coef_ @ np.concatenate([u[:1], h]) + esn.intercept_)[0]
         outputs.append(before)
     assert_allclose(esn.predict(one[:, :10])[0], outputs, rtol=1e-7, atol=1e-9)
     ensemble = clone(esn).set_params(n_estimators=2).fit(one[:, :150], WAVE[np.newaxis, :150])
