@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs
 from scipy.special import expit
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.random import sample_without_replacement
 
 from numbarnn.cells import LeakyElman
 from numbarnn.data import Sequences, time_major
@@ -88,9 +89,9 @@ def draw_reservoir(
     """
     W = random_state.uniform(-1, 1, (n_inputs, n_units)) * np.broadcast_to(input_scaling, n_inputs)[:, np.newaxis]
     b = random_state.uniform(-1, 1, n_units) * bias_scaling
-    R = sparse.random(
-        n_units, n_units, density, random_state=random_state, data_rvs=lambda n: random_state.uniform(-1, 1, n)
-    )
+    n_weights = round(density * n_units**2)
+    places = np.divmod(sample_without_replacement(n_units**2, n_weights, random_state=random_state), n_units)
+    R = sparse.csr_matrix((random_state.uniform(-1, 1, n_weights), places), shape=(n_units, n_units))
     modulus = largest_modulus(R)
     modulus = modulus if modulus > _ZERO else 0.0
     if spectral_radius and not modulus:
@@ -127,7 +128,7 @@ def largest_modulus(R: Any) -> float:
     if n > _DENSE_EIGENVALUES and R.nnz:
         try:
             # Several at once: the largest ones are often nearly of one modulus, where a single one converges slowly.
-            few = eigs(R, k=6, ncv=60, tol=1e-8, maxiter=60, return_eigenvectors=False, v0=np.ones(n))
+            few = eigs(R, k=2, ncv=60, tol=1e-8, maxiter=60, return_eigenvectors=False, v0=np.ones(n))
             return float(abs(few).max())
         except ArpackNoConvergence:
             pass
@@ -312,7 +313,7 @@ def run_freely(
 def sparse_weights(cell: LeakyElman) -> kernels.SparseReservoir:
     """Return the weights of a cell as the kernels of a single sequence take them."""
     matrix = sparse.csc_matrix(np.concatenate([cell.W, cell.R]))
-    starts, sources = (array.astype(np.int32, copy=False) for array in (matrix.indptr, matrix.indices))
+    starts, sources = matrix.indptr.astype(np.int32), matrix.indices.astype(np.uint32)
     return kernels.SparseReservoir(starts, sources, matrix.data, cell.b, expit(cell.p_k))
 
 

@@ -63,10 +63,11 @@ class NormalEquations:
         self._waiting: list[tuple[NDArray, NDArray, NDArray]] = []
 
     def add(self, rows: NDArray, targets: NDArray, weights: NDArray | None = None) -> None:
-        """Add rows (N, F) with targets (N, K) and positive weights (N,); None is one each."""
+        """Add rows (N, F) with targets (N, K) and positive weights (N,); None is one each. The arrays are kept."""
         weights = np.ones(len(rows)) if weights is None else weights
         # A new list, so that a shallow copy of the equations stays as it is.
-        self._waiting = [*self._waiting, (rows.astype(np.float64), targets.astype(np.float64), weights)]
+        floats = (part.astype(np.float64, copy=False) for part in (rows, targets))
+        self._waiting = [*self._waiting, (*floats, weights)]
         if sum(len(rows) for rows, _, _ in self._waiting) > self._n_features:
             self._merge()
 

@@ -22,8 +22,8 @@ class SparseReservoir(NamedTuple):
     ----------
     starts : ndarray of shape (H + 1,), int32
         Where the weights of each unit begin, and those of the last one end.
-    sources : ndarray of shape (n_weights,), int32
-        The row of z that each weight multiplies.
+    sources : ndarray of shape (n_weights,), uint32
+        The row of z that each weight multiplies. Unsigned, so that Numba does not look for negative indices.
     weights : ndarray of shape (n_weights,)
     b : ndarray of shape (H,)
         Bias.
@@ -46,8 +46,8 @@ def run(reservoir, x, z, rows):
     for t in range(n_steps):
         _put_inputs(x, t, z)
         _step(reservoir, z, n_inputs * n_sequences, n_sequences, a)
-        for m in range(rows.shape[2]):
-            for s in range(n_sequences):
+        for s in range(n_sequences):
+            for m in range(rows.shape[2]):
                 rows[s, t, m] = z[m * n_sequences + s]
 
 
