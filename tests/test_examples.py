@@ -185,7 +185,8 @@ def test_memory_capacity(tmp_path):
     rows = np.array([line.split() for line in run("memory_capacity", tmp_path).splitlines()[1:]], float)
     linear, nonlinear = rows[:5, 2], rows[5:, 2]
     assert np.all(np.diff(linear) > 0)
-    assert 100 > linear[-1] > 35 > 20 > nonlinear.max()
+    assert 100 > linear[-1] > 35
+    assert nonlinear.max() < 20
     assert picture(tmp_path / "memory_capacity.png")
 
 

@@ -66,8 +66,8 @@ class NormalEquations:
         """Add rows (N, F) with targets (N, K) and positive weights (N,); None is one each. The arrays are kept."""
         weights = np.ones(len(rows)) if weights is None else weights
         # A new list, so that a shallow copy of the equations stays as it is.
-        floats = (part.astype(np.float64, copy=False) for part in (rows, targets))
-        self._waiting = [*self._waiting, (*floats, weights)]
+        rows, targets = rows.astype(np.float64, copy=False), targets.astype(np.float64, copy=False)
+        self._waiting = [*self._waiting, (rows, targets, weights)]
         if sum(len(rows) for rows, _, _ in self._waiting) > self._n_features:
             self._merge()
 
