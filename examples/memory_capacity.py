@@ -1,10 +1,10 @@
 """Measure how well a reservoir remembers its inputs: the short-term memory capacity of Jaeger (2001).
 
 Random numbers go into a reservoir of 100 units, and for each delay a linear readout is fitted to return the number of
-so many steps ago. The memory capacity is the sum over the delays of the squared correlation between outputs and numbers,
-on new data ("Short term memory in echo state networks", GMD Report 152, definition 1). It is at most the number of units
-(proposition 2). It grows with the spectral radius, and it is larger for units that small inputs keep nearly linear: a
-reservoir cannot both remember and be nonlinear to the full.
+so many steps ago. The memory capacity is the sum over the delays of the squared correlation between outputs and
+numbers, on new data ("Short term memory in echo state networks", GMD Report 152, definition 1). It is at most the
+number of units (proposition 2). It grows with the spectral radius, and it is larger for units that small inputs keep
+nearly linear: a reservoir cannot both remember and be nonlinear to the full.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from numbarnn.cells import LeakyElman
 from numbarnn.data import Sequences
 from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
-from numbarnn.estimators.ensemble import fit_members, new_members
+from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
 from numbarnn.estimators.examples import GivenExamples, read_targets
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.reservoir import Reservoir, draw_reservoir
@@ -229,7 +229,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         """Refuse parameters that do not go together."""
 
     def _fit_members(self, X: Any, y: Any, sample_weight: Any, *, resume: bool, **options: Any) -> None:
-        members = self.estimators_ if resume else new_members(self)
+        members = resumed_members(self) if resume else new_members(self)
         if len(members) != self.n_estimators:
             raise ValueError(
                 f"Training cannot go on with n_estimators={self.n_estimators}: it was fitted with {len(members)}."
@@ -357,7 +357,8 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         networks = getattr(self, "estimators_", [self])
         n_jobs = resolve_threads(self.n_jobs)
         z = [network._z(sequences, n_jobs) for network in networks]
-        self._check_finite(z[0])
+        for each in z:
+            self._check_finite(each)
         return Outputs(z, sequences.lengths, form, networks[0]._reservoir.per_step)
 
     def _z(self, sequences: Sequences, n_jobs: int) -> NDArray:

@@ -278,8 +278,9 @@ class _Run:
 
 def last_row(cell: LeakyElman, x: NDArray) -> NDArray:
     """Return [u; h] after the last step of x (T, B, I), shape (B, I + H)."""
-    *_, (_, rows) = _Run(cell).segments(x)
-    return rows[:, -1]
+    for _, rows in _Run(cell).segments(x):
+        last = rows[:, -1]
+    return last
 
 
 def run_freely(
@@ -306,7 +307,7 @@ def run_freely(
     outputs = np.empty((n_steps, len(coef), n_sequences), x.dtype)
     weights = for_batch(sparse_weights(cell), n_sequences)
     inputs = np.ascontiguousarray(x.swapaxes(1, 2))
-    kernels.run_freely(weights, np.ascontiguousarray(coef), intercept, inputs, z.ravel(), outputs)
+    kernels.run_freely(weights, np.array(coef, order="C"), np.array(intercept), inputs, z.ravel(), outputs)
     return outputs.swapaxes(1, 2)
 
 
@@ -314,7 +315,8 @@ def sparse_weights(cell: LeakyElman) -> kernels.SparseReservoir:
     """Return the weights of a cell as the kernels of a single sequence take them."""
     matrix = sparse.csc_matrix(np.concatenate([cell.W, cell.R]))
     starts, sources = matrix.indptr.astype(np.int32), matrix.indices.astype(np.uint32)
-    return kernels.SparseReservoir(starts, sources, matrix.data, cell.b, expit(cell.p_k))
+    # A copy, since a kernel for arrays that are read-only, or mapped to a file, would be another one.
+    return kernels.SparseReservoir(starts, sources, matrix.data, np.array(cell.b), expit(cell.p_k))
 
 
 def for_batch(weights: kernels.SparseReservoir, n_sequences: int) -> kernels.SparseReservoir:

@@ -6,6 +6,7 @@ import ast
 import pickle
 import re
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -211,6 +212,16 @@ def test_series_that_cannot_be_continued():
         esn.generate(3, X, X)
     with pytest.raises(ValueError, match="n_steps must be at least 1, got 0"):
         esn.generate(0, X)
+
+
+def test_a_memory_mapped_network_predicts_and_learns_on(tmp_path):
+    esn = ESNRegressor(**GENERATOR).fit(WAVE[np.newaxis, :149, np.newaxis], WAVE[np.newaxis, 1:150])
+    joblib.dump(esn, tmp_path / "esn")
+    mapped = joblib.load(tmp_path / "esn", mmap_mode="r")
+    known = WAVE[np.newaxis, :150, np.newaxis]
+    assert_array_equal(mapped.generate(5, known), esn.generate(5, known))
+    again = mapped.partial_fit(known[:, :-1], WAVE[np.newaxis, 1:150])
+    assert_array_equal(again.coef_, esn.partial_fit(known[:, :-1], WAVE[np.newaxis, 1:150]).coef_)
 
 
 def test_in_a_grid_search_over_a_pipeline_and_pickled():
