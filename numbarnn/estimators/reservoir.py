@@ -99,7 +99,7 @@ def draw_reservoir(
             f"density={density} leaves {R.nnz} of the recurrent weights of {n_units} units, whose eigenvalues are all "
             "zero; use a larger density."
         )
-    R = (spectral_radius / modulus if modulus else 0.0) * R.toarray()
+    R = (R * (spectral_radius / modulus if modulus else 0.0)).toarray()
     # The logistic function of 40 rounds to one.
     p_k = 40.0 if leaking_rate == 1 else np.log(leaking_rate / (1 - leaking_rate))
     arrays = (W, R, b, np.full(n_units, p_k))

@@ -22,8 +22,6 @@ from numbarnn.estimators import reservoir
 from numbarnn.estimators.reservoir import draw_reservoir, largest_modulus
 from tests.estimators.problems import labels, numbers, objects, ragged
 
-pytestmark = pytest.mark.xdist_group("echo state networks")  # two kernels, compiled once
-
 X = ragged(60)
 SMALL = {"n_reservoir": 30, "density": 0.15, "leaking_rate": 0.6, "input_scaling": 0.5, "random_state": 0}
 WAVE = np.sin(0.3 * np.arange(200))
