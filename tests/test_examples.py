@@ -183,6 +183,25 @@ def test_anomaly_detection(tmp_path):
 
 
 @pytest.mark.slow
+def test_mackey_glass(tmp_path):
+    pytest.importorskip("matplotlib")
+    exponents = [float(line.split("10^")[1]) for line in run("mackey_glass", tmp_path).splitlines()[-3:]]
+    assert exponents[0] < -3.5 < exponents[1] < exponents[2] < 0
+    assert picture(tmp_path / "mackey_glass.png")
+
+
+@pytest.mark.slow
+def test_memory_capacity(tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = np.array([line.split() for line in run("memory_capacity", tmp_path).splitlines()[1:]], float)
+    linear, nonlinear = rows[:5, 2], rows[5:, 2]
+    assert np.all(np.diff(linear) > 0)
+    assert 100 > linear[-1] > 35
+    assert nonlinear.max() < 20
+    assert picture(tmp_path / "memory_capacity.png")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_spoken_vowels(tmp_path):
     pytest.importorskip("sktime")
