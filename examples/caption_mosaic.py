@@ -1,4 +1,7 @@
-"""Describe a picture in words with soft attention, and show where the network looks for each word.
+"""Where a network looks while it captions
+=======================================
+
+Describe a picture in words with soft attention, and show where the network looks for each word.
 
 As in "Show, attend and tell" (Xu et al. 2015, ICML), an encoder turns the parts of a picture into vectors, and a
 decoder writes a caption word by word, with attention to these vectors. A picture is a mosaic of two rows and three

@@ -1,4 +1,7 @@
-"""Forecast a chaotic series with an echo state network that runs freely on its own outputs.
+"""A chaotic series continued by a reservoir
+=========================================
+
+Forecast a chaotic series with an echo state network that runs freely on its own outputs.
 
 The series is that of Mackey & Glass (1977) with a delay of 17, as in Jaeger & Haas (2004, Science 304). A reservoir of
 1000 units with random weights reads 3000 values, and a linear readout is fitted to the next value by ridge regression:

@@ -1,4 +1,7 @@
-"""Measure how well a reservoir remembers its inputs: the short-term memory capacity of Jaeger (2001).
+"""The memory of a reservoir
+=========================
+
+Measure how well a reservoir remembers its inputs: the short-term memory capacity of Jaeger (2001).
 
 Random numbers go into a reservoir of 100 units, and for each delay a linear readout is fitted to return the number of
 so many steps ago. The memory capacity is the sum over the delays of the squared correlation between outputs and
