@@ -30,7 +30,7 @@ def main() -> None:
     """Print the mean absolute error of each, and the seconds of its training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     arguments = parser.parse_args()
     demand = electricity()["Demand"].to_numpy().reshape(-1, 2).mean(axis=1)
