@@ -77,13 +77,15 @@ class WindowProblem:
         masks = self._masks(slice(start, stop))
         z, final, tape = layer.forward(parameters, x, self.state, masks=masks, settings=objective.settings)
         weights = row_weights(self._weights, self.weight, z.values.dtype)
-        z_bar = np.zeros_like(z.values)
         if z.is_sequence:
             begin = (first - start) * self._per_step
             own = Padded(z.values[begin:], _steps_between(self._ends, first, stop) * self._per_step)
-            value, z_bar[begin:] = objective.loss.value_and_gradient(own, self._targets, weights)
+            value, z_bar = objective.loss.value_and_gradient(own, self._targets, weights)
+            if begin:
+                z_bar = np.concatenate((np.zeros_like(z.values[:begin]), z_bar))
         else:
             own = Padded(z.values[self._own])
+            z_bar = np.zeros_like(z.values)
             value, z_bar[self._own] = objective.loss.value_and_gradient(own, self._targets, weights)
         adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
         gradient = objective.model.layout.flatten(adjoint.parameters)
