@@ -17,18 +17,24 @@ def product(a, b, bias=None):
     Unlike a BLAS product's, each row's bits depend on that row of `a` alone, whatever the other rows and their number.
     """
     prepare(b.dtype)
-    width, (depth, n_columns) = lanes(b), b.shape
+    width, n_columns = lanes(b), b.shape[1]
     n_padded = n_columns + -n_columns % width
-    span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * width)
-    panels = np.zeros((-(-n_padded // (span or 1)), depth + 1, span), b.dtype)
+    panels = in_panels(b, bias, n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * width))
+    out = np.empty((len(a), n_padded), b.dtype)
+    _product(np.ascontiguousarray(a), panels, out)
+    return out if n_padded == n_columns else np.ascontiguousarray(out[:, :n_columns])
+
+
+def in_panels(b, bias, span):
+    """Return panels `(P, K + 1, span)` of the columns of `b (K, N)`, each with its part of the bias, or zero, below."""
+    depth, n_columns = b.shape
+    panels = np.zeros((-(-n_columns // (span or 1)), depth + 1, span), b.dtype)
     for p in range(len(panels)):
         first, last = p * span, min(p * span + span, n_columns)
         panels[p, :depth, : last - first] = b[:, first:last]
         if bias is not None:
             panels[p, depth, : last - first] = bias[first:last]
-    out = np.empty((len(a), n_padded), b.dtype)
-    _product(np.ascontiguousarray(a), panels, out)
-    return out if n_padded == n_columns else np.ascontiguousarray(out[:, :n_columns])
+    return panels
 
 
 # What NumPy does as well, packing for one, stays out of the kernel: a first fit would wait longer for it.
