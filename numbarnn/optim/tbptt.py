@@ -54,9 +54,11 @@ class WindowProblem:
     window : Window
     state : nested tuple of ndarray, or None
         State at the window's start; None is the initial one.
+    n_rows : float
+        Number of weighted rows of the whole batch.
     """
 
-    def __init__(self, objective: Objective, batch: Batch, window: Window, state: Any) -> None:
+    def __init__(self, objective: Objective, batch: Batch, window: Window, state: Any, n_rows: float) -> None:
         self.objective, self.batch, self.window, self.state = objective, batch, window, state
         n_steps, n_sequences, _ = batch.x.values.shape
         ends = np.full(n_sequences, n_steps) if batch.x.lengths is None else batch.x.lengths
@@ -64,7 +66,7 @@ class WindowProblem:
         self._per_step = objective.model.outputs_per_step
         self._own, rows = _own_rows(objective.model, ends, window)
         self._targets, self._weights = batch.targets[rows], batch.weights[rows]
-        self._n_rows = float(np.count_nonzero(batch.weights))
+        self._n_rows = n_rows
         self.weight = float(np.count_nonzero(self._weights))
         self.following_state: Any = None
 
@@ -139,9 +141,9 @@ def window_problems(
     """
     if batch.targets.dtype == object:
         raise ValueError("tbptt must be None with a loss of whole sequences, such as CTC")
-    state = None
+    state, n_rows = None, float(np.count_nonzero(batch.weights))
     for window in windows(batch.x.values.shape[0], tbptt):
-        problem = WindowProblem(objective, batch, window, state)
+        problem = WindowProblem(objective, batch, window, state, n_rows)
         if problem.weight:
             yield problem
         if problem.following_state is None:
