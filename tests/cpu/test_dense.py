@@ -10,7 +10,7 @@ from numbarnn.kernels.cpu import dense
 from numbarnn.layers.dense import DenseParameters
 
 
-@pytest.mark.parametrize("sizes", [(201, 13, 7), (100, 4, 33)])
+@pytest.mark.parametrize("sizes", [(201, 13, 7), (100, 8, 33)])
 def test_large_layers(sizes, monkeypatch):
     n_rows, n_features, n_outputs = sizes
     rng = np.random.default_rng(0)

@@ -136,6 +136,11 @@ def _set_product(out, row, n_rows, a, a_row, panels, tile):
     for p in range(panels.shape[0]):
         left = out.shape[1] - p * panels.shape[2]
         n, bias = min(VECTORS, (left + width - 1) // width), (p, depth, none)
+        if n * width <= left:
+            column = out.shape[1] - left
+            tile_from(out, (row, column), n_rows, n, panels, bias, a, (a_row, none), panels, (p, none, none), depth)
+            continue
+        # The last vector would reach into the next row.
         tile_from(tile, (none, none), n_rows, n, panels, bias, a, (a_row, none), panels, (p, none, none), depth)
         for r in range(n_rows):
             for j in range(0, n * width, width):
