@@ -62,7 +62,7 @@ class Backend(Protocol):
         """
         ...
 
-    def dense_forward(self, dense: Any, features: Array, valid: Any) -> Array:
+    def dense_forward(self, dense: Any, features: Array, valid: Any, n_threads: int | None = 1) -> Array:
         """Return `features W + b` of rows `(B, F)` or steps `(T, B, F)`, zero past the ends of the sequences."""
         ...
 
@@ -72,7 +72,9 @@ class Backend(Protocol):
         """Return the tangent of `dense_forward`; directions of None are zero."""
         ...
 
-    def dense_adjoint(self, dense: Any, features: Array, z_bar: Array, valid: Any) -> tuple[Any, Array]:
+    def dense_adjoint(
+        self, dense: Any, features: Array, z_bar: Array, valid: Any, n_threads: int | None = 1
+    ) -> tuple[Any, Array]:
         """Return the adjoints of the weights and of the features."""
         ...
 

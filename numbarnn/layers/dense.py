@@ -98,7 +98,7 @@ class Dense(Stateless):
         valid = None
         if x.is_sequence:
             valid = backend.step_mask(x.values.shape[0], backend.valid_steps(x.values, x.lengths))
-        y = backend.dense_forward(parameters, x.values, valid)
+        y = backend.dense_forward(parameters, x.values, valid, settings.n_threads)
         return Forward(Padded(y, x.lengths), (), DenseTape(x.values, valid) if settings.keep_tape else None)
 
     def tangent(
@@ -133,5 +133,5 @@ class Dense(Stateless):
         if y_bar is None:
             y_bar = backend.zeros((*features.shape[:-1], self.n_outputs), features.dtype)
         # y = x W + b
-        parameters_bar, x_bar = backend.dense_adjoint(parameters, features, y_bar, valid)
+        parameters_bar, x_bar = backend.dense_adjoint(parameters, features, y_bar, valid, n_threads)
         return Adjoint(parameters_bar, x_bar if inputs else None, ())

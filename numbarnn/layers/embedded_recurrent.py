@@ -150,16 +150,17 @@ class EmbeddedRecurrent(Stack):
         Predictions never do so, so that they do not depend on the number of sequences.
         """
         embedding, recurrent = self._pair
+        kind: Any = recurrent.cell
+        form = form_of(kind)
         modified = recurrent.input_dropout or recurrent.preactivation_clip or np.any(recurrent.zoneout)
         if (
             not settings.keep_tape
             or settings.tape_bytes is not None
             or modified
+            or form.normalisation
+            or not x.is_sequence
             or not isinstance(x.values, np.ndarray)
         ):
             return False
-        kind: Any = recurrent.cell
-        if not x.is_sequence or form_of(kind).normalisation:
-            return False
-        n_rows, work = x.values.size, recurrent.parameters.cell.W.shape
-        return n_rows >= 4 * embedding.n_categories[0] and n_rows * work[0] * work[1] >= LEAST_WORK
+        n_rows, n_columns = x.values.size, len(form.input_gates) * recurrent.n_units
+        return n_rows >= 4 * embedding.n_categories[0] and n_rows * recurrent.n_inputs * n_columns >= LEAST_WORK

@@ -13,6 +13,8 @@ from numbarnn.losses.base import RowLoss
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from numbarnn.layers.base import Padded
+
     Array = NDArray[Any]
 
 
@@ -42,6 +44,23 @@ class SoftmaxCrossEntropy(RowLoss):
         """Refuse: this is a loss of one class per row."""
         raise TypeError(f"{type(self).__name__} is a loss of one class per row, not a mean over targets")
 
+    def value_and_gradient(self, z: Padded, targets: Array, weights: Array) -> tuple[Any, Array]:
+        """Return the weighted loss and its adjoint, as `RowLoss` does.
+
+        Of sequences on the processor, targets and weights are brought into the order of z rather than z into theirs:
+        it is much larger. What lies past the ends has the weight zero.
+        """
+        if not z.is_sequence or not isinstance(z.values, np.ndarray):
+            return super().value_and_gradient(z, targets, weights)
+        n_steps, n_sequences, n_classes = z.values.shape
+        rows = z.values.reshape(-1, n_classes)
+        lengths = np.full(n_sequences, n_steps) if z.lengths is None else z.lengths
+        self._check_rows(rows[: lengths.sum()], targets, weights)
+        valid = np.arange(n_steps) < lengths[:, np.newaxis]
+        targets, weights = (_by_step(values, valid) for values in (targets, weights))
+        value, rows_bar = self.row_values_and_gradient(rows, targets, weights)
+        return value, rows_bar.reshape(z.values.shape)
+
     def row_values_and_gradient(self, z: Array, targets: Array, weights: Array) -> tuple[Any, Array]:
         """Return the weighted loss of rows z (N, K) and its adjoint."""
         return backend_of(z).softmax_cross_entropy(z, targets, weights)
@@ -58,3 +77,10 @@ class SoftmaxCrossEntropy(RowLoss):
         r"""Return :math:`\bar z_k = p_k (\bar p_k - \sum_j p_j \bar p_j)`."""
         p = softmax(z, axis=-1)
         return p * (output_bar - np.sum(p * output_bar, axis=-1, keepdims=True))
+
+
+def _by_step(values: Array, valid: Array) -> Array:
+    """Return values of the steps of sequence after sequence in the order (T, B), zero where not `valid (B, T)`."""
+    ordered = np.zeros(valid.shape[::-1], values.dtype)
+    ordered.T[valid] = values
+    return ordered.ravel()

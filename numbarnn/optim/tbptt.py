@@ -54,9 +54,11 @@ class WindowProblem:
     window : Window
     state : nested tuple of ndarray, or None
         State at the window's start; None is the initial one.
+    n_rows : float
+        Number of weighted rows of the whole batch.
     """
 
-    def __init__(self, objective: Objective, batch: Batch, window: Window, state: Any) -> None:
+    def __init__(self, objective: Objective, batch: Batch, window: Window, state: Any, n_rows: float) -> None:
         self.objective, self.batch, self.window, self.state = objective, batch, window, state
         n_steps, n_sequences, _ = batch.x.values.shape
         ends = np.full(n_sequences, n_steps) if batch.x.lengths is None else batch.x.lengths
@@ -64,7 +66,7 @@ class WindowProblem:
         self._per_step = objective.model.outputs_per_step
         self._own, rows = _own_rows(objective.model, ends, window)
         self._targets, self._weights = batch.targets[rows], batch.weights[rows]
-        self._n_rows = float(np.count_nonzero(batch.weights))
+        self._n_rows = n_rows
         self.weight = float(np.count_nonzero(self._weights))
         self.following_state: Any = None
 
@@ -77,13 +79,15 @@ class WindowProblem:
         masks = self._masks(slice(start, stop))
         z, final, tape = layer.forward(parameters, x, self.state, masks=masks, settings=objective.settings)
         weights = row_weights(self._weights, self.weight, z.values.dtype)
-        z_bar = np.zeros_like(z.values)
         if z.is_sequence:
             begin = (first - start) * self._per_step
             own = Padded(z.values[begin:], _steps_between(self._ends, first, stop) * self._per_step)
-            value, z_bar[begin:] = objective.loss.value_and_gradient(own, self._targets, weights)
+            value, z_bar = objective.loss.value_and_gradient(own, self._targets, weights)
+            if begin:
+                z_bar = np.concatenate((np.zeros_like(z.values[:begin]), z_bar))
         else:
             own = Padded(z.values[self._own])
+            z_bar = np.zeros_like(z.values)
             value, z_bar[self._own] = objective.loss.value_and_gradient(own, self._targets, weights)
         adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
         gradient = objective.model.layout.flatten(adjoint.parameters)
@@ -139,9 +143,9 @@ def window_problems(
         raise ValueError("tbptt must be None with a loss of whole sequences, such as CTC")
     if objective.attention_penalty:
         raise ValueError(f"tbptt must be None with attention_penalty={objective.attention_penalty:g}")
-    state = None
+    state, n_rows = None, float(np.count_nonzero(batch.weights))
     for window in windows(batch.x.values.shape[0], tbptt):
-        problem = WindowProblem(objective, batch, window, state)
+        problem = WindowProblem(objective, batch, window, state, n_rows)
         if problem.weight:
             yield problem
         if problem.following_state is None:

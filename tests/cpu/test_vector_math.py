@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from numbarnn.cells import numbers
 from numbarnn.kernels.cpu.simd import lanes, load, store
+from numbarnn.kernels.cpu.vector_math import exp
 
 DTYPES = [np.float32, np.float64]
-FUNCTIONS = ["tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope", "reciprocal_deviation"]
+FUNCTIONS = ["tanh", "sigmoid", "relu", "tanh_slope", "sigmoid_slope", "relu_slope", "reciprocal_deviation", "exp"]
 
 
 @numba.njit(error_model="numpy")
@@ -26,6 +27,7 @@ def evaluate(x, out):
         store(out, (4, start), count, numbers.sigmoid_slope(value))
         store(out, (5, start), count, numbers.relu_slope(value))
         store(out, (6, start), count, numbers.reciprocal_deviation(value))
+        store(out, (7, start), count, exp(value))
 
 
 def vectorized(name, x):
@@ -111,6 +113,15 @@ def test_reciprocal_deviation_within_two_last_places(finite_or_infinite):
     assert np.all(last_places(vectorized("reciprocal_deviation", variance), exact) < 2)
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu"])
+def test_exp_within_two_last_places(finite_or_infinite):
+    x = finite_or_infinite[finite_or_infinite <= 87]
+    y = vectorized("exp", x)
+    exact = np.exp(x.astype(np.longdouble))
+    tiny = 3 * np.finfo(x.dtype).tiny
+    assert np.all((last_places(y, exact) < 2) | ((exact < tiny) & (y < tiny)))
+    assert np.all(y[np.isneginf(x)] == 0)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "exp"])
 def test_nan_passes_through_and_nothing_else_becomes_nan(name, x):
     assert_array_equal(np.isnan(vectorized(name, x)), np.isnan(x))

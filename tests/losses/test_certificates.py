@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit
+from scipy.special import expit, log_softmax, softmax
 from scipy.stats import nbinom, norm
 from scipy.stats import t as student_t
 from sklearn.metrics import log_loss, mean_absolute_error, mean_pinball_loss, mean_poisson_deviance, mean_squared_error
@@ -154,6 +154,21 @@ def test_extreme_outputs(name, dtype):
     assert np.isfinite(z_bar).all()
     assert np.isfinite(product).all()
     assert np.isfinite(loss.output(z)).all()
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 11])
+def test_softmax_of_sequences_row_by_row(n_classes):
+    rng = np.random.default_rng(0)
+    z = Padded(rng.standard_normal((5, 4, n_classes)), LENGTHS)
+    targets, weights = rng.integers(0, n_classes, N), rng.random(N)
+    weights[4] = 0
+    value, z_bar = SoftmaxCrossEntropy().value_and_gradient(z, targets, weights)
+    valid = np.arange(5) < LENGTHS[:, np.newaxis]
+    rows = z.values.swapaxes(0, 1)[valid]
+    expected = weights[:, np.newaxis] * (softmax(rows, axis=1) - np.eye(n_classes)[targets])
+    assert_allclose(value, -np.sum(weights * log_softmax(rows, axis=1)[np.arange(N), targets]), rtol=1e-14, atol=1e-14)
+    assert_allclose(z_bar.swapaxes(0, 1)[valid], expected, rtol=1e-14, atol=1e-15)
+    assert not z_bar.swapaxes(0, 1)[~valid].any()
 
 
 def test_extreme_logits_by_hand():

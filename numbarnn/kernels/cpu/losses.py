@@ -9,34 +9,57 @@ import math
 
 import numpy as np
 
+from numbarnn.cells.numbers import zero
 from numbarnn.kernels.cpu.compile import kernel
+from numbarnn.kernels.cpu.extended import larger
+from numbarnn.kernels.cpu.simd import first_lanes, lanes, load, spread, store
+from numbarnn.kernels.cpu.units import total
+from numbarnn.kernels.cpu.vector_math import exp
 
 
 def softmax_cross_entropy(z, classes, weights):
-    """Return the weighted sum of a softmax against classes (N,), and its adjoint z_bar."""
+    """Return the weighted sum of a softmax against classes (N,), and its adjoint z_bar.
+
+    Rows of weight zero are not read.
+    """
+    z = np.ascontiguousarray(z)
     z_bar = np.empty_like(z)
     return _softmax_cross_entropy(z, classes, weights, z_bar), z_bar
 
 
 @kernel
 def _softmax_cross_entropy(z, classes, weights, z_bar):
-    rows, columns = z.shape
+    (rows, columns), width = z.shape, lanes(z)
+    full, lane = columns - columns % width, np.empty(width, z.dtype)
     value = 0.0
     for n in range(rows):
         if not 0 <= classes[n] < columns:
             raise ValueError("targets must be classes from 0 to K - 1")
-        top = z[n, 0]
-        for k in range(1, columns):
+        if weights[n] == 0:
+            for k in range(columns):
+                z_bar[n, k] = 0
+            continue
+        largest = spread(z, z[n, 0])
+        for k in range(0, full, width):
+            largest = larger(largest, load(z, (n, k), width))
+        store(lane, (0,), width, largest)
+        top = lane[0]
+        for k in range(1, width):
+            top = max(top, lane[k])
+        for k in range(full, columns):
             top = max(top, z[n, k])
-        total = z.dtype.type(0)
-        for k in range(columns):
-            z_bar[n, k] = math.exp(z[n, k] - top)
-            total += z_bar[n, k]
-        scale = weights[n] / total
-        for k in range(columns):
-            z_bar[n, k] *= scale
+        sums = zero(largest)
+        for k in range(0, columns, width):
+            exponentials = first_lanes(exp(load(z, (n, k), columns - k) - spread(z, top)), columns - k)
+            store(z_bar, (n, k), columns - k, exponentials)
+            sums = sums + exponentials
+        sums = total((sums,))
+        store(lane, (0,), width, sums)
+        scale = spread(z, weights[n]) / sums
+        for k in range(0, columns, width):
+            store(z_bar, (n, k), columns - k, scale * load(z_bar, (n, k), columns - k))
         z_bar[n, classes[n]] -= weights[n]
-        value += weights[n] * (math.log(total) - (z[n, classes[n]] - top))
+        value += weights[n] * (math.log(lane[0]) - (z[n, classes[n]] - top))
     return value
 
 

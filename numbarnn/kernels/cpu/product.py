@@ -25,10 +25,14 @@ def product(a, b, bias=None):
 
 def packed_panels(b, bias=None):
     """Return `b (K, N)` in panels of columns `(P, K + 1, span)`, filled up with zeros, and the bias as the last row."""
+    n_padded = b.shape[1] + -b.shape[1] % lanes(b)
+    return in_panels(b, bias, n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * lanes(b)))
+
+
+def in_panels(b, bias, span):
+    """Return panels `(P, K + 1, span)` of the columns of `b (K, N)`, each with its part of the bias, or zero, below."""
     depth, n_columns = b.shape
-    n_padded = n_columns + -n_columns % lanes(b)
-    span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * lanes(b))
-    panels = np.zeros((-(-n_padded // (span or 1)), depth + 1, span), b.dtype)
+    panels = np.zeros((-(-n_columns // (span or 1)), depth + 1, span), b.dtype)
     for p in range(len(panels)):
         first, last = p * span, min(p * span + span, n_columns)
         panels[p, :depth, : last - first] = b[:, first:last]

@@ -20,7 +20,7 @@ def step_mask(n_steps, lengths):
     return None if lengths is None else valid_mask(lengths, n_steps)
 
 
-def dense_forward(dense, features, valid):
+def dense_forward(dense, features, valid, n_threads=1):
     """Return z (B, K) or (T, B, K)."""
     rows, valid = _rows(features, valid)
     z = empty((rows.shape[0], dense.b.size), features.dtype)
@@ -41,7 +41,7 @@ def dense_tangent(dense, features, dense_dot, features_dot, valid):
     return _shaped(z_dot, features)
 
 
-def dense_adjoint(dense, features, z_bar, valid):
+def dense_adjoint(dense, features, z_bar, valid, n_threads=1):
     """Return the adjoint of the weights and features_bar."""
     (n_features, n_outputs), dtype = dense.W.shape, features.dtype
     rows, valid = _rows(features, valid)
