@@ -17,23 +17,33 @@ def product(a, b, bias=None):
     Unlike a BLAS product's, each row's bits depend on that row of `a` alone, whatever the other rows and their number.
     """
     prepare(b.dtype)
-    width, (depth, n_columns) = lanes(b), b.shape
-    n_padded = n_columns + -n_columns % width
-    span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * width)
+    n_columns = b.shape[1]
+    out = np.empty((len(a), padded_columns(b)), b.dtype)
+    multiply(np.ascontiguousarray(a), in_panels(b, bias), out)
+    return out if out.shape[1] == n_columns else np.ascontiguousarray(out[:, :n_columns])
+
+
+def padded_columns(b):
+    """Return the number of columns of whole vectors into which those of `b (K, N)` fit."""
+    return b.shape[1] + -b.shape[1] % lanes(b)
+
+
+def in_panels(b, bias=None):
+    """Return `b (K, N)`, with the bias below, in panels of columns `(P, K + 1, span)`, as `multiply` reads them."""
+    (depth, n_columns), n_padded = b.shape, padded_columns(b)
+    span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * lanes(b))
     panels = np.zeros((-(-n_padded // (span or 1)), depth + 1, span), b.dtype)
     for p in range(len(panels)):
         first, last = p * span, min(p * span + span, n_columns)
         panels[p, :depth, : last - first] = b[:, first:last]
         if bias is not None:
             panels[p, depth, : last - first] = bias[first:last]
-    out = np.empty((len(a), n_padded), b.dtype)
-    _product(np.ascontiguousarray(a), panels, out)
-    return out if n_padded == n_columns else np.ascontiguousarray(out[:, :n_columns])
+    return panels
 
 
 # What NumPy does as well, packing for one, stays out of the kernel: a first fit would wait longer for it.
 @kernel
-def _product(a, panels, out):
+def multiply(a, panels, out):
     """Set `out (M, N)`, N whole vectors, to `a (M, K)` times what panels `(P, K + 1, span)` hold, plus their last row.
 
     The columns of the result are those of the panels, one after the other.

@@ -1,0 +1,178 @@
+"""Fitted networks that move on one step at a time."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import numbarnn
+from numbarnn import RNNClassifier, RNNRegressor
+from numbarnn.layers import Bidirectional, Dense, Model, Recurrent, Stack
+from tests.estimators.problems import ONE_WAY
+from tests.grid import assert_same_bits
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((5, 6, 2), dtype=np.float32)
+SMALL = {"cell": "lstm", "hidden_layer_sizes": (5, 3), "tol": 1e9, "n_iter_no_change": 1, "random_state": 0}
+
+
+@numba.njit
+def run_compiled(stream, x, y):
+    for t in range(x.shape[0]):
+        y[t] = numbarnn.step(stream, x[t])
+
+
+def single(model):
+    """Return an estimator fitted in float64 with its parameters in float32, the precision of other tests of streams."""
+    model.theta_ = model.theta_.astype(np.float32)
+    return model
+
+
+def regressor(y=X[:, -1], **options):
+    return single(RNNRegressor(**(SMALL | options)).fit(X.astype(float), y))
+
+
+def stepped(stream, X):
+    """The outputs (T, B, K) in Python and in compiled code, which are the same."""
+    x = np.ascontiguousarray(X.swapaxes(0, 1))
+    compiled = copy.deepcopy(stream)
+    y = np.array([numbarnn.step(stream, x_t) for x_t in x])
+    y_compiled = np.empty_like(y)
+    run_compiled(compiled, x, y_compiled)
+    assert_same_bits((y, stream.state), (y_compiled, compiled.state))
+    return y
+
+
+def test_steps_are_predictions():
+    model = regressor(X, return_sequences=True, learn_initial_state=True, dropout=0.1)
+    stream = numbarnn.stream(model, 5)
+    expected, state = model.predict(X, return_state=True)
+    assert_array_equal(stepped(stream, X).swapaxes(0, 1), expected)
+    assert_same_bits(stream.state, state)
+    _, before = model.predict(X[:, :4], return_state=True)
+    assert_array_equal(numbarnn.stream(model, 5, before).step(X[:, 4]), expected[:, 4])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"zoneout": 0.1, "preactivation_clip": 0.5}, {"cell": "gru"}], ids=str)
+def test_modified_and_other_cells(options):
+    model = regressor(X, return_sequences=True, hidden_layer_sizes=5, **options)
+    assert_array_equal(stepped(numbarnn.stream(model, 5), X).swapaxes(0, 1), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "quantile",
+        *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("gaussian", "student_t", "negative_binomial")),
+        "poisson",
+    ],
+)
+def test_losses(loss):
+    """The last bits of an exponential are not always those of NumPy."""
+    model = regressor(abs(np.floor(X[:, -1])), loss=loss, quantiles=[0.1, 0.5, 0.9] if loss == "quantile" else None)
+    y = stepped(numbarnn.stream(model, 5), X)[-1]
+    rtol = 1e-6 if loss in {"poisson", "negative_binomial"} else 0
+    assert_allclose(y, model.predict(X), rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("labels", [X[:, -1, 0] > 0, pytest.param((X[:, -1] > 0).astype(int), marks=pytest.mark.slow)])
+def test_classifiers(labels):
+    model = single(RNNClassifier(**(SMALL | ONE_WAY)).fit(X.astype(float), labels))
+    y = stepped(numbarnn.stream(model, 5), X)
+    assert_allclose(y[-1], model.predict_proba(X), rtol=1e-6, atol=0)
+    assert_allclose(y[2], model.predict_proba(X[:, :3]), rtol=1e-6, atol=0)
+
+
+LAYERS = ("first", Recurrent(numbarnn.LSTM, 2, 5)), ("second", Recurrent(numbarnn.LSTM, 5, 4)), ("readout", Dense(4, 3))
+MODEL = Model(Stack(LAYERS))
+THETA = MODEL.init("float32", random_state=0)
+
+
+def step_compiled(stream, x_t):
+    y = np.empty((1, *stream.y.shape), x_t.dtype)
+    run_compiled(stream, x_t[np.newaxis], y)
+    return y[0]
+
+
+def test_a_copy_is_independent():
+    stream = MODEL.stream(THETA)
+    stream.step(X[:1, 0])
+    pickled = pickle.loads(pickle.dumps(stream))
+    expected = stream.step(X[:1, 1])
+    kept = expected.copy()
+    stream.step(X[:1, 2])
+    assert_array_equal(expected, kept)
+    assert_array_equal(step_compiled(pickled, X[:1, 1].copy()), expected)
+
+
+def test_wrong_inputs_leave_the_state_unchanged():
+    stream = MODEL.stream(THETA)
+    stream.step(X[:1, 0])
+    before, bad = stream.state, np.array([[1, np.nan]], np.float32)
+    with pytest.raises(ValueError, match="x_t must be finite"):
+        stream.step(bad)
+    with pytest.raises(ValueError, match="x_t must be finite"):
+        step_compiled(stream, bad)
+    with pytest.raises(TypeError, match="x_t must be an array of float32"):
+        stream.step(bad.astype(float))
+    with pytest.raises(ValueError, match=r"x_t must have shape \(1, 2\)"):
+        stream.step(X[:, 0])
+    with pytest.raises(ValueError, match="x_t must have the stream's shape"):
+        step_compiled(stream, X[:, 0].copy())
+    with pytest.raises(numba.TypingError, match="x_t must be a two-dimensional array of float32"):
+        step_compiled(stream, bad.astype(float))
+    assert_same_bits(stream.state, before)
+
+
+@numba.njit
+def run_method(stream, x_t):
+    return stream.step(x_t)
+
+
+@pytest.mark.slow
+def test_the_method_in_compiled_code():
+    x_t = X[:1, 0].copy()
+    assert_array_equal(run_method(MODEL.stream(THETA), x_t), MODEL.stream(THETA).step(x_t))
+
+
+def test_outputs_that_overflow():
+    theta = THETA.copy()
+    MODEL.views(theta)["readout.W"][:] = 3e38
+    MODEL.views(theta)["readout.b"][:2] = 3.4e38, -3.4e38
+    with pytest.raises(ValueError, match="The outputs of the network are not finite"):
+        MODEL.stream(theta).step(np.ones((1, 2), np.float32))
+    with pytest.raises(ValueError, match="The outputs of the network are not finite"):
+        step_compiled(MODEL.stream(theta), np.ones((1, 2), np.float32))
+
+
+def test_wrong_streams():
+    with pytest.raises(ValueError, match="activation must be one of"):
+        MODEL.stream(THETA, activation="relu")
+    with pytest.raises(ValueError, match=r"state\[0\]\[0\] must have the shape \(1, 4\)"):
+        MODEL.stream(THETA, 1, MODEL.stream(THETA, 2).state)
+    both = Model(Stack((("lstm", Bidirectional(Recurrent(numbarnn.LSTM, 2, 4))), ("readout", Dense(8, 3)))))
+    with pytest.raises(ValueError, match="A stream needs a Stack of Recurrent layers .* got Bidirectional, Dense"):
+        both.stream(both.init("float32", random_state=0))
+
+
+def test_estimators_without_a_stream():
+    with pytest.raises(ValueError, match="not fitted"):
+        numbarnn.stream(RNNRegressor())
+    fitted = regressor()
+    with pytest.raises(ValueError, match="masks and preactivation_clip must be None for a network"):
+        numbarnn.stream(fitted, preactivation_clip=1.0)
+    ensemble = copy.copy(fitted)
+    ensemble.estimators_ = [fitted, fitted]
+    with pytest.raises(ValueError, match="An ensemble has no single state"):
+        numbarnn.stream(ensemble)
+    for options in ({"bidirectional": True}, {"pooling": "max"}, {"patch": 2}):
+        other = copy.copy(fitted)
+        other._architecture = fitted._architecture._replace(**options)
+        with pytest.raises(ValueError, match="patch=1"):
+            numbarnn.stream(other)
