@@ -157,7 +157,7 @@ def test_wrong_streams():
     with pytest.raises(ValueError, match=r"state\[0\]\[0\] must have the shape \(1, 4\)"):
         MODEL.stream(THETA, 1, MODEL.stream(THETA, 2).state)
     both = Model(Stack((("lstm", Bidirectional(Recurrent(numbarnn.LSTM, 2, 4))), ("readout", Dense(8, 3)))))
-    with pytest.raises(ValueError, match="A stream needs a Stack of Recurrent layers .* got Bidirectional, Dense"):
+    with pytest.raises(ValueError, match=r"A stream needs a Stack of Recurrent layers .* got Bidirectional, Dense"):
         both.stream(both.init("float32", random_state=0))
 
 
