@@ -170,7 +170,8 @@ def network_stream(
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {list(ACTIVATIONS)}, got {activation!r}")
     layers = layer.layers if isinstance(layer, Stack) else (layer,)
-    kept = [(own, weights) for own, weights in zip(layers, parameters, strict=False) if not isinstance(own, Dropout)]
+    pairs: list[tuple[Any, Any]] = list(zip(layers, parameters, strict=False))
+    kept = [(own, weights) for own, weights in pairs if not isinstance(own, Dropout)]
     *recurrent, (readout, dense) = kept
     if not recurrent or not isinstance(readout, Dense) or not all(isinstance(own, Recurrent) for own, _ in recurrent):
         names = ", ".join(type(own).__name__ for own in layers)
