@@ -30,6 +30,8 @@ __version__ = "0.1.0"
 # the kernels three quarters of the time of `import numbarnn`.
 _LAZY = {
     "CTCClassifier": "numbarnn.estimators",
+    "ESNClassifier": "numbarnn.estimators",
+    "ESNRegressor": "numbarnn.estimators",
     "RNNClassifier": "numbarnn.estimators",
     "RNNLanguageModel": "numbarnn.estimators",
     "RNNRegressor": "numbarnn.estimators",
@@ -68,6 +70,8 @@ __all__ = [
     "ConformalForecaster",
     "CoupledLSTM",
     "CoupledPeepholeLSTM",
+    "ESNClassifier",
+    "ESNRegressor",
     "Elman",
     "ElmanReLU",
     "GRUResetBefore",

@@ -78,6 +78,17 @@ def test_transcribe_digits(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_caption_mosaic(tmp_path):
+    pytest.importorskip("matplotlib")
+    lines = run("caption_mosaic", tmp_path).splitlines()
+    accuracy, error = (float(part.split("%")[0].split()[-1]) for part in lines[1].split(" of the ")[:2])
+    assert accuracy > 80
+    assert error < 6
+    assert picture(tmp_path / "caption_mosaic.png")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_language_model(tmp_path):
     text = run("language_model", tmp_path)
     assert "perplexity" in text
@@ -169,6 +180,25 @@ def test_anomaly_detection(tmp_path):
     assert still[0] >= 2
     assert alarms[0] < 0.04 * alarms[1]
     assert picture(tmp_path / "anomaly_detection.png")
+
+
+@pytest.mark.slow
+def test_mackey_glass(tmp_path):
+    pytest.importorskip("matplotlib")
+    exponents = [float(line.split("10^")[1]) for line in run("mackey_glass", tmp_path).splitlines()[-3:]]
+    assert exponents[0] < -3.5 < exponents[1] < exponents[2] < 0
+    assert picture(tmp_path / "mackey_glass.png")
+
+
+@pytest.mark.slow
+def test_memory_capacity(tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = np.array([line.split() for line in run("memory_capacity", tmp_path).splitlines()[1:]], float)
+    linear, nonlinear = rows[:5, 2], rows[5:, 2]
+    assert np.all(np.diff(linear) > 0)
+    assert 100 > linear[-1] > 35
+    assert nonlinear.max() < 20
+    assert picture(tmp_path / "memory_capacity.png")
 
 
 @pytest.mark.slow

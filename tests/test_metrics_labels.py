@@ -46,6 +46,7 @@ def test_word_error_rate_by_hand():
 
 def test_sequence_accuracy_by_hand():
     assert sequence_accuracy(["abc", [1, 2], ""], [["a", "b", "c"], [1], []]) == pytest.approx(2 / 3, rel=1e-15)
+    assert sequence_accuracy(["a", "b"], ["a", "c"], sample_weight=[3, 1]) == pytest.approx(3 / 4, rel=1e-15)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -6,11 +6,12 @@ from numbarnn.decoding.alignment import ctc_alignment
 from numbarnn.decoding.beam_search import beam_search
 from numbarnn.decoding.best_path import ctc_best_path
 from numbarnn.decoding.encoder_decoder import EncoderDecoderSteps
+from numbarnn.decoding.free_running import greedy_labels, run_on_outputs, sampled_labels
 from numbarnn.decoding.generation import greedy, sample
 from numbarnn.decoding.network import NetworkSteps
 from numbarnn.decoding.prefix_beam import ctc_prefix_beams
 from numbarnn.decoding.protocol import Beginning, Hypothesis, StepModel, check_step_model
-from numbarnn.decoding.scheduled_sampling import ScheduledSampling, sampled_labels
+from numbarnn.decoding.scheduled_sampling import ScheduledSampling
 
 __all__ = [
     "Beginning",
@@ -25,6 +26,8 @@ __all__ = [
     "ctc_best_path",
     "ctc_prefix_beams",
     "greedy",
+    "greedy_labels",
+    "run_on_outputs",
     "sample",
     "sampled_labels",
 ]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
-from numbarnn.layers import EncoderDecoder, Padded, PassSettings, Stack
+from numbarnn.layers import EncoderDecoder, Layer, Padded, PassSettings, Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from numbarnn.layers import Model
+    from numbarnn.layers.encoder_decoder import Encoded
 
     Array = NDArray[Any]
 
@@ -77,17 +78,26 @@ class EncoderDecoderSteps:
         return self.network.n_outputs - 1
 
     @cached_property
-    def _parameters(self) -> Any:
+    def parameters(self) -> Any:
+        """Parameters of the layers, which view theta."""
         return self.network.parameters(self.theta)
 
     @cached_property
-    def _encoded(self) -> Any:
-        return self._seq2seq.encode(self._parameters[0], self.source, n_threads=self.n_threads)
+    def encoded(self) -> Encoded:
+        """Encoded sources."""
+        return self.seq2seq.encode(self.parameters[0], self.source, n_threads=self.n_threads)
 
     @property
-    def _seq2seq(self) -> EncoderDecoder:
+    def seq2seq(self) -> EncoderDecoder:
+        """The encoder-decoder, the first layer of the network."""
         stack: Any = self.network.layer
         return stack.layers[0]
+
+    @property
+    def behind(self) -> list[tuple[Layer, Any]]:
+        """The layers behind the encoder-decoder, with their parameters."""
+        stack: Any = self.network.layer
+        return list(zip(stack.layers[1:], self.parameters[1:], strict=True))
 
     def start(self, n: int) -> DecoderRows:
         """Return the initial state of n sequences, one for each source.
@@ -100,16 +110,15 @@ class EncoderDecoderSteps:
         n_sources = self.source.values.shape[1]
         if n != n_sources:
             raise ValueError(f"There must be one sequence for each of the {n_sources} sources, got {n}")
-        return DecoderRows(np.arange(n), tuple(self._encoded.state))
+        return DecoderRows(np.arange(n), tuple(self.encoded.state))
 
     def outputs(self, x: Array, rows: DecoderRows) -> tuple[Array, DecoderRows]:
         """Read one step of the inputs of the decoder, x (B, I), and return the outputs of the network (B, K)."""
-        y, state, _ = self._seq2seq.step(
-            self._parameters[0], self._encoded.memory, x, rows.state, rows.sources, n_threads=self.n_threads
+        y, state, _ = self.seq2seq.step(
+            self.parameters[0], self.encoded.memory, x, rows.state, rows.sources, n_threads=self.n_threads
         )
         z, settings = Padded(y), PassSettings(keep_tape=False, n_threads=self.n_threads)
-        stack: Any = self.network.layer
-        for layer, own in zip(stack.layers[1:], self._parameters[1:], strict=True):
+        for layer, own in self.behind:
             z = layer.forward(own, z, settings=settings).y
         return z.values, rows._replace(state=state)
 

@@ -108,7 +108,7 @@ def sample(
     def choose(log_probabilities: Array, rows: Array) -> Array:
         # One number for each sequence, ended or not, so that the draws of a sequence do not depend on the others.
         uniform = rng.random_sample(n_sequences)[rows]
-        return _drawn(_restricted(_sharpened(log_probabilities, temperature), top_k, top_p), uniform)
+        return drawn(_restricted(_sharpened(log_probabilities, temperature), top_k, top_p), uniform)
 
     return _generate(model, n_sequences, max_length, beginning, choose)
 
@@ -175,7 +175,7 @@ def _restricted(weights: Array, top_k: int | None, top_p: float | None) -> Array
     return restricted
 
 
-def _drawn(weights: Array, uniform: Array) -> Array:
+def drawn(weights: Array, uniform: Array) -> Array:
     """Return symbols drawn with probabilities proportional to the weights, from uniform numbers in [0, 1)."""
     sums = np.cumsum(weights, axis=1)
     sums /= sums[:, -1:]  # exactly one for the last symbol with a positive weight and for all after it

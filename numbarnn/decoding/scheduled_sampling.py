@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from numbarnn.decoding.encoder_decoder import EncoderDecoderSteps
+from numbarnn.decoding.free_running import Feedback, feed_back
 from numbarnn.layers import Padded, Paired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from numbarnn.layers import Model
 
     Array = NDArray[Any]
+
+_PREDICTIONS = ("draw", "best", "outputs")
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class ScheduledSampling:
     """Replace inputs of a decoder by predictions of the network (Bengio et al. 2015 [1]_).
 
     `numbarnn.optim.train` calls such an object with the parameters, a batch and a random state. The decoder runs once,
-    step by step and without dropout. Each input except the first is kept with the probability `teacher_forcing`, and
-    otherwise replaced by the prediction of the step before. As in the paper, gradients are computed for the resulting
-    inputs, and are not propagated back through the predictions.
+    without dropout, in the compiled loop of `greedy_labels` or `run_on_outputs` where they use one. Each input except
+    the first is kept with the probability `teacher_forcing`, and otherwise replaced by the prediction of the step
+    before. As in the paper, gradients are computed for the resulting inputs, and are not propagated back through the
+    predictions.
 
     Parameters
     ----------
@@ -35,9 +37,14 @@ class ScheduledSampling:
         Network as in `EncoderDecoderSteps`.
     teacher_forcing : float
         Probability that an input is kept, in [0, 1].
-    predict : callable
-        Function that takes the outputs (B, K) of a step and the random state, and returns the inputs (B, I) of the
-        next step.
+    predict : {"draw", "best", "outputs"}, default="draw"
+        What replaces an input: a label drawn from the softmax of the outputs, the most probable label, or the outputs
+        themselves. A label is never the last output, the end.
+
+    Raises
+    ------
+    ValueError
+        If `predict` is unknown.
 
     References
     ----------
@@ -47,7 +54,11 @@ class ScheduledSampling:
 
     network: Model
     teacher_forcing: float
-    predict: Callable[[Array, np.random.RandomState], Array]
+    predict: Literal["draw", "best", "outputs"] = "draw"
+
+    def __post_init__(self) -> None:
+        if self.predict not in _PREDICTIONS:
+            raise ValueError(f"predict must be 'draw', 'best' or 'outputs', got {self.predict!r}")
 
     def __call__(self, theta: Array, x: Paired, random_state: np.random.RandomState) -> Paired:
         """Return the batch with some inputs of the decoder replaced.
@@ -57,32 +68,22 @@ class ScheduledSampling:
         theta : ndarray of shape (P,)
         x : Paired
         random_state : RandomState
+            Draws one number for each input and, with ``predict="draw"``, another one.
 
         Returns
         -------
         x : Paired
         """
-        inputs = x.target.values.copy()
+        inputs, ends = x.target
         n_steps, n, _ = inputs.shape
-        ends = np.full(n, n_steps) if x.target.lengths is None else x.target.lengths
+        times = np.arange(n_steps)[:, np.newaxis]
+        replaced = (random_state.random_sample((n_steps, n)) >= self.teacher_forcing) & (times > 0)
+        if ends is not None:
+            replaced &= times < ends
+        uniform = random_state.random_sample((n_steps, n)) if self.predict == "draw" else None
+        n_choices = None if self.predict == "outputs" else self.network.n_outputs - 1
+        # No step is run behind which nothing is replaced.
+        lengths = np.where(replaced, times, 0).max(axis=0, initial=0)
         steps = EncoderDecoderSteps(self.network, theta, x.source)
-        rows = steps.start(n)
-        for t in range(1, n_steps):
-            z, rows = steps.outputs(inputs[t - 1], rows)
-            replaced = (random_state.random_sample(n) >= self.teacher_forcing) & (t < ends)
-            inputs[t, replaced] = self.predict(z, random_state)[replaced]
-        return Paired(x.source, Padded(inputs, x.target.lengths))
-
-
-def sampled_labels(z: Array, random_state: np.random.RandomState) -> Array:
-    """Return labels (B, 1) drawn from a softmax over z (B, V + 1), excluding its last output, the end.
-
-    The index of the largest output, after adding independent Gumbel noise, is such a draw (Gumbel 1954 [1]_).
-
-    References
-    ----------
-    .. [1] E. J. Gumbel, "Statistical theory of extreme values and some practical applications", National Bureau of
-       Standards, 1954.
-    """
-    scores = z[:, :-1] + random_state.gumbel(size=(len(z), z.shape[1] - 1))
-    return scores.argmax(axis=1)[:, np.newaxis].astype(z.dtype)
+        fed, _ = feed_back(steps, inputs, Feedback(replaced, n_choices, uniform), lengths)
+        return Paired(x.source, Padded(fed, ends))

@@ -65,7 +65,7 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
     patch : int or 'auto', default='auto'
         Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
         learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
-        step, and the padding does not count. 'auto' is 1 with `return_sequences` or `tbptt`. Otherwise it gives a
+        step, which depends on all steps of its patch, and the padding does not count. 'auto' is 1 with `return_sequences` or `tbptt`. Otherwise it gives a
         sequence of median length about 50 patches, and is 1 for short sequences. `patch_` is the value used. With
         `tbptt`, or to continue from a state, the lengths of the sequences must be multiples of it.
     learn_initial_state : bool, default=False

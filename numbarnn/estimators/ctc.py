@@ -475,7 +475,8 @@ class CTCClassifier(BaseRNN):
     def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples:
         given = super()._given(sequences, y, sample_weight)
         if self.on_impossible == "raise":
-            check_possible(validate_labels(y, name="y"), sequences.lengths)
+            weights = validate_sample_weight(sample_weight, sequences.lengths)
+            check_possible(validate_labels(y, name="y"), sequences.lengths, weights)
         return given
 
     def _read_targets(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from numbarnn.data import Sequences
 from numbarnn.data.patches import patch_lengths, stack_patches, stack_rows, stack_weights
@@ -110,3 +112,43 @@ def read_targets(
         return check(validate_targets(y, lengths)), weights
     rows, weights = mask_targets(validate_step_targets(y, lengths, allow_nan=allow_nan), weights)
     return check(rows), weights
+
+
+def with_weight(sample_weight: Any, *data: Any) -> tuple[Any, ...]:
+    """Return the weights of sequences, and the data without the sequences of weight zero.
+
+    These are left out before anything is known of them, so that their labels are not learned either.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n,), a number, or None
+    *data : array-like or list of length n
+        Sources and targets, as they were given.
+
+    Returns
+    -------
+    weights : ndarray of float64, or None
+        None if `sample_weight` is None.
+    *data : array-like or list
+        The same objects if no weight is zero.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the numbers of sequences differ, or the weights are not as described in `fit`.
+
+    Examples
+    --------
+    >>> from numbarnn.estimators.examples import with_weight
+    >>> with_weight([1, 0, 2], ["one", "two", "six"], [[1], [2], [6]])
+    (array([1., 2.]), ['one', 'six'], [[1], [6]])
+    """
+    if sample_weight is None:
+        return None, *data
+    check_consistent_length(*data)
+    weights = validate_sample_weight(sample_weight, np.ones(_num_samples(data[0]), np.intp))
+    assert weights is not None
+    kept = np.flatnonzero(weights)
+    if len(kept) == len(weights):
+        return weights, *data
+    return weights[kept], *(_safe_indexing(items, kept) for items in data)

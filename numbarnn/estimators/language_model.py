@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn import decoding, metrics
 from numbarnn.cells import cell_class
 from numbarnn.data import Vocabulary
-from numbarnn.data.validation import Labels, validate_labels
+from numbarnn.data.validation import Labels, relative_weights, validate_labels, validate_sample_weight
 from numbarnn.decoding import Hypothesis, NetworkSteps
 from numbarnn.estimators import parameters
+from numbarnn.estimators.examples import with_weight
 from numbarnn.estimators.network import Architecture, layer_sizes, network
 from numbarnn.estimators.sources import vector_size
 from numbarnn.estimators.symbol_stream import SymbolStream
@@ -300,7 +301,7 @@ class RNNLanguageModel(TrainedNetwork):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: None = None, *, validation_data: Any = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: None = None, sample_weight: Any = None, *, validation_data: Any = None) -> Self:  # noqa: ARG002
         """Fit the network to sequences.
 
         If `fit` fails, the estimator stays as it was. Ctrl-C ends the training early and leaves a fitted estimator,
@@ -313,7 +314,9 @@ class RNNLanguageModel(TrainedNetwork):
             ``fit([text])``.
         y : None
             Ignored.
-        validation_data : list of sequences of labels, default=None
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence. Sequences of weight zero are left out, as if they were not in X.
+        validation_data : list of sequences of labels, or tuple (X_val, None, sample_weight_val), default=None
             Sequences on which `early_stopping` computes its score, so that all of X is used for training. Needs
             ``early_stopping=True``.
 
@@ -325,7 +328,8 @@ class RNNLanguageModel(TrainedNetwork):
         Raises
         ------
         ValueError, TypeError
-            If X, `validation_data` or a parameter is not as described, a label is unknown, or the training diverges.
+            If X, the weights, `validation_data` or a parameter is not as described, a label is unknown, or the training
+            diverges.
         MemoryError
             If the network is too large.
         ImportError, RuntimeError
@@ -336,9 +340,9 @@ class RNNLanguageModel(TrainedNetwork):
         ConvergenceWarning
             If the training has not converged in `max_iter` epochs.
         """
-        return self._become(self._fitted_copy(X, validation_data=validation_data))
+        return self._become(self._fitted_copy(X, sample_weight, validation_data=validation_data))
 
-    def partial_fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+    def partial_fit(self, X: Any, y: None = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Train for one more epoch, starting from the result of the last call.
 
         Parameters
@@ -347,6 +351,8 @@ class RNNLanguageModel(TrainedNetwork):
             As in `fit`. Labels other than those of the first call, or of the parameter `labels`, raise a ValueError.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n,), default=None
+            As in `fit`.
 
         Returns
         -------
@@ -357,12 +363,13 @@ class RNNLanguageModel(TrainedNetwork):
         ValueError, TypeError
             As in `fit`, and if `early_stopping` is true or ``learning_rate='cosine'``.
         """
-        return self._become(self._fitted_copy(X, partial=True))
+        return self._become(self._fitted_copy(X, sample_weight, partial=True))
 
-    def _fit_network(self, X: Any, *, validation_data: Any, resume: bool, partial: bool) -> None:
+    def _fit_network(self, X: Any, sample_weight: Any, *, validation_data: Any, resume: bool, partial: bool) -> None:
         sequences = validate_labels(X)
         if not sequences:
             raise ValueError("X must have at least one sequence, got none.")
+        weights, sequences = with_weight(sample_weight, sequences)
         if not resume:
             self._of_text = all(isinstance(sequence, str) for sequence in sequences)
             given = self.labels is not None
@@ -372,10 +379,8 @@ class RNNLanguageModel(TrainedNetwork):
         plan = self._planned()
         if resume:
             self._check_resumable(plan, head)
-        examples = self._pieces(sequences, dtype, "X")
-        held_out = None
-        if validation_data is not None:
-            held_out = self._pieces(validate_labels(validation_data, name="validation_data"), dtype, "validation_data")
+        examples = self._pieces(sequences, weights, dtype, "X")
+        held_out = None if validation_data is None else self._read_validation_data(validation_data, dtype)
         model = self._network(plan)
         self._train(model, plan, head, examples, held_out, dtype, resume=resume, partial=partial)
 
@@ -405,11 +410,20 @@ class RNNLanguageModel(TrainedNetwork):
         (_, first), *others = layers.steps
         return Model(Stack((("layer0", EmbeddedRecurrent.of(embedding, first)), *others)))
 
-    def _pieces(self, sequences: list[Labels], dtype: DTypeLike, name: str) -> Examples:
+    def _read_validation_data(self, validation_data: Any, dtype: DTypeLike) -> Examples:
+        X, sample_weight = validation_data, None
+        if isinstance(validation_data, tuple) and len(validation_data) in (2, 3) and validation_data[1] is None:
+            X, _, sample_weight = (*validation_data, None)[:3]
+        sequences = validate_labels(X, name="validation_data")
+        weights, sequences = with_weight(sample_weight, sequences)
+        return self._pieces(sequences, weights, dtype, "validation_data")
+
+    def _pieces(self, sequences: list[Labels], weights: NDArray | None, dtype: DTypeLike, name: str) -> Examples:
         """Return the examples for training or validation, long sequences cut into pieces."""
         if not sequences:
             raise ValueError(f"{name} must have at least one sequence, got none.")
         examples = next_symbols(self.vocabulary_.encode(sequences, name=name), self.vocabulary_, dtype)
+        examples = examples._replace(weights=weights)
         return examples if self.tbptt is None else in_pieces(examples, self.tbptt[0])
 
     def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
@@ -434,7 +448,7 @@ class RNNLanguageModel(TrainedNetwork):
         """
         return self._scored(X)[0]
 
-    def score(self, X: Any, y: None = None) -> float:  # noqa: ARG002
+    def score(self, X: Any, y: None = None, sample_weight: Any = None) -> float:  # noqa: ARG002
         """Return the mean log-likelihood per symbol.
 
         Each label is a symbol, and so is the end of each sequence.
@@ -444,6 +458,8 @@ class RNNLanguageModel(TrainedNetwork):
         X : list of n sequences of labels
         y : None
             Ignored.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence, which all its symbols have.
 
         Returns
         -------
@@ -451,7 +467,11 @@ class RNNLanguageModel(TrainedNetwork):
             In nats. To get bits per symbol, divide the negative score by ``log(2)``.
         """
         log_likelihoods, n_symbols = self._scored(X)
-        return float(log_likelihoods.sum() / n_symbols.sum())
+        weights = validate_sample_weight(sample_weight, n_symbols)
+        if weights is None:
+            return float(log_likelihoods.sum() / n_symbols.sum())
+        weights = relative_weights(weights)
+        return float(weights @ log_likelihoods / (weights @ n_symbols))
 
     def perplexity(self, X: Any) -> float:
         """Return the perplexity, the exponential of the negative `score`; see `numbarnn.metrics.perplexity`.

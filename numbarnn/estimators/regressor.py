@@ -110,8 +110,9 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
     patch : int or 'auto', default='auto'
         Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
         learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
-        step, and the padding does not count. 'auto' is 1. `patch_` is the number. With `tbptt`, and to go
-        on from a state, the lengths of the sequences must be multiples of it.
+        step, and the padding does not count; an output depends on all steps of its patch, later ones included, so a
+        target that is a later value of the series must be at least `patch` steps ahead. 'auto' is 1. `patch_` is the
+        number. With `tbptt`, and to go on from a state, the lengths of the sequences must be multiples of it.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
@@ -263,9 +264,9 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         Number of layers, inputs and outputs included.
     n_outputs_ : int
         Number of outputs of the network per sequence or step: the number of targets,
-        times the number of quantiles, or twice the number for ``loss='gaussian'``.
+        times the number of quantiles, or of the parameters of the distribution that the loss predicts.
     out_activation_ : str
-        'identity', 'exponential', 'quantiles' or 'gaussian', by the loss.
+        'identity', 'exponential', 'quantiles', 'gaussian', 'student_t' or 'negative_binomial', by the loss.
 
     See Also
     --------

@@ -16,6 +16,7 @@ from numbarnn.cells import cell_class
 from numbarnn.data import SequencePairs, Sequences, bounded_batches
 from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling
 from numbarnn.estimators import parameters
+from numbarnn.estimators.examples import with_weight
 from numbarnn.estimators.network import check_same, layer_sizes
 from numbarnn.estimators.scale import Moments, warn_of_scale
 from numbarnn.estimators.sources import Source, VectorSource
@@ -101,6 +102,7 @@ class BaseSeq2Seq(TrainedNetwork):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{name: parameters.CONSTRAINTS[name] for name in _SHARED},
         "attention": [StrOptions({"additive", "general", "dot"}), None],
+        "attention_penalty": [Interval(Real, 0, None, closed="left")],
         "embedding_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "teacher_forcing": [Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"adam", "sgd"})],
@@ -112,6 +114,8 @@ class BaseSeq2Seq(TrainedNetwork):
     checkpoint_memory_mb: ClassVar[None] = None
     device: ClassVar[str] = "cpu"
     _least_epochs: ClassVar[int] = 10
+    _feedback: ClassVar[Literal["draw", "outputs"]]
+    """What the decoder reads in scheduled sampling, if it does not read the truth."""
 
     source_: Source
     _architecture: Any
@@ -122,6 +126,7 @@ class BaseSeq2Seq(TrainedNetwork):
         *,
         cell: str | type,
         attention: Literal["additive", "general", "dot"] | None,
+        attention_penalty: float,
         bidirectional: bool | Literal["auto"],
         embedding_size: int | Literal["auto"],
         teacher_forcing: float,
@@ -157,6 +162,7 @@ class BaseSeq2Seq(TrainedNetwork):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.cell = cell
         self.attention = attention
+        self.attention_penalty = attention_penalty
         self.bidirectional = bidirectional
         self.embedding_size = embedding_size
         self.teacher_forcing = teacher_forcing
@@ -190,7 +196,7 @@ class BaseSeq2Seq(TrainedNetwork):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, *, validation_data: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
         """Fit the network to pairs of a source and a target sequence.
 
         If it fails, the estimator stays as it was. Ctrl-C ends the training early; the estimator is fitted then, with
@@ -204,8 +210,10 @@ class BaseSeq2Seq(TrainedNetwork):
             strings, such as integers; lists of floats are numbers, not labels.
         y : list of n sequences
             The targets, each of a length of its own; see the class for what they hold.
-        validation_data : tuple (X_val, y_val), default=None
-            Sources and targets by whose score `early_stopping` decides; all of X is trained on then. It needs
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each pair. Pairs of weight zero are left out, as if they were not in X and y.
+        validation_data : tuple (X_val, y_val) or (X_val, y_val, sample_weight_val), default=None
+            Sources, targets and weights by whose score `early_stopping` decides; all of X is trained on then. It needs
             ``early_stopping=True``.
 
         Returns
@@ -216,8 +224,8 @@ class BaseSeq2Seq(TrainedNetwork):
         Raises
         ------
         ValueError, TypeError
-            If X, y or `validation_data` are not as described, a label is unknown, a parameter is not as described, or
-            the training diverges.
+            If X, y, the weights or `validation_data` are not as described, a label is unknown, a parameter is not as
+            described, or the training diverges.
         MemoryError
             If the network is too large.
 
@@ -226,14 +234,14 @@ class BaseSeq2Seq(TrainedNetwork):
         ConvergenceWarning
             If the training has not converged in `max_iter` epochs.
         """
-        return self._become(self._fitted_copy(X, y, validation_data=validation_data))
+        return self._become(self._fitted_copy(X, y, sample_weight, validation_data=validation_data))
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch, going on where the last call stopped.
 
         Parameters
         ----------
-        X, y
+        X, y, sample_weight
             As in `fit`. Labels that are not in those of the first call are refused.
 
         Returns
@@ -245,7 +253,7 @@ class BaseSeq2Seq(TrainedNetwork):
         ValueError, TypeError
             As `fit` does; also with `early_stopping` or ``learning_rate='cosine'``.
         """
-        return self._become(self._fitted_copy(X, y, partial=True))
+        return self._become(self._fitted_copy(X, y, sample_weight, partial=True))
 
     @abstractmethod
     def _read_targets(self, y: Any, *, reset: bool) -> Any:
@@ -264,14 +272,10 @@ class BaseSeq2Seq(TrainedNetwork):
         """Return the layer that the inputs of the decoder go through, and how many inputs it has then."""
 
     @abstractmethod
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:
-        """Return what the decoder reads after outputs z (B, K), if it does not read the truth."""
-
-    @abstractmethod
     def _know(self, targets: Any) -> None:
         """Set what later predictions need to know of the targets of a fit."""
 
-    def _moments(self, targets: Any) -> Moments | None:  # noqa: ARG002
+    def _moments(self, targets: Any, weights: NDArray | None) -> Moments | None:  # noqa: ARG002
         """Return mean and standard deviation of targets that are numbers; else None."""
         return None
 
@@ -279,16 +283,23 @@ class BaseSeq2Seq(TrainedNetwork):
         """Return the unit in which a decrease of the training loss is compared with `tol`."""
         return 1.0
 
-    def _fit_network(self, X: Any, y: Any, *, validation_data: Any, resume: bool, partial: bool) -> None:
+    def _fit_network(
+        self, X: Any, y: Any, sample_weight: Any, *, validation_data: Any, resume: bool, partial: bool
+    ) -> None:
         if y is None:
             raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
+        if self.attention_penalty and self.attention is None:
+            raise ValueError(
+                f"attention_penalty={self.attention_penalty:g} needs attention, but the estimator has attention=None."
+            )
+        weights, X, y = with_weight(sample_weight, X, y)
         dtype = self.theta_.dtype if resume else np.dtype(self.dtype)
         if not resume:
             self.source_ = Source.of(X)
         source = self.source_.read(self, X, reset=not resume, dtype=dtype)
         targets = self._read_targets(y, reset=not resume)
         head = self._new_head(targets)
-        examples = self._paired(source, targets, head)
+        examples = self._paired(source, targets, head)._replace(weights=weights)
         plan: Any = self._planned()
         if resume:
             self._check_resumable(plan, head)
@@ -296,12 +307,11 @@ class BaseSeq2Seq(TrainedNetwork):
         if validation_data is not None:
 
             def read(X: Any, y: Any, sample_weight: Any) -> Examples:
-                if sample_weight is not None:
-                    raise ValueError("it must be a tuple (X_val, y_val), without weights.")
-                return self._read_pairs(X, y, head, dtype)
+                weights, X, y = with_weight(sample_weight, X, y)
+                return self._read_pairs(X, y, head, dtype)._replace(weights=weights)
 
             held_out = read_validation_data(validation_data, read)
-        moments = self._moments(targets)
+        moments = self._moments(targets, weights)
         if not resume and not partial:
             warn_of_scale(self.source_.moments(source), moments)
         model = self._network(plan, source.n_inputs, head)
@@ -364,7 +374,7 @@ class BaseSeq2Seq(TrainedNetwork):
     def _feed(self, model: Model) -> ScheduledSampling | None:
         if self.teacher_forcing == 1:
             return None
-        return ScheduledSampling(model, float(self.teacher_forcing), self._next_inputs)
+        return ScheduledSampling(model, float(self.teacher_forcing), self._feedback)
 
     def _read_sources(self, X: Any) -> Sequences:
         """Return the sources of a fitted estimator."""

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from numbarnn import decoding, metrics
 from numbarnn.data import SequencePairs, Sequences, Vocabulary
 from numbarnn.data.validation import validate_labels
-from numbarnn.decoding import sampled_labels
 from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
 from numbarnn.estimators.sources import vector_size
 from numbarnn.estimators.symbols import decoded, likelihood_validation, next_symbols, target_terms
@@ -55,6 +54,11 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     attention : {'additive', 'general', 'dot'} or None, default='additive'
         How the decoder scores the steps of the encoder: by a small network [2]_, a bilinear form or a dot product
         [3]_. With None, the decoder only sees the final state of the encoder. 'dot' needs ``bidirectional=False``.
+    attention_penalty : float, default=0.0
+        Strength :math:`\lambda` of the doubly stochastic penalty of [5]_, eq. 14. The attention weights of each step t
+        of the target sum to one over the steps of the source. The penalty
+        :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2`, added to the summed loss of each pair, encourages the weights
+        of each step i of the source to sum to one, too, so that no part of the source is left out.
     bidirectional : bool or 'auto', default='auto'
         Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
@@ -179,6 +183,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
        EMNLP 2015.
     .. [4] S. Bengio, O. Vinyals, N. Jaitly and N. Shazeer, "Scheduled sampling for sequence prediction with recurrent
        neural networks", NIPS 2015.
+    .. [5] K. Xu, J. L. Ba, R. Kiros, K. Cho, A. Courville, R. Salakhutdinov, R. S. Zemel and Y. Bengio, "Show, attend
+       and tell: neural image caption generation with visual attention", ICML 2015.
 
     Examples
     --------
@@ -198,6 +204,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         "max_length": [None, _AT_LEAST_ONE],
     }
 
+    _feedback: ClassVar[Literal["draw"]] = "draw"
+
     vocabulary_: Vocabulary
     _of_text: bool
 
@@ -207,6 +215,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         *,
         cell: str | type = "lstm",
         attention: Literal["additive", "general", "dot"] | None = "additive",
+        attention_penalty: float = 0.0,
         bidirectional: bool | Literal["auto"] = "auto",
         embedding_size: int | Literal["auto"] = "auto",
         teacher_forcing: float = 1.0,
@@ -245,6 +254,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             hidden_layer_sizes,
             cell=cell,
             attention=attention,
+            attention_penalty=attention_penalty,
             bidirectional=bidirectional,
             embedding_size=embedding_size,
             teacher_forcing=teacher_forcing,
@@ -317,7 +327,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         # The last step, which reads the last label, predicts the end.
         return sequences, [weights[:-1] for weights in self._attention(SequencePairs(source, read))]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of predicted sequences that are completely correct.
 
         Parameters
@@ -325,13 +335,15 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         X : sequences or vectors, as in `fit`
         y : list of n sequences of labels
             The true sequences.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence.
 
         Returns
         -------
         accuracy : float
             From 0 to 1; see `numbarnn.metrics.sequence_accuracy`.
         """
-        return metrics.sequence_accuracy(y, self.predict(X))
+        return metrics.sequence_accuracy(y, self.predict(X), sample_weight)
 
     def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Return the log-likelihood of each target, including its end, given its source.
@@ -364,14 +376,13 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         max_length = self.max_length_ if self.max_length is None else self.max_length
         codes: list[Any] = [None] * len(source)
         for indices, steps in self._batches(source):
-            n = len(indices)
             if self.n_beams == 1:
-                found = decoding.greedy(steps, n, max_length=max_length)
+                found = decoding.greedy_labels(steps, max_length=max_length)
             else:
-                beams = decoding.beam_search(steps, n, n_beams=self.n_beams, max_length=max_length)
-                found = [hypotheses[0] for hypotheses in beams]
-            for i, hypothesis in zip(indices, found, strict=True):
-                codes[i] = hypothesis.codes
+                beams = decoding.beam_search(steps, len(indices), n_beams=self.n_beams, max_length=max_length)
+                found = [hypotheses[0].codes for hypotheses in beams]
+            for i, own in zip(indices, found, strict=True):
+                codes[i] = own
         return codes
 
     def _read_targets(self, y: Any, *, reset: bool) -> Sequences:
@@ -394,9 +405,6 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         vocabulary = self.vocabulary_
         size = vector_size(plan.embedding_size, vocabulary.n_labels, plan.hidden_layer_sizes[-1])
         return Embedding(1, (vocabulary.start + 1,), (size,), (0,)), size
-
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:
-        return sampled_labels(z, random_state)
 
     def _validation(self, examples: Examples, head: Head) -> Validation:  # noqa: ARG002
         return likelihood_validation(examples)

@@ -12,7 +12,14 @@ from sklearn.utils._param_validation import StrOptions
 
 from numbarnn.data import SequencePairs, Sequences
 from numbarnn.data.forms import separate
-from numbarnn.data.validation import as_array, check_numbers, validate_step_targets
+from numbarnn.data.validation import (
+    as_array,
+    check_numbers,
+    relative_weights,
+    validate_sample_weight,
+    validate_step_targets,
+)
+from numbarnn.decoding import run_on_outputs
 from numbarnn.estimators.regressor import LOSSES, RNNRegressor
 from numbarnn.estimators.scale import Moments, loss_unit
 from numbarnn.estimators.seq2seq import BaseSeq2Seq, Seq2SeqArchitecture
@@ -47,6 +54,11 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     attention : {'additive', 'general', 'dot'} or None, default='additive'
         How the decoder scores the steps of the encoder: by a small network [2]_, a bilinear form or a dot product
         [3]_. With None, the decoder only sees the final state of the encoder. 'dot' needs ``bidirectional=False``.
+    attention_penalty : float, default=0.0
+        Strength :math:`\lambda` of the doubly stochastic penalty of [5]_, eq. 14. The attention weights of each step t
+        of the target sum to one over the steps of the source. The penalty
+        :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2`, added to the summed loss of each pair, encourages the weights
+        of each step i of the source to sum to one, too, so that no part of the source is left out.
     bidirectional : bool or 'auto', default='auto'
         Whether the layers of the encoder read in both directions. 'auto' is True, unless X holds single vectors or
         ``attention='dot'``.
@@ -164,6 +176,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
        EMNLP 2015.
     .. [4] S. Bengio, O. Vinyals, N. Jaitly and N. Shazeer, "Scheduled sampling for sequence prediction with recurrent
        neural networks", NIPS 2015.
+    .. [5] K. Xu, J. L. Ba, R. Kiros, K. Cho, A. Courville, R. Salakhutdinov, R. S. Zemel and Y. Bengio, "Show, attend
+       and tell: neural image caption generation with visual attention", ICML 2015.
 
     Examples
     --------
@@ -187,6 +201,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         "huber_delta": RNNRegressor._parameter_constraints["huber_delta"],
     }
 
+    _feedback: ClassVar[Literal["outputs"]] = "outputs"
+
     def __init__(
         self,
         hidden_layer_sizes: int | ArrayLike = (64,),
@@ -195,6 +211,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         huber_delta: float = 1.0,
         cell: str | type = "lstm",
         attention: Literal["additive", "general", "dot"] | None = "additive",
+        attention_penalty: float = 0.0,
         bidirectional: bool | Literal["auto"] = "auto",
         embedding_size: int | Literal["auto"] = "auto",
         teacher_forcing: float = 1.0,
@@ -231,6 +248,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
             hidden_layer_sizes,
             cell=cell,
             attention=attention,
+            attention_penalty=attention_penalty,
             bidirectional=bidirectional,
             embedding_size=embedding_size,
             teacher_forcing=teacher_forcing,
@@ -305,7 +323,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
             return y
         return y, self._attention(SequencePairs(source, _late(rows, lengths)))
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination over all steps.
 
         As many steps are predicted for each source as its target in y has.
@@ -315,6 +333,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         X : sequences or vectors, as in `fit`
         y : sequences, as in `fit`
             The true sequences.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each sequence, which all its steps have.
 
         Returns
         -------
@@ -324,7 +344,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         source = self._read_sources(X)
         targets = self._paired(source, self._read_targets(y, reset=False), self._head).targets
         assert isinstance(targets, Sequences)
-        return _r2(targets.values, self._generated(source, targets.lengths))
+        weights = validate_sample_weight(sample_weight, targets.lengths, per_step=True)
+        return _r2(targets.values, self._generated(source, targets.lengths), weights)
 
     def _lengths(self, n_steps: Any, n: int) -> NDArray[np.intp]:
         given = self.n_steps_ if n_steps is None else n_steps
@@ -342,16 +363,10 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
         ends = np.cumsum(lengths)
         predicted = np.empty((ends[-1], self._head.n_outputs), self.theta_.dtype)
         for indices, steps in self._batches(source):
-            own, first = lengths[indices], (ends - lengths)[indices]
-            rows, x = steps.start(len(indices)), np.zeros((len(indices), predicted.shape[1]), predicted.dtype)
-            going = np.arange(len(indices))
-            for t in range(own.max()):
-                kept = np.flatnonzero(own[going] > t)
-                if len(kept) < len(going):
-                    going, x, rows = going[kept], x[kept], steps.take(rows, kept)
-                z, rows = steps.outputs(x, rows)
-                x = self._head.predict(z)
-                predicted[first[going] + t] = x
+            own = lengths[indices]
+            outputs = run_on_outputs(steps, own)  # predictions: the links of all losses are the identity
+            for b, (end, n) in enumerate(zip(ends[indices], own, strict=True)):
+                predicted[end - n : end] = outputs[:n, b]
         if not np.isfinite(predicted).all():
             raise ValueError("The outputs of the network are not finite: X holds numbers too large for it.")
         return predicted
@@ -393,18 +408,17 @@ class Seq2SeqRegressor(RegressorMixin, BaseSeq2Seq):
     def _decoder_inputs(self, plan: Seq2SeqArchitecture, head: Head) -> tuple[None, int]:  # noqa: ARG002
         return None, head.n_outputs
 
-    def _next_inputs(self, z: NDArray, random_state: np.random.RandomState) -> NDArray:  # noqa: ARG002
-        return z  # the prediction itself: the links of all losses are the identity
-
-    def _moments(self, targets: Sequences) -> Moments:
-        return Moments.of(targets.values.reshape(len(targets.values), -1))
+    def _moments(self, targets: Sequences, weights: NDArray | None) -> Moments:
+        of_steps = None if weights is None else np.repeat(weights, targets.lengths)
+        return Moments.of(targets.values.reshape(len(targets.values), -1), of_steps)
 
     def _loss_unit(self, moments: Moments | None) -> float:
         return loss_unit(self.loss, moments, self.huber_delta)
 
     def _validation(self, examples: Examples, head: Head) -> Validation:
         targets: Any = examples.targets
-        return Validation(examples.sequences, lambda z: _r2(targets.values, head.predict(z)))
+        weights = None if examples.weights is None else examples.row_weights
+        return Validation(examples.sequences, lambda z: _r2(targets.values, head.predict(z), weights))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -419,7 +433,7 @@ def _late(rows: NDArray, lengths: NDArray[np.intp]) -> Sequences:
     return Sequences(late, lengths)
 
 
-def _r2(rows: NDArray, predicted: NDArray) -> float:
+def _r2(rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
     from sklearn.metrics import r2_score  # noqa: PLC0415  (slow to import, and not needed by most fits)
 
-    return r2_score(rows, predicted)
+    return r2_score(rows, predicted, sample_weight=None if weights is None else relative_weights(weights))

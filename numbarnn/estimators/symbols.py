@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.special import logsumexp
 
 from numbarnn.data import Sequences, Vocabulary
+from numbarnn.data.validation import relative_weights
 from numbarnn.layers import Model
 from numbarnn.optim import Examples, Validation
 from numbarnn.prediction import map_state, predict
@@ -67,7 +68,10 @@ def in_pieces(examples: Examples, n_steps: int) -> Examples:
         cut += [piece] * ((length - 1) // piece) + [(length - 1) % piece + 1]
     pieces = np.array(cut)
     targets: Any = examples.targets
-    return Examples(Sequences(examples.sequences.values, pieces), Sequences(targets.values, pieces))
+    weights: Any = examples.weights
+    if weights is not None:
+        weights = weights[np.searchsorted(np.cumsum(lengths), np.cumsum(pieces))]
+    return Examples(Sequences(examples.sequences.values, pieces), Sequences(targets.values, pieces), weights)
 
 
 def target_log_probabilities(z: NDArray, targets: NDArray) -> NDArray:
@@ -85,9 +89,12 @@ def target_terms(targets: Sequences) -> Callable[[NDArray, NDArray[np.intp]], ND
 
 
 def likelihood_validation(examples: Examples) -> Validation:
-    """Return what scores a network by the mean log-probability of the targets of validation examples."""
+    """Return what scores a network by the weighted mean log-probability of the targets of validation examples."""
     targets: Any = examples.targets
-    return Validation(examples.sequences, lambda terms: float(np.mean(terms, dtype=np.float64)), target_terms(targets))
+    weights = relative_weights(examples.row_weights)
+    return Validation(
+        examples.sequences, lambda terms: float(np.average(terms, weights=weights)), target_terms(targets)
+    )
 
 
 def decoded(vocabulary: Vocabulary, codes: NDArray[np.intp], *, as_text: bool) -> str | list[Hashable]:

@@ -33,6 +33,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
 
     _least_epochs: ClassVar[int] = 200
     """Least number of epochs that `max_iter=None` stands for."""
+    attention_penalty: float = 0.0
     _head: Head
     _architecture: Architecture
     _state: TrainingState
@@ -147,6 +148,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
             validation=validation,
             n_jobs=resolve_threads(self.n_jobs),
             feed=self._feed(model),
+            attention_penalty=self.attention_penalty,
             **parameters.training_options(self),
         )
         runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"

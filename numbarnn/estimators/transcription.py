@@ -132,15 +132,16 @@ def _numbered(sequences: NDArray, known: dict[Hashable, int]) -> list[Codes]:
     return [np.array([known.setdefault(label, len(known)) for label in own], np.intp) for own in sequences]
 
 
-def check_possible(labels: list[Any], lengths: NDArray[np.intp]) -> None:
-    """Refuse labels that need more steps than their sequence has.
+def check_possible(labels: list[Any], lengths: NDArray[np.intp], weights: NDArray | None) -> None:
+    """Refuse labels that need more steps than their sequence has, unless its weight is zero.
 
     Raises
     ------
     ValueError
         The message names the sequence.
     """
-    for i, (own, n_steps) in enumerate(zip(labels, lengths, strict=True)):
+    for i in range(len(labels)) if weights is None else np.flatnonzero(weights):
+        own, n_steps = labels[i], lengths[i]
         needed = len(own) + sum(label == before for label, before in zip(own[1:], own, strict=False))
         if needed > n_steps:
             raise ValueError(

@@ -23,7 +23,7 @@ from numbarnn.layers.attention import (
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Pair, Paired, Parameter, PassSettings, Tangent
 from numbarnn.layers.checks import check_sizes
 from numbarnn.layers.masks import apply_mask
-from numbarnn.layers.recurrent import CellMasks, Recurrent
+from numbarnn.layers.recurrent import Recurrent
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -42,12 +42,28 @@ class DecoderParameters(NamedTuple):
     state: tuple[Any, ...]
 
 
+class DecoderMasks(NamedTuple):
+    """What is dropped from the decoder, as in `CellMasks`, and what draws the rows of hard attention.
+
+    Attributes
+    ----------
+    weights : ndarray of the shape of R, or None
+    recurrence : RecurrentMasks or None
+    draws : ndarray of shape (T, B), or None
+        Numbers in [0, 1), one for each step; with None, attention is soft.
+    """
+
+    weights: Any = None
+    recurrence: Any = None
+    draws: Any = None
+
+
 class DecoderTape(NamedTuple):
     """Tape of the kernels, attention weights, masks, and whether the pass started from the layer's own state."""
 
     passes: decoder_passes.DecoderTape
     attention_weights: Any
-    masks: CellMasks
+    masks: DecoderMasks
     from_initial: bool
     like: Any
 
@@ -77,6 +93,11 @@ class AttentionDecoder:
     `Stack` applies to all steps at once. The layer feeds back the context, whereas section 3.3 of the paper feeds back
     the hidden layer. The scores are those of `numbarnn.layers.attend`.
 
+    With `hard` attention (Xu et al. 2015 [2]_, section 4.1), the context of a step in training is a single row of the
+    memory, drawn with the attention weights as probabilities. The passes then are those for the rows that were drawn,
+    and the scores only learn from a derivative with respect to the weights, see `HardAttentionProblem`. Without masks,
+    as in predictions, the context is its expectation, the weighted mean, as in soft attention.
+
     The layer takes `Paired` batches: `source` is the memory ``(S, B, M)``, and `target` the inputs ``(T, B, E)``; each
     has its own lengths. The state of the layer is the state of the cell, followed by the context ``(B, M)``. The layer
     is computed on the CPU; values on a CUDA device are copied there and back.
@@ -101,6 +122,8 @@ class AttentionDecoder:
         Whether the initial state, including the context, is a parameter rather than zero.
     recurrent_dropout, weight_dropout, preactivation_clip
         As in `Recurrent`.
+    hard : bool, default=False
+        Whether `draw_masks` draws numbers for hard attention.
 
     Raises
     ------
@@ -112,6 +135,8 @@ class AttentionDecoder:
     ----------
     .. [1] M.-T. Luong, H. Pham and C. D. Manning, "Effective approaches to attention-based neural machine translation",
        EMNLP 2015.
+    .. [2] K. Xu, J. L. Ba, R. Kiros, K. Cho, A. Courville, R. Salakhutdinov, R. S. Zemel and Y. Bengio, "Show, attend
+       and tell: neural image caption generation with visual attention", ICML 2015.
 
     Examples
     --------
@@ -133,6 +158,7 @@ class AttentionDecoder:
     recurrent_dropout: float = 0.0
     weight_dropout: float = 0.0
     preactivation_clip: float | None = None
+    hard: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(n_inputs=self.n_inputs, n_units=self.n_units, n_memory=self.n_memory)
@@ -196,13 +222,14 @@ class AttentionDecoder:
         """Return the leading axes `(T, B)` of the targets."""
         return rows
 
-    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> CellMasks:
+    def draw_masks(self, rows: tuple[int, ...], generator: MaskGenerator) -> DecoderMasks:
         """Draw masks for targets of `rows = (T, B)`."""
-        return self._recurrent.draw_masks(rows, generator)
+        _, weights, recurrence = self._recurrent.draw_masks(rows, generator)
+        return DecoderMasks(weights, recurrence, generator.uniform(*rows) if self.hard else None)
 
-    def slice_masks(self, masks: CellMasks, steps: slice) -> CellMasks:
+    def slice_masks(self, masks: DecoderMasks, steps: slice) -> DecoderMasks:
         """Return the masks of a slice of the steps."""
-        return self._recurrent.slice_masks(masks, steps)
+        return masks if masks.draws is None else masks._replace(draws=masks.draws[steps])
 
     def forward(
         self,
@@ -210,7 +237,7 @@ class AttentionDecoder:
         x: Paired,
         state: State | None = None,
         *,
-        masks: CellMasks | None = None,
+        masks: DecoderMasks | None = None,
         settings: PassSettings = DEFAULTS,
     ) -> Forward:
         """Run the cell over the targets, from the initial state if `state` is None.
@@ -220,7 +247,7 @@ class AttentionDecoder:
         memory, target = x
         like = target.values
         own, values, memory = to_host((parameters, target.values, memory))
-        masks = CellMasks() if masks is None else masks
+        masks = DecoderMasks() if masks is None else masks
         projections = projections_of(own.attention)
         y, final, attention_weights, tape = decoder_passes.forward(
             self._dropped(own.cell, masks),
@@ -232,6 +259,7 @@ class AttentionDecoder:
             _ends(target),
             self._recurrent_mask(masks),
             self._recurrent._clip(values.dtype),
+            masks.draws,
             settings.keep_tape,
             settings.n_threads,
         )
@@ -299,8 +327,8 @@ class AttentionDecoder:
         Parameters
         ----------
         weights_bar : ndarray of shape (T, B, S), default=None
-            Derivative of the loss with respect to the weights, such as that of `doubly_stochastic_penalty`; None is
-            zero.
+            Derivative of the loss with respect to the weights, such as that of `doubly_stochastic_penalty` or
+            `score_function_gradient`; None is zero.
         targets : bool, default=True
             Whether to return the adjoint of the targets. That of the memory is always returned.
         """
@@ -323,6 +351,21 @@ class AttentionDecoder:
     def attention_weights(self, tape: DecoderTape) -> Array:
         """Return the attention weights of each step, `(T, B, S)`, from the tape of a forward pass."""
         return place_like(tape.like, np.ascontiguousarray(tape.attention_weights))
+
+    def attention_sample(self, tape: DecoderTape) -> Array:
+        """Return the rows drawn by hard attention, one-hot encoded, `(T, B, S)`, for `score_function_gradient`.
+
+        Raises
+        ------
+        ValueError
+            If the pass had no masks with draws.
+        """
+        if tape.masks.draws is None:
+            raise ValueError("tape must be of a pass with masks of a layer with hard=True, but it has no draws")
+        draws: Any = tape.passes.attending.draws
+        rows = np.arange(tape.attention_weights.shape[2])
+        sample = (rows == draws.chosen.T[..., np.newaxis]).astype(tape.attention_weights.dtype)
+        return place_like(tape.like, sample)
 
     def project_memory(self, parameters: DecoderParameters, memory: Padded) -> Any:
         """Return a memory with its projection to keys, for use in `step`."""
@@ -383,6 +426,7 @@ class AttentionDecoder:
             np.ones(n, np.intp),
             None,
             self._recurrent._clip(x.dtype),
+            None,
             keep_tape=False,
             n_threads=n_threads,
         )
@@ -401,11 +445,11 @@ class AttentionDecoder:
             rows = tuple(np.zeros((values.shape[1], width), values.dtype) for width in self.state_widths)
         return rows
 
-    def _dropped(self, cell: Any, masks: CellMasks) -> Any:
+    def _dropped(self, cell: Any, masks: DecoderMasks) -> Any:
         """Return a cell, its tangent or its adjoint, with R multiplied by the mask."""
         return cell if masks.weights is None else cell._replace(R=apply_mask(cell.R, masks.weights))
 
-    def _recurrent_mask(self, masks: CellMasks) -> Array | None:
+    def _recurrent_mask(self, masks: DecoderMasks) -> Array | None:
         return None if masks.recurrence is None else masks.recurrence.recurrent
 
 

@@ -348,6 +348,18 @@ class EncoderDecoder:
         """
         return self.decoder.attention_weights(tape.decoder)  # type: ignore[union-attr]
 
+    def attention_sample(self, tape: EncoderDecoderParts) -> Array:
+        """Return the rows drawn by hard attention, one-hot encoded, `(T, B, S)`.
+
+        Raises
+        ------
+        AttributeError
+            If the decoder has no attention.
+        ValueError
+            If the pass had no masks with draws.
+        """
+        return self.decoder.attention_sample(tape.decoder)  # type: ignore[union-attr]
+
     def encode(self, parameters: EncoderDecoderParts, source: Padded, *, n_threads: int = 1) -> Encoded:
         """Encode source sequences, for generation with `step`."""
         settings = PassSettings(keep_tape=False, n_threads=n_threads)

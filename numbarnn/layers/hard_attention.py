@@ -68,9 +68,9 @@ def score_function_gradient(weights: Array, sample: Array, advantage: Array, *, 
     Parameters
     ----------
     weights : ndarray of shape (T, B, S)
-        From `attend`.
+        From `attend` or `AttentionDecoder.attention_weights`.
     sample : ndarray of shape (T, B, S)
-        From `sample_attention`.
+        From `sample_attention` or `AttentionDecoder.attention_sample`.
     advantage : ndarray of shape (B,)
         Reward of each sequence minus the baseline, times the factor :math:`\lambda_r` of the paper. A reward is, for
         example, the log-likelihood of the targets, or a negative loss.
@@ -81,7 +81,7 @@ def score_function_gradient(weights: Array, sample: Array, advantage: Array, *, 
     Returns
     -------
     weights_bar : ndarray of shape (T, B, S)
-        Input of `attend_adjoint`. Zero where the weight is zero.
+        Input of `attend_adjoint` or `AttentionDecoder.adjoint_with_weights`. Zero where the weight is zero.
 
     References
     ----------

@@ -61,6 +61,10 @@ class MaskGenerator:
         """Return an array that is one with the probability p, and otherwise zero; None with p = 0."""
         return self._draw(p, 1, 0, shape) if p else None
 
+    def uniform(self, *shape: int) -> Array:
+        """Return an array of numbers that are uniform in [0, 1), drawn by the random state itself."""
+        return self._random_state.random_sample(shape).astype(self.dtype)
+
     def _draw(self, p: float, drawn: float, other: float, shape: tuple[int, ...]) -> Array:
         """Return an array that is `drawn` with the probability p, and otherwise `other`."""
         if self._bits is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -173,17 +174,46 @@ class Stack:
         n_threads: int = 1,
     ) -> Adjoint:
         """Return the adjoints of parameters, inputs and initial states: the layers in reverse order."""
+        return self.adjoint_with_weights(parameters, tape, y_bar, state_bar, inputs=inputs, n_threads=n_threads)
+
+    def adjoint_with_weights(
+        self,
+        parameters: Any,
+        tape: tuple[Any, ...],
+        y_bar: Array | None = None,
+        state_bar: tuple[Any, ...] | None = None,
+        *,
+        weights_bar: Array | None = None,
+        inputs: bool = True,
+        n_threads: int = 1,
+    ) -> Adjoint:
+        """Return the same as `adjoint`, for a loss that also depends on the attention weights of the first layer.
+
+        `weights_bar (T, B, S)` is the derivative of the loss with respect to these weights; None is zero. The first
+        layer must be an `EncoderDecoder` with attention if it is given.
+        """
         states_bar = self._states_by_layer(state_bar)
         parameters_bar: list[Any] = [None] * len(self.steps)
         first_bar: list[Any] = []
         for i, layer in reversed(list(enumerate(self.layers))):
-            own = layer.adjoint(
-                parameters[i], tape[i], y_bar, states_bar[i], inputs=inputs or i > 0, n_threads=n_threads
-            )
+            pull_back: Any = layer.adjoint
+            if i == 0 and weights_bar is not None:
+                pull_back = partial(layer.adjoint_with_weights, weights_bar=weights_bar)  # type: ignore[attr-defined]
+            own = pull_back(parameters[i], tape[i], y_bar, states_bar[i], inputs=inputs or i > 0, n_threads=n_threads)
             parameters_bar[i], y_bar = own.parameters, own.x
             if layer.state_widths:
                 first_bar.insert(0, own.state)
         return Adjoint(self._named(parameters_bar), y_bar, tuple(first_bar))
+
+    def attention_weights(self, tape: tuple[Any, ...]) -> Array:
+        """Return the attention weights of the first layer, `(T, B, S)`, from the tape of a forward pass.
+
+        Raises
+        ------
+        AttributeError
+            If the first layer is not an `EncoderDecoder` with attention.
+        """
+        return self.layers[0].attention_weights(tape[0])  # type: ignore[attr-defined]
 
     def gradient_flow(
         self,

@@ -11,7 +11,8 @@ from numba.core import types
 from numba.core.datamodel.models import TupleModel
 from numba.extending import overload, overload_method, register_model, typeof_impl
 
-from numbarnn.kernels.cpu.product import in_panels, padded_columns
+from numbarnn.kernels.cpu.memory import n_padded
+from numbarnn.kernels.cpu.product import packed_panels
 from numbarnn.kernels.cpu.readout import ACTIVATIONS, read_out
 from numbarnn.kernels.cpu.tile import prepare
 from numbarnn.layers.dense import Dense
@@ -183,10 +184,10 @@ def network_stream(
     read = np.arange(readout.n_outputs) if columns is None else np.asarray(columns)
     return NetworkStream(
         streams,
-        in_panels(dense.W, dense.b),
+        packed_panels(dense.W, dense.b),
         read.astype(np.intp),
         ACTIVATIONS.index(activation),
-        np.empty((n_sequences, padded_columns(dense.W)), dense.W.dtype),
+        np.empty((n_sequences, n_padded(readout.n_outputs, dense.W.dtype)), dense.W.dtype),
         np.empty((n_sequences, len(read)), dense.W.dtype),
     )
 

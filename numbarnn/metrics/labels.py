@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numbarnn.data.validation import Labels, validate_labels
+from numbarnn.data.validation import Labels, relative_weights, validate_labels, validate_sample_weight
 from numbarnn.metrics.edit_distance import Codes, edit_distances
 
 
@@ -99,7 +99,7 @@ def word_error_rate(y_true: Any, y_pred: Any) -> float:
     return _error_rate(*(list(map(_words, sequences)) for sequences in _read_pairs(y_true, y_pred)))
 
 
-def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
+def sequence_accuracy(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     """Return the share of sequences that are completely correct.
 
     Parameters
@@ -108,6 +108,8 @@ def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
         The true sequences: lists of hashable labels, or strings, which are sequences of characters.
     y_pred : list of n sequences of labels
         The predicted sequences.
+    sample_weight : array-like of shape (n,), default=None
+        Weight of each sequence.
 
     Returns
     -------
@@ -119,7 +121,8 @@ def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
     TypeError
         If an argument is not a list of sequences of hashable labels.
     ValueError
-        If the numbers of sequences differ, or there are none.
+        If the numbers of sequences differ, there are none, or the weights are not n numbers, none of them negative and
+        not all zero.
 
     Examples
     --------
@@ -128,7 +131,9 @@ def sequence_accuracy(y_true: Any, y_pred: Any) -> float:
     0.5
     """
     pairs = zip(*_read_pairs(y_true, y_pred), strict=True)
-    return float(np.mean([len(p) == len(q) and all(map(_equal, p, q)) for p, q in pairs]))
+    right = np.array([len(p) == len(q) and all(map(_equal, p, q)) for p, q in pairs])
+    weights = validate_sample_weight(sample_weight, np.ones(len(right), np.intp))
+    return float(np.average(right, weights=None if weights is None else relative_weights(weights)))
 
 
 def _read_pairs(y_true: Any, y_pred: Any) -> tuple[list[Labels], list[Labels]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbarnn.optim.adam import Adam
 from numbarnn.optim.examples import Examples
+from numbarnn.optim.hard_attention import HardAttentionProblem
 from numbarnn.optim.lbfgs import LBFGS
 from numbarnn.optim.plateau import Plateau
 from numbarnn.optim.problem import Batch, BatchProblem, Objective, Problem, SumProblem
@@ -25,6 +26,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Examples",
+    "HardAttentionProblem",
     "InverseScaling",
     "Objective",
     "Plateau",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from numbarnn.kernels.backend import backend_of
-from numbarnn.layers import PassSettings
+from numbarnn.kernels.devices import place_like, to_host
+from numbarnn.layers import PassSettings, doubly_stochastic_penalty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +85,10 @@ class Objective:
 
     .. math:: L = \frac{1}{N \bar w} \left( \sum_n w_n \ell_n + \frac{\alpha}{2} ||\theta||^2 \right)
 
+    With an `attention_penalty` :math:`\lambda`, the sum of the losses of each sequence is increased by the penalty of
+    Xu et al. 2015 [1]_, eq. 14, with the mean weight of the rows of the sequence:
+    :math:`\lambda \sum_i (1 - \sum_t \alpha_{ti})^2` for the attention weights :math:`\alpha_{ti}` of its T steps.
+
     Parameters
     ----------
     model : Model
@@ -95,6 +100,14 @@ class Objective:
     tape_bytes : float or None, default=None
         Bytes that the tapes of all layers may take; None is no limit.
     n_threads : int, default=1
+    attention_penalty : float, default=0.0
+        Strength of the doubly stochastic penalty on the attention weights, see `doubly_stochastic_penalty`. If it is
+        not zero, the model must begin with an `EncoderDecoder` with attention.
+
+    References
+    ----------
+    .. [1] K. Xu, J. L. Ba, R. Kiros, K. Cho, A. Courville, R. Salakhutdinov, R. S. Zemel and Y. Bengio, "Show, attend
+       and tell: neural image caption generation with visual attention", ICML 2015.
     """
 
     model: Model
@@ -103,6 +116,7 @@ class Objective:
     mean_weight: float = 1.0
     tape_bytes: float | None = None
     n_threads: int = 1
+    attention_penalty: float = 0.0
     _viewed: tuple[Any, Any] = field(default=(None, None), repr=False, compare=False)
 
     @property
@@ -173,16 +187,35 @@ class BatchProblem:
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return the regularized mean loss of the batch and its gradient."""
         objective, batch = self.objective, self.batch
-        layer, parameters = objective.model.layer, objective.parameters(theta)
+        layer: Any = objective.model.layer
+        parameters = objective.parameters(theta)
         z, _, tape = layer.forward(parameters, batch.x, masks=batch.masks, settings=objective.settings)
         value, z_bar = objective.loss.value_and_gradient(z, batch.targets, self._row_weights)
-        adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
+        if objective.attention_penalty:
+            penalty, weights_bar = self._attention_penalty(layer.attention_weights(tape))
+            value = float(value) + penalty
+            adjoint = layer.adjoint_with_weights(
+                parameters, tape, z_bar, weights_bar=weights_bar, inputs=False, n_threads=objective.n_threads
+            )
+        else:
+            adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
         gradient = objective.model.layout.flatten(adjoint.parameters)
         return objective.add_penalty(theta, gradient, value, self.weight), gradient
 
     def gauss_newton(self, theta: Array) -> LinearOperator:
-        """Return the Gauss-Newton matrix (Schraudolph 2002), with the penalty on its diagonal."""
+        """Return the Gauss-Newton matrix (Schraudolph 2002), with the L2 penalty on its diagonal.
+
+        Raises
+        ------
+        ValueError
+            If there is an attention penalty.
+        """
         objective, batch = self.objective, self.batch
+        if objective.attention_penalty:
+            raise ValueError(
+                "attention_penalty must be 0 for the Gauss-Newton matrix, which is that of the outputs, got "
+                f"{objective.attention_penalty!r}"
+            )
         layer, layout, parameters = objective.model.layer, objective.model.layout, objective.parameters(theta)
         z, _, tape = layer.forward(parameters, batch.x, masks=batch.masks, settings=objective.settings)
         decay = objective.alpha / (self.weight * objective.mean_weight)
@@ -197,6 +230,19 @@ class BatchProblem:
             return result
 
         return _symmetric_operator(theta, product)
+
+    def _attention_penalty(self, attention_weights: Array) -> tuple[float, Array]:
+        """Return the weighted sum of the penalties of the sequences, and its derivative by their attention weights."""
+        source, target = self.batch.x
+        n_steps, n_sequences, _ = attention_weights.shape
+        ends = np.full(n_sequences, n_steps) if target.lengths is None else to_host(target.lengths)
+        rows = np.repeat(np.arange(n_sequences), ends)
+        own = np.bincount(rows, self._row_weights, n_sequences) / np.maximum(ends, 1)
+        penalty = doubly_stochastic_penalty(
+            to_host(attention_weights), source.lengths, target.lengths, strength=self.objective.attention_penalty
+        )
+        weights_bar = own.astype(attention_weights.dtype)[:, np.newaxis] * penalty.weights_bar
+        return float(own @ penalty.values), place_like(attention_weights, weights_bar)
 
     @property
     def _row_weights(self) -> Array:

@@ -133,10 +133,12 @@ def window_problems(
     Raises
     ------
     ValueError
-        If the loss compares a target with the outputs of all steps of its sequence.
+        If the loss compares a target with the outputs of all steps of its sequence, or there is an attention penalty.
     """
     if batch.targets.dtype == object:
         raise ValueError("tbptt must be None with a loss of whole sequences, such as CTC")
+    if objective.attention_penalty:
+        raise ValueError(f"tbptt must be None with attention_penalty={objective.attention_penalty:g}")
     state = None
     for window in windows(batch.x.values.shape[0], tbptt):
         problem = WindowProblem(objective, batch, window, state)

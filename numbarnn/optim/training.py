@@ -49,6 +49,7 @@ def train(
     device: str = "cpu",
     n_jobs: int | None = None,
     feed: Callable[[NDArray, Any, np.random.RandomState], Any] | None = None,
+    attention_penalty: float = 0.0,
 ) -> TrainingState:
     """Train a model until its loss, or its validation score, no longer improves.
 
@@ -87,6 +88,9 @@ def train(
     feed : callable, default=None
         Takes the parameters, the inputs of a batch (`Padded` or `Paired`) and the random state, and returns the inputs
         to learn from in their place, such as `numbarnn.decoding.ScheduledSampling`.
+    attention_penalty : float, default=0.0
+        Strength of the doubly stochastic penalty on the attention weights of a model that begins with an
+        `EncoderDecoder`, as in `Objective`. Needs ``tbptt=None``.
 
     Returns
     -------
@@ -137,7 +141,8 @@ def train(
     if device == "cuda":
         examples, validation = move_to_device(examples, validation, state)
     n_threads = resolve_threads(n_jobs)
-    objective = Objective(model, loss, alpha, mean_weight, checked_tape_bytes(checkpoint_memory_mb), n_threads)
+    tape_bytes = checked_tape_bytes(checkpoint_memory_mb)
+    objective = Objective(model, loss, alpha, mean_weight, tape_bytes, n_threads, attention_penalty)
     best = None if validation is None else BestParameters(model, validation, state, n_jobs=n_threads)
     draws: dict[str, Any] = {"batch_size": batch_size, "random_state": rng, "shuffle": shuffle}
     try:

@@ -127,7 +127,8 @@ def test_labels_of_any_kind():
 
 def test_weights_and_threads():
     weights = np.array([1.0, 0.0, 2.0] * 16)
-    clf = CTCClassifier(**QUICK, batch_size=9).fit(X, Y, weights)
+    too_long = [Y[0], "abc" * 9, *Y[2:]]  # without a weight
+    clf = CTCClassifier(**QUICK, batch_size=9).fit(X, too_long, weights)
     kept = np.flatnonzero(weights)
     only = CTCClassifier(**QUICK, batch_size=9, n_jobs=2)
     only.fit([X[i] for i in kept], [Y[i] for i in kept], weights[kept])

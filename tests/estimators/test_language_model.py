@@ -79,7 +79,9 @@ def test_pieces_are_whole_windows_and_cover_all(lengths):
     n = sum(lengths)
     values = np.arange(n, dtype=float)[:, np.newaxis]
     whole = Examples(Sequences(values, np.array(lengths)), Sequences(np.arange(n) + 1, np.array(lengths)))
-    pieces = in_pieces(whole, 100)
+    weights = 1.0 + np.arange(len(lengths))
+    pieces = in_pieces(whole._replace(weights=weights), 100)
+    assert_array_equal(pieces.row_weights, np.repeat(weights, lengths))
     assert pieces.sequences.lengths.sum() == n
     assert_array_equal(pieces.targets.lengths, pieces.sequences.lengths)
     ends = np.cumsum(pieces.sequences.lengths)
@@ -88,6 +90,22 @@ def test_pieces_are_whole_windows_and_cover_all(lengths):
     assert (pieces.sequences.lengths[inner] % 100 == 0).all()
     assert pieces.sequences.lengths.max() <= 2500
     assert (len(ends) > len(lengths)) == (max(lengths) > (2500 if len(lengths) > 32 else 400))
+
+
+def test_weights_are_numbers_of_copies():
+    """Zero leaves a sequence out, with its labels."""
+    X, weights = [*NAMES, "xyz"], [1, 2, 0, 1, 3, 0]
+    copies = [x for x, weight in zip(X, weights, strict=True) for _ in range(weight)]
+    model = RNNLanguageModel(**QUICK, early_stopping=True).set_params(max_iter=2)
+    weighted = clone(model).fit(X, sample_weight=weights, validation_data=(X, None, weights))
+    copied = model.fit(copies, validation_data=copies)
+    assert weighted.vocabulary_.labels == copied.vocabulary_.labels == ("a", "b", "h", "n")
+    assert_allclose(weighted.theta_, copied.theta_, rtol=1e-9, atol=1e-12)
+    assert_allclose(weighted.validation_scores_, copied.validation_scores_, rtol=1e-10)
+    assert_allclose(weighted.score(NAMES, sample_weight=weights[:5]), copied.score(copies), rtol=1e-10)
+    options = QUICK | {"learning_rate": "constant"}
+    parts = [RNNLanguageModel(**options).partial_fit(NAMES, None, own).loss_ for own in (None, weights[:5])]
+    assert parts[0] != parts[1]
 
 
 def test_a_text_is_learned_in_windows():

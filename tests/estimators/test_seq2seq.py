@@ -14,12 +14,25 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from numbarnn import Elman
 from numbarnn.data import SequenceScaler
-from numbarnn.decoding import EncoderDecoderSteps, ScheduledSampling, beam_search, check_step_model
+from numbarnn.decoding import (
+    EncoderDecoderSteps,
+    ScheduledSampling,
+    beam_search,
+    check_step_model,
+    free_running,
+    greedy,
+    greedy_labels,
+    run_on_outputs,
+    sample,
+    sampled_labels,
+)
 from numbarnn.estimators import Seq2SeqClassifier, Seq2SeqRegressor
-from numbarnn.layers import Padded, Paired
+from numbarnn.layers import Dense, EncoderDecoder, MaskGenerator, Model, Padded, Paired, Recurrent, Stack
 from numbarnn.losses import SoftmaxCrossEntropy
 from numbarnn.optim import BatchProblem, Objective
+from numbarnn.optim.tbptt import window_problems
 from numbarnn.prediction import padded
 
 WORDS = ["".join(letters) for n in (1, 2, 3) for letters in product("abc", repeat=n)]
@@ -117,11 +130,87 @@ def test_beams(model):
     model.set_params(n_beams=1)
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_one_call_for_all_steps_does_as_step_by_step(model, n_threads):
+    source, rng = model._read_sources(WORDS), np.random.RandomState(0)
+    steps = EncoderDecoderSteps(model.network_, model.theta_, padded(source, np.arange(len(WORDS))), n_threads)
+    assert free_running.is_compiled(steps, of_labels=True)
+    labels, drawn = greedy_labels(steps, max_length=3), sampled_labels(steps, max_length=9, random_state=0)
+    best = greedy(steps, len(WORDS), max_length=3)
+    sampled = sample(steps, len(WORDS), max_length=9, random_state=0)
+    for own, expected in zip([*labels, *drawn], [*best, *sampled], strict=True):
+        assert_array_equal(own, expected.codes)
+    assert len({len(own) for own in labels}) > 1
+    n_labels, shape = steps.n_labels, (7, len(WORDS))
+    inputs, lengths = rng.randint(0, n_labels, (*shape, 1)).astype(float), rng.randint(0, 7, len(WORDS))
+    for n_choices in (n_labels, n_labels + 1):
+        feedback = free_running.Feedback(rng.random_sample(shape) < 0.7, n_choices, rng.random_sample(shape))
+        read, taken = free_running.feed_back(steps, inputs, feedback, lengths)
+        expected, n_expected = free_running._step_by_step(steps, inputs.copy(), feedback, lengths)
+        assert_array_equal(taken, n_expected)
+        assert_array_equal(read, expected)
+        assert np.any(read != inputs)
+
+
 def test_a_prediction_does_not_depend_on_the_others(model):
     assert [model.predict([word])[0] for word in WORDS[::7]] == model.predict(WORDS)[::7]
     (whole,) = model.predict(["abc"])
     assert model.set_params(max_length=2).predict(["abc"]) == [whole[:2]]
     model.set_params(max_length=None)
+
+
+@pytest.mark.slow
+def test_attention_penalty():
+    """The sum of the losses of a pair and its penalty (Xu et al. 2015, eq. 14), by differences, and what it does."""
+    model = fitted(max_iter=2, attention="additive", bidirectional="auto", attention_penalty=0.5, dropout=0.1)
+    weights = 1.0 + np.arange(len(WORDS)) % 3
+    examples = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64)._replace(weights=weights)
+    relative, mean = examples.normalized()
+    batch = relative.batch(np.arange(len(WORDS))[::-1])
+    problems = [
+        BatchProblem(Objective(model.network_, SoftmaxCrossEntropy(), mean_weight=mean, attention_penalty=own), batch)
+        for own in (0.0, 0.5)
+    ]
+    plain, value = (problem.value_and_gradient(model.theta_)[0] for problem in problems)
+    lengths = [len(target) + 1 for target in BACKWARDS]
+    expected = 0
+    for own, weight in zip(model._attention(examples.sequences), weights, strict=True):
+        expected += weight * 0.5 * np.square(1 - own.sum(axis=0)).sum()
+    assert_allclose(value - plain, expected / np.dot(weights, lengths), rtol=1e-10)
+    theta, random = model.theta_, np.random.RandomState(0)
+    masks = model.network_.layer.draw_masks(batch.x.rows, MaskGenerator(random, "float64"))
+    problem = BatchProblem(problems[1].objective, batch._replace(masks=masks))
+    gradient, direction = problem.value_and_gradient(theta)[1], random.standard_normal(theta.shape)
+    there, back = (problem.value_and_gradient(theta + s * direction)[0] for s in (1e-5, -1e-5))
+    assert_allclose(gradient @ direction, (there - back) / 2e-5, rtol=1e-6, atol=0)
+    with pytest.raises(ValueError, match="attention_penalty must be 0 for the Gauss-Newton matrix"):
+        problem.gauss_newton(theta)
+    with pytest.raises(ValueError, match=r"tbptt must be None with attention_penalty=0\.5"):
+        next(window_problems(problem.objective, batch, (2, 2), theta))
+    free, held = (
+        fitted(max_iter=30, attention="additive", bidirectional="auto", attention_penalty=own) for own in (0.0, 5.0)
+    )
+    mass = [np.concatenate([own.sum(axis=0) for own in m._attention(examples.sequences)]) for m in (free, held)]
+    assert np.square(1 - mass[1]).mean() < 0.9 * np.square(1 - mass[0]).mean()
+
+
+@pytest.mark.parametrize("kind", [Seq2SeqClassifier, Seq2SeqRegressor])
+def test_weights_are_numbers_of_copies(kind):
+    """Zero leaves a pair out, with its labels; the same in training, in validation and in scores."""
+    X, weights = [*WORDS[:9], "xyz"], [1, 2, 0, 1, 3, 1, 0, 1, 1, 0]
+    y = [word[::-1] if kind is Seq2SeqClassifier else np.arange(len(word), dtype=float) for word in X]
+    copies = np.repeat(np.arange(10), weights)
+    given, copied = (X, y, weights), ([X[i] for i in copies], [y[i] for i in copies])
+    models = [
+        kind(**QUICK, max_iter=3, early_stopping=True).fit(*data, validation_data=data) for data in (given, copied)
+    ]
+    assert models[0].source_.vocabulary.labels == ("a", "b", "c")
+    for name in ("theta_", "loss_curve_", "validation_scores_"):
+        assert_allclose(*(getattr(model, name) for model in models), rtol=1e-8, atol=1e-11)
+    assert_allclose(models[0].score(X[:9], y[:9], weights[:9]), models[1].score(*copied), rtol=1e-8, atol=1e-12)
+    options = QUICK | {"learning_rate": "constant"}
+    parts = [kind(**options).partial_fit(*data).theta_ for data in (given, copied)]
+    assert_allclose(*parts, rtol=1e-8, atol=1e-11)
 
 
 @pytest.mark.slow
@@ -170,11 +259,7 @@ def test_scheduled_sampling_replaces_inputs_by_predictions():
     pairs = model._read_pairs(WORDS, BACKWARDS, model._head, np.float64).sequences
     x = padded(pairs, np.arange(len(WORDS)))
     rng = np.random.RandomState(0)
-
-    def best(z, random_state):
-        return z[:, :-1].argmax(axis=1)[:, np.newaxis].astype(float)
-
-    fed = ScheduledSampling(model.network_, 0.0, best)(model.theta_, x, rng)
+    fed = ScheduledSampling(model.network_, 0.0, "best")(model.theta_, x, rng)
     assert fed.source is x.source
     for b, word in enumerate(WORDS):
         n = x.target.lengths[b]
@@ -183,8 +268,22 @@ def test_scheduled_sampling_replaces_inputs_by_predictions():
     assert_array_equal(fed.target.values[0], x.target.values[0])
     assert not np.array_equal(fed.target.values, x.target.values)
     assert not fed.target.values[np.arange(len(x.target.values))[:, np.newaxis] >= x.target.lengths].any()
-    kept = ScheduledSampling(model.network_, 1.0, best)(model.theta_, x, rng)
+    kept = ScheduledSampling(model.network_, 1.0, "best")(model.theta_, x, rng)
     assert_array_equal(kept.target.values, x.target.values)
+
+
+def test_networks_of_other_forms_run_step_by_step():
+    layer = Recurrent(Elman, 2, 3, zoneout=0.1)
+    readout, source = ("readout", Dense(3, 2)), Padded(np.ones((1, 1, 2)))
+    for decoder, behind in ((layer, (readout,)), (Recurrent(Elman, 2, 3), (("hidden", Dense(3, 3)), readout))):
+        network = Model(Stack((("seq2seq", EncoderDecoder(Recurrent(Elman, 2, 3), decoder)), *behind)))
+        steps = EncoderDecoderSteps(network, network.init("float64", random_state=0), source)
+        assert not free_running.is_compiled(steps, of_labels=False)
+    outputs = run_on_outputs(steps, np.array([3]))
+    expected = network.forward(steps.theta, Paired(source, Padded(np.concatenate((np.zeros((1, 1, 2)), outputs[:-1])))))
+    assert_allclose(outputs, expected.z.values, rtol=1e-13, atol=0)
+    with pytest.raises(ValueError, match="predict must be 'draw', 'best' or 'outputs', got 'truth'"):
+        ScheduledSampling(network, 0.5, "truth")
 
 
 def test_scheduled_sampling_in_training():
@@ -286,6 +385,12 @@ def test_numbers_are_learned_and_fed_back(regressor):
             read.append(outputs(regressor, X[i], read)[-1].tolist())
         assert_allclose(predicted[i], np.ravel(read[1:]), rtol=1e-10, atol=1e-13)
     assert_array_equal(regressor.predict(X, 3)[0][: lengths[0]], predicted[0])
+    source = padded(regressor._read_sources(X), np.arange(len(X)))
+    steps = EncoderDecoderSteps(regressor.network_, regressor.theta_, source)
+    assert free_running.is_compiled(steps, of_labels=False)
+    feedback, inputs = free_running.Feedback(np.ones((4, len(X)), bool)), np.zeros((4, len(X), 1))
+    expected, _ = free_running._step_by_step(steps, inputs, feedback, np.array(lengths))
+    assert_allclose(run_on_outputs(steps, np.array(lengths)), expected[1:], rtol=1e-14, atol=0)
     assert regressor.predict(X[:2], 2).shape == (2, 2)
     with pytest.raises(ValueError, match="n_steps must be given"):
         regressor.predict(X)
@@ -329,6 +434,18 @@ def test_attention_of_numbers():
         (lambda: fitted(WORDS, [""] * 39), ValueError, "y must have at least one label"),
         (lambda: fitted(attention="soft"), ValueError, "attention"),
         (lambda: fitted(teacher_forcing=1.5), ValueError, "teacher_forcing"),
+        (lambda: fitted(attention_penalty=-1.0), ValueError, "attention_penalty"),
+        (lambda: fitted(attention_penalty=0.1), ValueError, "attention_penalty=0.1 needs attention"),
+        (
+            lambda: Seq2SeqClassifier(**QUICK).fit(WORDS, BACKWARDS, [1, 2]),
+            ValueError,
+            r"sample_weight.shape == \(2,\)",
+        ),
+        (
+            lambda: Seq2SeqClassifier(**QUICK).fit(WORDS, BACKWARDS[:3], 1),
+            ValueError,
+            "inconsistent numbers of samples",
+        ),
         (lambda: fitted(hidden_layer_sizes=0), ValueError, "hidden_layer_sizes"),
         (lambda: fitted(attention="dot", bidirectional=True), ValueError, "attention='dot' needs as many outputs"),
         (lambda: Seq2SeqClassifier().fit(WORDS, BACKWARDS, validation_data=(WORDS,)), ValueError, "early_stopping"),

@@ -220,6 +220,7 @@ LAYERS = {
     "decoder_gru_reset_before": SideBySide(decoder(GRUResetBefore, n_memory=4), 4),
     "decoder_projected": SideBySide(decoder(ProjectedLSTM, n_memory=4, n_projected=3), 4),
     "decoder_normalised": SideBySide(decoder(LayerNormLSTM, n_memory=4), 4),
+    "decoder_hard": SideBySide(decoder(attention="dot", hard=True), 5),
     "encoder_decoder_plain": SideBySide(EncoderDecoder(recurrent(), recurrent(n_inputs=2)), 3),
     "encoder_decoder": SideBySide(
         EncoderDecoder(
@@ -303,6 +304,8 @@ def applies(name, spec):
     layer = LAYERS[name]
     if spec.dtype == "float32" and name in DOUBLE_ONLY:
         return False
+    if getattr(layer, "hard", False):  # soft attention without masks
+        return spec.masked
     if spec.given_state:
         return bool(layer.state_widths)
     if spec.masked:

@@ -210,7 +210,9 @@ def _(layer: AttentionDecoder, parameters, x, state, masks=None):
         for t in range(lengths[n]):
             own = reference.masked(step, None if masks is None else masks.recurrence, t, n)
             now = own(cell, np.concatenate([target[t, n], context]), tuple(now))
-            context, _ = attend(layer.attention, parameters.attention, now[0], memory[: memory_lengths[n], n])
+            context, weights = attend(layer.attention, parameters.attention, now[0], memory[: memory_lengths[n], n])
+            if masks is not None and masks.draws is not None and len(weights):
+                context = memory[np.cumsum(weights.real).searchsorted(masks.draws[t, n], side="right"), n]
             y[t, n] = np.concatenate([now[0], context])
         for part, value in zip(final, (*now, context), strict=True):
             part[n] = value

@@ -11,6 +11,7 @@ import numpy as np
 from numbarnn.kernels.cpu import loops
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.finite import finite, valid_finite
+from numbarnn.kernels.cpu.hook import goes_on
 from numbarnn.kernels.cpu.operands import Bars, Gradients, Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.packing import aligned, pack_weights, unpack_weights
 from numbarnn.kernels.cpu.state import get_last, set_first
@@ -37,6 +38,7 @@ def run_forward(
     bounds,
     n_ranges,
     board,
+    hook,
     prepare,
     check,
 ):
@@ -59,6 +61,8 @@ def run_forward(
         How many ranges of slices to run side by side; with 0, none is run.
     board : ndarray
         Where helpers look for ranges, see `team`.
+    hook : ndarray of shape (2,), int64
+        What changes the arrays for another pass over each range, see `hook`.
     prepare : bool
         Whether to pack the weights; otherwise an earlier call has.
     check : bool
@@ -75,7 +79,7 @@ def run_forward(
         faults[n_ranges, 0] = not (_weights_finite(cell, units) and finite(first_h) and finite(first_memory))
         if n_ranges == 0:
             faults[0, 0] |= not _valid_inputs_finite(x, lengths, bounds[0], bounds[-1])
-    operands = weights, steps, Modifiers(mask, zoneout, clip), check, (bounds, n_ranges, faults)
+    operands = weights, steps, Modifiers(mask, zoneout, clip), check, (bounds, n_ranges, faults), hook
     in_ranges(_forward, operands, n_ranges, board)
     get_last(steps, last_h, last_memory)
     return _are_none(faults)
@@ -84,11 +88,15 @@ def run_forward(
 @inline
 def _forward(operands, i):
     """Run range i."""
-    weights, steps, modifiers, check, (bounds, n_ranges, faults) = operands
-    first, last = _range(bounds, n_ranges, i)
+    weights, steps, modifiers, check, (bounds, n_ranges, faults), hook = operands
+    slices = _range(bounds, n_ranges, i)
+    first, last = bounds[slices[0]], bounds[slices[1]]
     if check:
-        faults[i, 0] = not _valid_inputs_finite(steps.x, steps.lengths, bounds[first], bounds[last])
-    loops.forward(weights, steps, modifiers, bounds[first], bounds[last])
+        faults[i, 0] = not _valid_inputs_finite(steps.x, steps.lengths, first, last)
+    while True:
+        loops.forward(weights, steps, modifiers, first, last)
+        if not goes_on(hook, steps.lengths, first, last, i):
+            break
 
 
 @inline

@@ -27,6 +27,7 @@ import numpy as np
 from numbarnn.cells.form import n_memory, n_units
 from numbarnn.kernels.cpu.calls import run_forward
 from numbarnn.kernels.cpu.compile import kernel_for
+from numbarnn.kernels.cpu.hook import NO_HOOK
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Steps
 from numbarnn.kernels.cpu.packing import sizes_of
@@ -178,7 +179,7 @@ def split(n: int, n_states: int) -> int:
 def forward(weights, x, state, lengths, plan, settings, team):
     """Return outputs (None unless wanted), final state, and checkpoints (None unless wanted).
 
-    `team` are the last arguments of `run_forward` before its options.
+    `team` are the last arguments of `run_forward` before the hook and the options.
     """
     cell, (n_steps, n_sequences, _), masks = weights.cell, x.shape, settings.masks
     plan = plan._replace(segment=max(1, min(plan.segment, n_steps)))
@@ -190,7 +191,7 @@ def forward(weights, x, state, lengths, plan, settings, team):
     kernel, no_state, (bounds, n_ranges, board) = kernel_for(cell, run_forward), _no_state(cell), team
     modifiers = modifiers_of(masks, settings.preactivation_clip)
     steps = x, ends, h, memory, *join_state(cell, sizes_of(cell), state, n_sequences), *no_state
-    if not kernel(*weights, *steps, *modifiers, bounds, 0, board, True, settings.check):
+    if not kernel(*weights, *steps, *modifiers, bounds, 0, board, NO_HOOK, True, settings.check):
         raise NotFiniteError
     for k in range(-(-n_steps // plan.segment)):
         start, stop, part, part_ends = _cut(tape, k)
@@ -199,7 +200,7 @@ def forward(weights, x, state, lengths, plan, settings, team):
             tape.h[k // plan.piece], tape.memory[k // plan.piece] = part_h[0], memory[0]
         modifiers = modifiers_of(of_steps(masks, slice(start, stop)), settings.preactivation_clip)
         operands = *weights, part, part_ends, part_h, memory, *no_state, *no_state, *modifiers
-        kernel(*operands, bounds, n_ranges, board, False, False)
+        kernel(*operands, bounds, n_ranges, board, NO_HOOK, False, False)
         if not settings.outputs:
             h[0] = _at(part_h, part_ends)
     final = split_state(cell, _at(h, ends) if settings.outputs else h[0].copy(), memory[0])
@@ -282,7 +283,7 @@ class _Replay:
         modifiers = modifiers_of(of_steps(self.tape_left.masks, slice(start, stop)), self.tape_left.preactivation_clip)
         steps = Steps(x, ends, self.h[: len(x) + 1], record[: len(x) + 1])
         states = *self.no_state, *self.no_state
-        self.kernel(*self.weights, *steps, *states, *modifiers, *self.team, not self.packed, False)
+        self.kernel(*self.weights, *steps, *states, *modifiers, *self.team, NO_HOOK, not self.packed, False)
         self.packed = True
         return start, stop, steps
 

@@ -40,13 +40,29 @@ from numbarnn.kernels.cpu.attention import (
 from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.denormals import flush_denormals, restore_mode
 from numbarnn.kernels.cpu.gradient import add_to_gradient, add_to_projection_bar
+from numbarnn.kernels.cpu.hook import goes_on
 from numbarnn.kernels.cpu.operands import Bars, Directions, Gradients, Modifiers, Steps, Weights
 from numbarnn.kernels.cpu.packing import aligned, pack_transposed, pack_weights, unpack_weights
-from numbarnn.kernels.cpu.simd import lanes, load, store
+from numbarnn.kernels.cpu.simd import copy, lanes, load, store
 from numbarnn.kernels.cpu.team import in_ranges
 from numbarnn.kernels.cpu.tile import VECTORS
 from numbarnn.kernels.cpu.units import input_blocks, panel, recurrent_blocks
 from numbarnn.kernels.cpu.variants import by_form
+
+
+class Draws(NamedTuple):
+    """Draws of hard attention.
+
+    Attributes
+    ----------
+    uniform : ndarray of shape (R, T)
+        Numbers in [0, 1).
+    chosen : ndarray of shape (R, T), intp
+        The row of the memory that each of them draws, -1 where there is none; is written.
+    """
+
+    uniform: np.ndarray
+    chosen: np.ndarray
 
 
 class Attending(NamedTuple):
@@ -61,6 +77,8 @@ class Attending(NamedTuple):
     projection : ndarray of shape (N + 1, A) or None
         Makes queries of h; None if h is the query.
     zeros : ndarray of shape (1, max(A, M))
+    draws : Draws or None
+        With these a context is one row of the memory, else the mean of all by their weights.
     """
 
     memory: Memory
@@ -68,6 +86,7 @@ class Attending(NamedTuple):
     of: Queries
     projection: np.ndarray | None
     zeros: np.ndarray
+    draws: Draws | None
 
 
 class AttendingBars(NamedTuple):
@@ -123,12 +142,12 @@ class Backward(NamedTuple):
 
 
 @kernel
-def run_decoder(cell, buffer, units, steps, modifiers, attending, n_own, bounds, n_ranges, board):
+def run_decoder(cell, buffer, units, steps, modifiers, attending, n_own, bounds, n_ranges, board, hook):
     """Run a batch forward.
 
     Parameters
     ----------
-    cell, buffer, units, bounds, n_ranges, board
+    cell, buffer, units, bounds, n_ranges, board, hook
         As in `calls.run_forward`.
     steps : Steps
         `x[0]` ends with the initial contexts; at later steps the contexts are written.
@@ -140,32 +159,56 @@ def run_decoder(cell, buffer, units, steps, modifiers, attending, n_own, bounds,
     """
     packed = aligned(cell, buffer)
     pack_weights(cell, packed)
-    operands = Weights(cell, packed, units), steps, modifiers, attending, n_own, (bounds, n_ranges)
+    operands = Weights(cell, packed, units), steps, modifiers, attending, n_own, (bounds, n_ranges), hook
     in_ranges(_forward, operands, n_ranges, board)
 
 
 @inline
 def _forward(operands, i):
     """Run range i."""
-    weights, steps, modifiers, attending, n_own, (bounds, n_ranges) = operands
+    weights, steps, modifiers, attending, n_own, (bounds, n_ranges), hook = operands
     first, last = sequences_of(bounds, n_ranges, i)
     x, lengths, h, record = steps
-    memory, rows, of, projection, zeros = attending
+    memory, rows, of, projection, zeros, draws = attending
     running = np.empty(lengths.size, np.intp)
     scratch = np.empty((last - first, of.queries.shape[2]), x.dtype)
     mode = flush_denormals()
-    for t in range(x.shape[0]):
-        _note_running(running, lengths, first, last, t)
-        loops.forward(weights, _steps_at(x, running, h, record, t), modifiers, first, last)
-        _set_queries(projection, h, t, first, last, scratch, of.queries)
-        for b in range(first, last):
-            if running[b] == 0:
-                continue
-            attend(memory, rows[b], zeros, of, b, t)
-            if t + 1 < x.shape[0]:
-                for m in range(x.shape[2] - n_own):
-                    x[t + 1, b, n_own + m] = of.contexts[b, t, m]
+    while True:
+        for t in range(x.shape[0]):
+            _note_running(running, lengths, first, last, t)
+            loops.forward(weights, _steps_at(x, running, h, record, t), modifiers, first, last)
+            _set_queries(projection, h, t, first, last, scratch, of.queries)
+            for b in range(first, last):
+                if running[b] == 0:
+                    continue
+                attend(memory, rows[b], zeros, of, b, t)
+                _draw(draws, memory, rows[b], of, b, t)
+                if t + 1 < x.shape[0]:
+                    for m in range(x.shape[2] - n_own):
+                        x[t + 1, b, n_own + m] = of.contexts[b, t, m]
+        if not goes_on(hook, lengths, first, last, i):
+            break
     restore_mode(mode)
+
+
+@inline
+def _draw(draws, memory, b, of, row, t):
+    """Make context t of a row one row of the memory of sequence b, drawn with the weights as probabilities."""
+    if draws is None:
+        return
+    n, weights = memory.lengths[b], of.weights
+    choice, none = np.intp(-1), np.intp(0)
+    total = weights[row, t, none] if n > 0 else draws.uniform[row, t]
+    for j in range(1, n):
+        total += weights[row, t, j]
+    bound, below = draws.uniform[row, t] * total, total - total
+    for j in range(n):
+        if weights[row, t, j] > 0 and below <= bound:  # the last such row, however the sums are rounded
+            choice = j
+        below += weights[row, t, j]
+    draws.chosen[row, t] = choice
+    if choice >= 0:
+        copy(of.contexts, (row, t, none), memory.values, (b, choice, none), memory.values.shape[2])
 
 
 @inline
@@ -234,10 +277,21 @@ def _tangent(operands, i):
             if running[b] == 0:
                 continue
             attend_tangent(attending.memory, moved.memory, attending.rows[b], of, of_dot, b, t)
+            _move_drawn(attending.draws, moved.memory.values, attending.rows[b], of_dot.contexts, b, t)
             if t + 1 < x.shape[0]:
                 for m in range(x.shape[2] - n_own):
                     x_dot[t + 1, b, n_own + m] = of_dot.contexts[b, t, m]
     restore_mode(mode)
+
+
+@inline
+def _move_drawn(draws, values_dot, b, contexts_dot, row, t):
+    """Set the tangent of a context that is one row of the memory."""
+    if draws is None:
+        return
+    choice, none = draws.chosen[row, t], np.intp(0)
+    if choice >= 0:
+        copy(contexts_dot, (row, t, none), values_dot, (b, choice, none), values_dot.shape[2])
 
 
 @inline
@@ -350,8 +404,21 @@ def _reverse_attention(work, scratch, own, t):
             _add_row(of_bar.contexts, (b, t), context_bar, (b,), none, n)
         else:
             _add_row(of_bar.contexts, (b, t), bars.x, (t + 1, b), n_own, n)
+        _reverse_draw(attending.draws, memory_bar.values, of_bar.contexts, b, t)
         attend_adjoint(attending.memory, memory_bar, b, attending.zeros, attending.of, of_bar, b, t)
     _reverse_queries(projection, lengths, bars.h, of_bar.queries, scratch, own, t)
+
+
+@inline
+def _reverse_draw(draws, values_bar, contexts_bar, b, t):
+    """Reverse `c = m_chosen`, and leave no adjoint of the context to the weights."""
+    if draws is None:
+        return
+    choice, none = draws.chosen[b, t], np.intp(0)
+    if choice >= 0:
+        _add_row(values_bar, (b, choice), contexts_bar, (b, t), none, contexts_bar.shape[2])
+    for m in range(contexts_bar.shape[2]):
+        contexts_bar[b, t, m] = 0
 
 
 @inline

@@ -18,10 +18,12 @@ from numbarnn.kernels.cpu.decoder import (
     Attending,
     AttendingBars,
     Backward,
+    Draws,
     run_decoder,
     run_decoder_adjoint,
     run_decoder_tangent,
 )
+from numbarnn.kernels.cpu.hook import NO_HOOK
 from numbarnn.kernels.cpu.memory import (
     Projections,
     by_sequence,
@@ -64,11 +66,11 @@ class DecoderTape(NamedTuple):
     n_own: int
 
 
-def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, keep_tape, n_threads):
+def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, uniform, keep_tape, n_threads):
     """Return outputs `[h, c]` `(T, B, N + M)`, final state, weights `(T, B, S)` of the attention, and tape.
 
     `rows` says which sequence of the memory each sequence attends to; None is its own. The state is that of the cell,
-    and behind it the context.
+    and behind it the context. `uniform (T, B)` are the draws of hard attention; with None, attention is soft.
     """
     prepare(x.dtype)
     (n_steps, n_sequences, n_own), dtype, sizes = x.shape, x.dtype, sizes_of(cell)
@@ -83,10 +85,13 @@ def forward(cell, projections, memory, rows, x, state, lengths, mask, clip, keep
     record = np.empty((*shape, sizes.n_units), dtype)
     put_state(cell, cell_state, h[0], record[0])
     rows = np.arange(n_sequences) if rows is None else rows
-    attending = _attending(projections, memory, rows, n_steps, n_outputs)
+    attending = attending_of(projections, memory, rows, n_steps, n_outputs)
+    if uniform is not None:
+        chosen = np.full((n_sequences, n_steps), -1, np.intp)
+        attending = attending._replace(draws=Draws(np.ascontiguousarray(uniform.T), chosen))
     steps, modifiers = Steps(inputs, lengths, h, record), Modifiers(mask, None, clip)
-    team = _team(cell, inputs, memory, n_threads, 1)
-    kernel_for(cell, run_decoder)(*unpacked(cell, sizes), steps, modifiers, attending, n_own, *team)
+    team = decoder_team(cell, (n_steps, n_sequences), memory, n_threads, 1)
+    kernel_for(cell, run_decoder)(*unpacked(cell, sizes), steps, modifiers, attending, n_own, *team, NO_HOOK)
     every = np.arange(n_sequences)
     last = record[lengths, every] if keep_tape else record[0]
     final = split_state(cell, h[lengths, every], last[:, : sizes.n_memory])
@@ -115,8 +120,8 @@ def tangent(cell, tape, cell_dot, projections_dot, memory_dot, x_dot, state_dot,
     if projections_dot is None:
         projections_dot = Projections(*(None if part is None else np.zeros_like(part) for part in projections))
     moved = memory_tangent(projections, attending.memory, projections_dot, memory_dot)
-    moved = _attending(projections_dot, moved, attending.rows, n_steps, n_outputs)
-    team = _team(cell, steps.x, attending.memory, n_threads, 2)
+    moved = attending_of(projections_dot, moved, attending.rows, n_steps, n_outputs)
+    team = decoder_team(cell, (n_steps, n_sequences), attending.memory, n_threads, 2)
     weights, directions = (packed(cell), packed(cell_dot)), Directions(inputs_dot, h_dot, units_dot)
     kernel_for(cell, run_decoder_tangent)(*weights, steps, modifiers, directions, attending, moved, n_own, *team)
     lengths, every = steps.lengths, np.arange(n_sequences)
@@ -158,7 +163,7 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
     attending_bar = AttendingBars(memory_bar, of_bar, context_bar, transposed)
     block_rows = max(BLOCK_ROWS, -(-n_sequences // n_slices))
     work = Backward(units, steps, modifiers, bars, gradients, attending, attending_bar, n_own, inputs, block_rows)
-    team = _team(cell, steps.x, attending.memory, n_threads, 2)
+    team = decoder_team(cell, (n_steps, n_sequences), attending.memory, n_threads, 2)
     kernel_for(cell, run_decoder_adjoint)(cell, work, cell_bar, *team)
     rows = iter(sum(gradients.units[1:], start=gradients.units[0]))
     for name in form_of(type(cell)).by_unit:
@@ -175,14 +180,14 @@ def adjoint(cell, tape, y_bar, weights_bar, state_bar, inputs, n_threads):
     return cell_bar, Projections(query_bar, key_bar, v_bar), by_step(values_bar, n_context), x_bar, first_bar
 
 
-def _attending(projections, memory, rows, n_steps, n_outputs):
+def attending_of(projections, memory, rows, n_steps, n_outputs):
     """Return what a decoder attends to, with arrays for what comes of it."""
     n_sequences, dtype = len(rows), memory.values.dtype
     n_rows, n_keys = memory.keys.shape[1:]
     shapes = n_keys, n_rows, memory.values.shape[2]
     of = Queries(*(np.zeros((n_sequences, n_steps, size), dtype) for size in shapes))
     projection = None if projections.query is None else _with_zeros(projections.query, n_outputs)
-    return Attending(memory, rows, of, projection, np.zeros((1, max(shapes[0], shapes[2])), dtype))
+    return Attending(memory, rows, of, projection, np.zeros((1, max(shapes[0], shapes[2])), dtype), None)
 
 
 def _with_zeros(matrix, depth):
@@ -200,13 +205,19 @@ def decoder_slices(n_sequences):
     return np.arange(n_slices + 1) * n_sequences // n_slices
 
 
-def _team(cell, x, memory, n_threads, n_products):
-    """Return the slices' bounds, in how many ranges they are run, and the board on which helpers find them."""
-    bounds = decoder_slices(x.shape[1])
+def decoder_team(cell, rows, memory, n_threads, n_products):
+    """Return the slices' bounds, in how many ranges they are run, and the board on which helpers find them.
+
+    `rows` is a pair (T, B); without attention, the memory is None.
+    """
+    n_steps, n_sequences = rows
+    bounds = decoder_slices(n_sequences)
     if n_threads == 1:
         return bounds, 1, NOBODY
-    n_rows, n_keys = memory.keys.shape[1:]
-    of_attention = n_rows * (n_keys * (2 if memory.v is None else TANH_WORK) + memory.values.shape[2])
+    of_attention = 0
+    if memory is not None:
+        n_rows, n_keys = memory.keys.shape[1:]
+        of_attention = n_rows * (n_keys * (2 if memory.v is None else TANH_WORK) + memory.values.shape[2])
     of_cell = cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
-    ranges = n_ranges(bounds.size - 1, n_threads, n_products * x.shape[0] * x.shape[1] * (of_cell + of_attention))
+    ranges = n_ranges(bounds.size - 1, n_threads, n_products * n_steps * n_sequences * (of_cell + of_attention))
     return bounds, ranges, board_with(ranges - 1)

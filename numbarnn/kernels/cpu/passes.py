@@ -14,6 +14,7 @@ from numbarnn.kernels.cpu import checkpoints
 from numbarnn.kernels.cpu.calls import run_adjoint, run_forward, run_tangent
 from numbarnn.kernels.cpu.checkpoints import Checkpoints
 from numbarnn.kernels.cpu.compile import entry_for, kernel_for
+from numbarnn.kernels.cpu.hook import NO_HOOK
 from numbarnn.kernels.cpu.masks import modifiers_of, of_steps
 from numbarnn.kernels.cpu.operands import Directions, Steps, Weights
 from numbarnn.kernels.cpu.packing import pack_cell, sizes_of
@@ -53,7 +54,7 @@ def forward(cell, x, state, lengths, settings):
     kernel, modifiers = _modified(cell, run_forward, masks, clip, check)
     states = *join_state(cell, sizes, state, n_sequences), last_h, last_memory
     team = _team(cell, x, n_threads, 1)  # last, since helpers do not wait for long
-    if not kernel(*weights, x, lengths, h, record, *states, *modifiers, *team, True, check):
+    if not kernel(*weights, x, lengths, h, record, *states, *modifiers, *team, NO_HOOK, True, check):
         raise NotFiniteError
     tape = Tape(x, lengths, h, record, type(cell), masks, clip) if keep_tape else None
     return h[1:] if outputs else None, split_state(cell, last_h, last_memory), tape

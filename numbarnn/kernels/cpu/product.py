@@ -18,19 +18,15 @@ def product(a, b, bias=None):
     """
     prepare(b.dtype)
     n_columns = b.shape[1]
-    out = np.empty((len(a), padded_columns(b)), b.dtype)
-    multiply(np.ascontiguousarray(a), in_panels(b, bias), out)
+    out = np.empty((len(a), n_columns + -n_columns % lanes(b)), b.dtype)
+    multiply(np.ascontiguousarray(a), packed_panels(b, bias), out)
     return out if out.shape[1] == n_columns else np.ascontiguousarray(out[:, :n_columns])
 
 
-def padded_columns(b):
-    """Return the number of columns of whole vectors into which those of `b (K, N)` fit."""
-    return b.shape[1] + -b.shape[1] % lanes(b)
-
-
-def in_panels(b, bias=None):
-    """Return `b (K, N)`, with the bias below, in panels of columns `(P, K + 1, span)`, as `multiply` reads them."""
-    (depth, n_columns), n_padded = b.shape, padded_columns(b)
+def packed_panels(b, bias=None):
+    """Return `b (K, N)` in panels of columns `(P, K + 1, span)`, filled up with zeros, and the bias as the last row."""
+    depth, n_columns = b.shape
+    n_padded = n_columns + -n_columns % lanes(b)
     span = n_padded if b.nbytes <= PANEL_BYTES else min(n_padded, VECTORS * lanes(b))
     panels = np.zeros((-(-n_padded // (span or 1)), depth + 1, span), b.dtype)
     for p in range(len(panels)):
