@@ -22,10 +22,11 @@ from numbarnn.estimators.class_weights import class_factors
 from numbarnn.estimators.examples import GivenExamples
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
+from numbarnn.estimators.streaming import StreamingMixin
 from numbarnn.losses import ClassHead, LabelsHead
 
 
-class RNNClassifier(ClassifierMixin, BaseRNN):
+class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
     """Classify sequences, or each of their steps, with a recurrent network.
 
     The loss is the cross-entropy: of a softmax over the classes or, if y is a matrix of zeros and ones with several

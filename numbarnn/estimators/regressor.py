@@ -17,6 +17,7 @@ from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.scale import Moments, loss_unit
+from numbarnn.estimators.streaming import StreamingMixin
 from numbarnn.losses import (
     AbsoluteError,
     DistributionLoss,
@@ -50,7 +51,7 @@ _LOG_LINK = ("poisson", "negative_binomial")
 """The losses whose outputs are logarithms, so that targets of any size are near them."""
 
 
-class RNNRegressor(RegressorMixin, BaseRNN):
+class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
     """Predict numbers from sequences, or from each of their steps, with a recurrent network.
 
     With `return_sequences`, a step whose target is NaN is still read, but does not count in the loss and in the score.

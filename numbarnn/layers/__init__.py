@@ -35,6 +35,7 @@ from numbarnn.layers.model import Model
 from numbarnn.layers.pooling import Pooling
 from numbarnn.layers.recurrent import Recurrent
 from numbarnn.layers.stack import Stack
+from numbarnn.layers.streaming import NetworkStream
 from numbarnn.layers.unstack import Unstack
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "MaskGenerator",
     "Model",
     "MovingBaseline",
+    "NetworkStream",
     "Padded",
     "Pair",
     "Paired",

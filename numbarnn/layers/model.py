@@ -15,6 +15,7 @@ from numbarnn.kernels.devices import on_cuda, place_like, to_host
 from numbarnn.layers.base import Layer, Padded, Pair, Paired, PassSettings, check_layer
 from numbarnn.layers.masks import MaskGenerator
 from numbarnn.layers.parameters import Layout
+from numbarnn.layers.streaming import NetworkStream, network_stream
 from numbarnn.recurrence.arguments import checked_tape_bytes
 
 if TYPE_CHECKING:
@@ -335,6 +336,48 @@ class Model:
             parameters, tape, _plain(z_bar), state_bar, inputs=inputs, n_threads=n_threads
         )
         return ModelAdjoint(self.layout.flatten(parameters_bar), x_bar, first_bar)
+
+    def stream(
+        self,
+        theta: Array,
+        n_sequences: int = 1,
+        state: State | None = None,
+        *,
+        columns: ArrayLike | None = None,
+        activation: str = "identity",
+    ) -> NetworkStream:
+        """Return a stream of the model, which moves on one step at a time.
+
+        The model must be a `Stack` of `Recurrent` layers, with `Dropout` or without, and of a `Dense` layer as the
+        last.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (P,)
+            A NumPy array. Later changes have no effect on the stream.
+        n_sequences : int, default=1
+            Number of sequences, B, that move on together.
+        state : nested tuple of ndarray, default=None
+            The state to go on from, as `forward` or another stream left it; None is the initial one.
+        columns : array-like of int of shape (K,), default=None
+            The columns of z that a step returns; None is all of them.
+        activation : {"identity", "exponential", "logistic", "softmax"}, default="identity"
+            What is applied to them.
+
+        Returns
+        -------
+        NetworkStream
+            For `numbarnn.step`. Without an activation, its outputs have the bits of those of `forward`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the model has other layers, or an argument is not as described.
+        """
+        parameters = self.parameters(theta)
+        if state is not None:
+            state = self.checked_state("state", state, theta, n_sequences)
+        return network_stream(self.layer, parameters, n_sequences, state, columns=columns, activation=activation)
 
     def batch(self, theta: Array, x: Array | Paired, lengths: ArrayLike | None) -> Padded | Paired:
         """Return inputs and lengths as the layers take them.

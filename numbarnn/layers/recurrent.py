@@ -19,6 +19,7 @@ from numbarnn.kernels.tape import Settings
 from numbarnn.layers.base import DEFAULTS, Adjoint, Forward, Padded, Parameter, PassSettings, Tangent
 from numbarnn.layers.checks import check_number, check_probability, check_sizes
 from numbarnn.layers.masks import apply_mask
+from numbarnn.recurrence import Stream, stream
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -303,6 +304,24 @@ class Recurrent:
         y_bar, state_bar = self._split(y_bar, state_bar)
         cell = _dropped(parameters.cell, masks.weights)
         return {"": gradient_flow(cell, recurrence, y_bar, state_bar, n_jobs=n_threads)[0][1:]}
+
+    def stream(self, parameters: RecurrentParameters, n_sequences: int = 1, state: State | None = None) -> Stream:
+        """Return a stream of the cell, with the mean of zoneout, from the initial state if `state` is None.
+
+        Parameters
+        ----------
+        parameters : RecurrentParameters
+        n_sequences : int, default=1
+        state : tuple of ndarray of shape (B, H), default=None
+
+        Returns
+        -------
+        Stream
+        """
+        if state is None and parameters.state:
+            state = tuple(np.tile(part, (n_sequences, 1)) for part in parameters.state)
+        masks = self._placed(None, parameters.cell.W).recurrence
+        return stream(parameters.cell, n_sequences, state, masks=masks, preactivation_clip=self.preactivation_clip)
 
     def _split(self, y_bar: Array | None, state_bar: State | None) -> tuple[Array | None, State | None]:
         """Return the cotangents of the outputs of all steps and of the final state.

@@ -52,7 +52,15 @@ class _Fields(NamedTuple):
 del _Fields._asdict
 
 
-class Stream(_Fields):
+class Steppable:
+    """What `step` moves on: a stream of a cell, or of a whole network."""
+
+    def step(self, x_t: np.ndarray) -> np.ndarray:
+        """Advance by one step."""
+        raise NotImplementedError
+
+
+class Stream(_Fields, Steppable):
     """A cell that moves on through sequences step by step: packed weights and the state.
 
     `stream` returns a Stream, and each `step` advances it. A stream holds its own state: a deep copy is independent of
@@ -88,7 +96,11 @@ class Stream(_Fields):
         -------
         ndarray of shape (B, H)
         """
-        return step(self, x_t)
+        x, y, advance = self._in_python
+        put_inputs(x_t, x)
+        if not advance():
+            raise ValueError(NOT_FINITE)
+        return y.copy()
 
     @cached_property
     def _in_python(self) -> tuple[np.ndarray, np.ndarray, Callable[[], Any]]:
@@ -107,13 +119,13 @@ class Stream(_Fields):
 
 def _restored(*fields: Any) -> Stream:
     """Return an unpickled stream, whose arrays may be read-only or parts of a file."""
-    return Stream(*map(_plain, fields))
+    return Stream(*map(plain, fields))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a nested tuple with arrays in the one layout of the kernels."""
     if isinstance(value, tuple):
-        parts = map(_plain, value)
+        parts = map(plain, value)
         return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)
     if not isinstance(value, np.ndarray) or (type(value) is np.ndarray and value.flags.carray):
         return value
@@ -144,37 +156,43 @@ def _typeof_stream(stream: Stream, _context: Any) -> StreamType:
 def stream(
     cell: Any,
     n_sequences: int = 1,
-    state: tuple[np.ndarray, ...] | None = None,
+    state: tuple[Any, ...] | None = None,
     *,
     masks: RecurrentMasks | None = None,
     preactivation_clip: float | None = None,
-) -> Stream:
+) -> Any:
     """Return a stream at the start of its sequences, or at a given state.
 
     Parameters
     ----------
-    cell : cell
-        The weights, such as `numbarnn.LSTM.init(3, 8)`. Later changes to them have no effect on the stream.
+    cell : cell, RNNRegressor or RNNClassifier
+        The weights, such as `numbarnn.LSTM.init(3, 8)`, or a fitted network, all of whose layers a step then runs:
+        one that reads in one direction and does not pool over time (``bidirectional=False, pooling='last', patch=1``).
+        Later changes to them have no effect on the stream.
     n_sequences : int, default=1
         Number of sequences, B, that move on together.
     state : tuple of ndarrays of shape (B, H), default=None
-        The state to continue from, as `forward` or another stream left it; None is zero.
+        The state to continue from, as `forward` or another stream left it; None is zero. Of a network, the state that
+        ``predict(X, return_state=True)`` returns; None is the initial one.
     masks : RecurrentMasks, default=None
         As in `forward`, but the same at every step: the first axis of the `zoneout` arrays must be 1. Usually they hold
-        the probabilities of zoneout, which gives the expected state.
+        the probabilities of zoneout, which gives the expected state. A network has its own: leave it at None.
     preactivation_clip : float, default=None
-        As in `forward`.
+        As in `forward`. A network has its own: leave it at None.
 
     Returns
     -------
-    Stream
+    Stream or NetworkStream
+        A `numbarnn.layers.NetworkStream` for a network: its steps return the prediction for the sequences so far, that
+        of `predict` of a regressor and of `predict_proba` of a classifier, always of shape (B, K).
 
     Raises
     ------
     TypeError
         If `cell` is not a cell, `n_sequences` is not an integer, or an array is not of the weights' dtype.
     ValueError
-        If `n_sequences` is negative, a shape does not fit, or a number is NaN, infinite, or out of its range.
+        If `n_sequences` is negative, a shape does not fit, or a number is NaN, infinite, or out of its range; if a
+        network has no state to go on from, is an ensemble, or is given `masks` or `preactivation_clip`.
 
     See Also
     --------
@@ -189,7 +207,22 @@ def stream(
     >>> outputs = [stream.step(x_t) for x_t in x]
     >>> np.array_equal(outputs, numbarnn.forward(cell, x).y)
     True
+
+    A fitted network, with one output per step:
+
+    >>> X = np.random.default_rng(0).standard_normal((20, 7, 1), dtype=np.float32)
+    >>> network = numbarnn.RNNRegressor(4, return_sequences=True, learning_rate="cosine", max_iter=5, random_state=0)
+    >>> network = network.fit(X, X.cumsum(axis=1)[..., 0])
+    >>> stream = numbarnn.stream(network)
+    >>> outputs = [stream.step(x_t[np.newaxis])[0, 0] for x_t in X[0]]
+    >>> np.array_equal(outputs, network.predict(X[:1])[0])
+    True
     """
+    stream_of_network = getattr(cell, "_stream", None)
+    if stream_of_network is not None:
+        if masks is not None or preactivation_clip is not None:
+            raise ValueError("masks and preactivation_clip must be None for a network, which has its own")
+        return stream_of_network(n_sequences, state)
     cell = checked_cell("cell", cell)
     if not isinstance(n_sequences, int | np.integer) or isinstance(n_sequences, bool):
         raise TypeError(f"n_sequences must be an integer, got {n_sequences!r}")
@@ -209,7 +242,7 @@ def stream(
     return Stream(cell, packed, units, x, np.ones(n_sequences, np.intp), h, memory, modifiers)
 
 
-def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
+def step(stream: Steppable, x_t: np.ndarray) -> np.ndarray:
     """Move a stream on by one step of all its sequences.
 
     It may be called in Python and in functions that Numba compiles, with the same bits as one `forward` over the whole
@@ -217,15 +250,16 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    stream : Stream
+    stream : Stream or NetworkStream
         From `stream`; its state changes.
     x_t : ndarray of shape (B, I)
         The inputs of the step, of the weights' dtype.
 
     Returns
     -------
-    y_t : ndarray of shape (B, H)
-        The outputs h_t. In compiled code this is a view, which the next step overwrites.
+    y_t : ndarray of shape (B, H) or (B, K)
+        The outputs: h_t of a cell, the predictions of a network. In compiled code this is a view, which the next step
+        overwrites.
 
     Raises
     ------
@@ -247,18 +281,29 @@ def step(stream: Stream, x_t: np.ndarray) -> np.ndarray:
     >>> float(settle(stream, 1000)) == float(settle(stream, 1000))
     True
     """
-    if not isinstance(stream, Stream):
+    if not isinstance(stream, Steppable):
         raise TypeError(f"stream must come from numbarnn.stream, got {type(stream).__name__}")
-    x, y, advance = stream._in_python
+    return stream.step(x_t)
+
+
+NOT_FINITE = "x_t must be finite, got NaN or infinity"
+OTHER_SHAPE = "x_t must have the stream's shape (B, I)"
+
+
+def put_inputs(x_t: Any, x: np.ndarray) -> None:
+    """Copy the inputs of a step to where a stream reads them, so that the kernel is compiled for no layout but its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not an array of the same dtype and shape.
+    """
     if not isinstance(x_t, np.ndarray) or isinstance(x_t, np.ma.MaskedArray) or x_t.dtype != x.dtype:
         got = x_t.dtype if type(x_t) is np.ndarray else type(x_t).__name__
-        raise TypeError(f"x_t must be an array of {x.dtype} as the cell's weights, got {got}")
+        raise TypeError(f"x_t must be an array of {x.dtype} as the weights, got {got}")
     if x_t.shape != x.shape:
         raise ValueError(f"x_t must have shape {x.shape}, got {x_t.shape}")
-    x[...] = x_t  # so that the kernel is compiled for no layout but its own
-    if not advance():
-        raise ValueError("x_t must be finite, got NaN or infinity")
-    return y.copy()
+    x[...] = x_t
 
 
 def _bound(stream: Stream) -> Callable[[], Any]:
@@ -315,21 +360,46 @@ def _move_on(stream, i):  # noqa: ARG001  (the loop index of `outlined` function
 def _step_in_compiled_code(stream, x_t):
     if not isinstance(stream, StreamType):
         raise NumbaTypeError(f"stream must come from numbarnn.stream, got {stream}")
-    dtype = stream.types[3].dtype
-    if not (isinstance(x_t, types.Array) and x_t.ndim == 2 and x_t.dtype == dtype):
-        raise NumbaTypeError(f"x_t must be a two-dimensional array of {dtype} as the cell's weights, got {x_t}")
-
-    advance = kernel_for_class(stream.types[0].instance_class, _advance)
+    check_inputs_type(stream, x_t)
 
     def move_on(stream, x_t):
         if x_t.shape != stream.x.shape[1:]:
-            raise ValueError("x_t must have the stream's shape (B, I)")
+            raise ValueError(OTHER_SHAPE)
+        if not moved_on(stream, x_t):
+            raise ValueError(NOT_FINITE)
+        return stream.h[1]
+
+    return move_on
+
+
+def check_inputs_type(stream: StreamType, x_t: Any) -> None:
+    """Refuse inputs of a step that are no two-dimensional array of the weights' dtype.
+
+    Raises
+    ------
+    NumbaTypeError
+    """
+    dtype = stream.types[3].dtype
+    if not (isinstance(x_t, types.Array) and x_t.ndim == 2 and x_t.dtype == dtype):
+        raise NumbaTypeError(f"x_t must be a two-dimensional array of {dtype} as the weights, got {x_t}")
+
+
+def moved_on(stream: Stream, x_t: np.ndarray) -> bool:
+    """Move a stream on by inputs of its shape, unless they are not finite; return whether they are."""
+    x, _, advance = stream._in_python
+    x[...] = x_t
+    return bool(advance())
+
+
+@overload(moved_on)
+def _moved_on_in_compiled_code(stream, x_t):  # noqa: ARG001  (Numba compares the two signatures)
+    advance = kernel_for_class(stream.types[0].instance_class, _advance)
+
+    def move_on(stream, x_t):
         for b in range(x_t.shape[0]):
             for i in range(x_t.shape[1]):
                 stream.x[0, b, i] = x_t[b, i]
-        if not advance(stream, 0):
-            raise ValueError("x_t must be finite, got NaN or infinity")
-        return stream.h[1]
+        return advance(stream, 0) != 0
 
     return move_on
 

@@ -19,7 +19,7 @@ def product(a, b, bias=None):
     prepare(b.dtype)
     n_columns = b.shape[1]
     out = np.empty((len(a), n_columns + -n_columns % lanes(b)), b.dtype)
-    _product(np.ascontiguousarray(a), packed_panels(b, bias), out)
+    multiply(np.ascontiguousarray(a), packed_panels(b, bias), out)
     return out if out.shape[1] == n_columns else np.ascontiguousarray(out[:, :n_columns])
 
 
@@ -43,7 +43,7 @@ def in_panels(b, bias, span):
 
 # What NumPy does as well, packing for one, stays out of the kernel: a first fit would wait longer for it.
 @kernel
-def _product(a, panels, out):
+def multiply(a, panels, out):
     """Set `out (M, N)`, N whole vectors, to `a (M, K)` times what panels `(P, K + 1, span)` hold, plus their last row.
 
     The columns of the result are those of the panels, one after the other.
