@@ -9,6 +9,9 @@ import numpy as np
 
 from numbarnn.cells.form import form_of
 
+SPECTRAL_RADIUS = 1.1
+"""That of sparse recurrent weights: slightly above one, so that a state neither dies out nor explodes."""
+
 
 def draw_weights(
     cell_class: Any, n_inputs: int, n_units: int, dtype: Any, random_state: Any, n_outputs: int | None = None
@@ -96,3 +99,35 @@ def orthogonal(size: int, random: Any) -> np.ndarray:
     """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007)."""
     q, r = np.linalg.qr(random.standard_normal((size, size)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+
+
+def sparse(n_inputs: int, n_outputs: int, random: Any, n_connections: int = 15) -> np.ndarray:
+    """Return weights of which each output has a few, standard normal over the root of their number.
+
+    Few connections of fixed number let units differ, and keep the sum of their inputs of size one for any number of
+    inputs (Martens 2010, section 5).
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    random : RandomState or Generator
+    n_connections : int, default=15
+        Weights of each output that are not zero; all of them if there are fewer inputs.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_inputs, n_outputs), float64
+    """
+    n_connections = min(n_connections, n_inputs)
+    weights = np.zeros((n_inputs, n_outputs))
+    for column in weights.T:
+        column[random.permutation(n_inputs)[:n_connections]] = random.standard_normal(n_connections)
+    return weights / np.sqrt(n_connections)
+
+
+def sparse_recurrent(n_outputs: int, n_units: int, random: Any) -> np.ndarray:
+    """Return sparse weights, square ones with a spectral radius of 1.1 (Sutskever et al. 2013, section 3.1)."""
+    weights = sparse(n_outputs, n_units, random)
+    if n_outputs == n_units:
+        weights *= SPECTRAL_RADIUS / max(np.abs(np.linalg.eigvals(weights)).max(), 1e-3)
+    return weights

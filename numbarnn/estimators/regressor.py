@@ -13,7 +13,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data.validation import check_numbers
+from numbarnn.data.patches import stack_patches
 from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.estimators.derivatives import steps_of
+from numbarnn.estimators.directions import read_sequences
+from numbarnn.estimators.laplace import LaplaceMixin, predictive_std
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.scale import Moments, loss_unit
@@ -50,7 +54,7 @@ _LOG_LINK = ("poisson", "negative_binomial")
 """The losses whose outputs are logarithms, so that targets of any size are near them."""
 
 
-class RNNRegressor(RegressorMixin, BaseRNN):
+class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
     """Predict numbers from sequences, or from each of their steps, with a recurrent network.
 
     With `return_sequences`, a step whose target is NaN is still read, but does not count in the loss and in the score.
@@ -519,7 +523,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             Whether to return the predicted standard deviations as well; needs a loss that predicts a distribution:
             'gaussian', 'student_t', 'poisson' or 'negative_binomial'. Of the first two they are at least
             ``numbarnn.losses.gaussian.SCALE_FLOOR``, in units of y. For an ensemble they are those of the mixture of
-            its members.
+            its members. With 'squared_error' it needs `fit_laplace`, and they are those of the noise and of the
+            parameters together.
 
         Returns
         -------
@@ -535,13 +540,21 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If X or the state is not as described, or `return_std` is asked for with another loss.
+            If X or the state is not as described, or `return_std` is asked for with another loss or without
+            `fit_laplace`.
         """
         if not return_std:
             outputs = self._outputs(X, state, return_state=return_state)
             return outputs.result(self._decoded(outputs), return_state=return_state)
         check_is_fitted(self)
-        if not isinstance(self._head.loss, DistributionLoss):
+        squared = isinstance(self._head.loss, SquaredError)
+        if squared and not hasattr(self, "laplace_"):
+            raise ValueError(
+                "return_std=True needs the uncertainty of the parameters with loss='squared_error': call "
+                "fit_laplace(X, y) with the training data after each fit, or fit with a loss that predicts a "
+                f"distribution, one of {_DISTRIBUTIONS}."
+            )
+        if not squared and not isinstance(self._head.loss, DistributionLoss):
             raise ValueError(
                 f"return_std=True needs a loss that predicts a distribution, one of {_DISTRIBUTIONS}, but the fit had "
                 f"loss={self._fitted_loss!r}."
@@ -550,7 +563,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError("return_std=True cannot be combined with state or return_state=True.")
         outputs = self._outputs(X)
         mean = self._decoded(outputs)
-        std = _distribution(self._head.loss, outputs).std().astype(mean.dtype)
+        std = self._parameter_std(X) if squared else _distribution(self._head.loss, outputs).std().astype(mean.dtype)
         return outputs.restore(mean), outputs.restore(self._head.decode(std))
 
     def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
@@ -623,6 +636,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
         return self._score(X, y, sample_weight)
+
+    def _parameter_std(self, X: Any) -> NDArray:
+        """Return the standard deviations of the noise and the parameters, one row per sequence or per step."""
+        sequences, _ = read_sequences(self, X)
+        std = predictive_std(self, self.laplace_, stack_patches(sequences, self.patch_))
+        return steps_of(self, std, sequences)
 
     @property
     def _fitted_loss(self) -> str:

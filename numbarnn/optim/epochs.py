@@ -92,10 +92,14 @@ class Epochs:
 
     def whole(self) -> Problem:
         """Return the problem over all examples, from which nothing is dropped."""
-        lengths = self._examples.sequences.lengths
-        batches = map(self._examples.batch, bounded_batches(lengths, _MAX_STEPS))
-        return SumProblem([BatchProblem(self._objective, batch) for batch in batches if batch.weights.any()])
+        return whole_problem(self._objective, self._examples)
 
     def _masks(self, batch: Batch) -> Any:
         generator = MaskGenerator(self._random_state, batch.x.values.dtype)
         return self._objective.model.layer.draw_masks(batch.x.rows, generator)
+
+
+def whole_problem(objective: Objective, examples: Examples) -> SumProblem:
+    """Return the problem over all examples, whose weights are normalized; nothing is dropped."""
+    batches = map(examples.batch, bounded_batches(examples.sequences.lengths, _MAX_STEPS))
+    return SumProblem([BatchProblem(objective, batch) for batch in batches if batch.weights.any()])
