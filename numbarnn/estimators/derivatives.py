@@ -107,7 +107,9 @@ class DerivativesMixin:
         """
         sequences, form = read_sequences(self, X)
         patches = stack_patches(sequences, self.patch_)
-        z = steps_of(self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences)
+        z = steps_of(
+            self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences
+        )
         rows = output_rows(self, step, sequences)
         columns = output_columns(self, output, z, sequences.lengths)[rows]
         return gradient_of_outputs(self, sequences, form, z, (rows, columns), activated=activated)

@@ -87,9 +87,7 @@ class Laplace:
         return self.noise_variance * (1 + squares)
 
 
-def laplace(
-    model: Model, theta: NDArray, examples: Examples, prior_precision: float, n_threads: int = 1
-) -> Laplace:
+def laplace(model: Model, theta: NDArray, examples: Examples, prior_precision: float, n_threads: int = 1) -> Laplace:
     """Return the Laplace approximation at parameters that minimize the penalized squared error.
 
     Parameters

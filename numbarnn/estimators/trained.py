@@ -96,7 +96,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
 
     def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
         try:
-            return model.init(dtype, rng)
+            return model.init(dtype, rng, sparse=self.solver == "hessian_free")
         except MemoryError as error:
             raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
 
@@ -149,9 +149,10 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
             feed=self._feed(model),
             **parameters.training_options(self),
         )
-        runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
+        by_iterations = self.solver in parameters.BY_ITERATIONS
+        runs_to_the_end = self.learning_rate == "cosine" and not by_iterations
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:
-            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
+            few = "" if by_iterations else parameters.advice_on_few_updates(max_iter, n_updates)
             warnings.warn(
                 f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
                 ConvergenceWarning,

@@ -46,11 +46,12 @@ class LBFGS:
         from scipy.optimize import minimize  # noqa: PLC0415  (slow to import, and most fits do without)
 
         problem = problems.whole()
-        stopped = False
+        stopped, trial = False, theta.copy()
 
         def value_and_gradient(vector: Array) -> tuple[float, Array]:
-            value, gradient = problem.value_and_gradient(vector.astype(theta.dtype))
-            return value, gradient.astype(float)
+            trial[:] = vector
+            value, gradient = problem.value_and_gradient(trial)
+            return value, gradient.astype(float, copy=False)
 
         def end_iteration(intermediate_result: Any) -> None:
             nonlocal stopped
