@@ -122,16 +122,16 @@ def laplace(model: Model, theta: NDArray, examples: Examples, prior_precision: f
     size = n_rows if of_kernel else theta.size
     if size > MAX_SIZE:
         raise ValueError(
-            f"A Laplace approximation needs at most {MAX_SIZE} parameters, or at most {MAX_SIZE} training outputs whose "
-            f"Jacobian has at most {MAX_JACOBIAN} numbers; got {theta.size} parameters and {n_rows} outputs. Use a "
-            "smaller network, fewer sequences, or an ensemble."
+            f"A Laplace approximation needs at most {MAX_SIZE} parameters, or at most {MAX_SIZE} training outputs "
+            f"with at most {MAX_JACOBIAN} derivatives; got {theta.size} parameters and {n_rows} outputs. Use a smaller "
+            "network, fewer sequences, or an ensemble."
         )
     roots, start = np.sqrt(weights), 0
     jacobian = np.empty((n_rows, theta.size)) if of_kernel else None
     matrix, filled = np.zeros((size, size)), 0
-    for rows in jacobian_blocks(model, theta, examples.sequences, n_threads):
-        block = slice(start, start + len(rows))
-        rows, start = (rows * roots[block, np.newaxis])[counted[block]], block.stop
+    for derivatives in jacobian_blocks(model, theta, examples.sequences, n_threads):
+        block = slice(start, start + len(derivatives))
+        rows, start = (derivatives * roots[block, np.newaxis])[counted[block]], block.stop
         if jacobian is None:
             matrix += rows.T @ rows
         else:

@@ -12,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from numbarnn.data.validation import check_numbers
 from numbarnn.data.patches import stack_patches
+from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
 from numbarnn.estimators.derivatives import steps_of
 from numbarnn.estimators.directions import read_sequences

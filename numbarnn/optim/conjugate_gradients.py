@@ -102,6 +102,5 @@ def conjugate_gradients(
 def _stalled(values: list[float]) -> bool:
     i = len(values) - 1
     k = max(10, i // 10)
-    return (
-        i > k and values[i] < 0 and values[i - k] - values[i] < -k * PROGRESS * values[i] or values[i] == values[i - 1]
-    )
+    slow = i > k and values[i] < 0 and values[i - k] - values[i] < -k * PROGRESS * values[i]
+    return slow or values[i] == values[i - 1]

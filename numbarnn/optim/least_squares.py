@@ -65,14 +65,14 @@ class LeastSquares:
             if n_ended >= 0:
                 theta[:] = vector
                 if end_epoch(0.5 * float(np.square(residuals(vector)).sum())) or n_ended + 1 >= max_iter:
-                    raise _Stop(n_ended + 1 >= max_iter)
+                    raise _EndError
             n_ended += 1
             return residuals.jacobian(vector)
 
         options: dict[str, Any] = {"tr_solver": "lsmr", "gtol": self.tol, "ftol": None, "xtol": None}
         try:
             result = least_squares(residuals, theta.astype(float), jacobian, max_nfev=self.max_fun, **options)
-        except _Stop:
+        except _EndError:
             return False
         theta[:] = result.x
         return bool(result.success)
@@ -88,8 +88,8 @@ class LeastSquares:
         """Do nothing: the trust region starts anew."""
 
 
-class _Stop(Exception):
-    """The training ends."""
+class _EndError(Exception):
+    """The training ends, though the method has not converged."""
 
 
 class Residuals:

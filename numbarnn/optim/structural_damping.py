@@ -38,9 +38,9 @@ def damped_product(
     *,
     n_threads: int = 1,
 ) -> Any:
-    r"""Return the product :math:`J^T H J v + c \sum_l J_l^T J_l v`, with :math:`J_l` the Jacobian of all outputs of layer l.
+    r"""Return the product :math:`J^T H J v + c \sum_l J_l^T J_l v`.
 
-    The sum is over the recurrent layers.
+    The sum is over the recurrent layers, with :math:`J_l` the Jacobian of the outputs of a layer at all steps.
 
     Parameters
     ----------
