@@ -10,7 +10,7 @@ import numpy as np
 from numbarnn.cells.form import form_of
 
 SPECTRAL_RADIUS = 1.1
-"""That of sparse recurrent weights: slightly above one, so that a state neither dies out nor explodes."""
+INPUT_SCALE = 0.1
 
 
 def draw_weights(
@@ -125,9 +125,27 @@ def sparse(n_inputs: int, n_outputs: int, random: Any, n_connections: int = 15) 
     return weights / np.sqrt(n_connections)
 
 
-def sparse_recurrent(n_outputs: int, n_units: int, random: Any) -> np.ndarray:
-    """Return sparse weights, square ones with a spectral radius of 1.1 (Sutskever et al. 2013, section 3.1)."""
-    weights = sparse(n_outputs, n_units, random)
-    if n_outputs == n_units:
-        weights *= SPECTRAL_RADIUS / max(np.abs(np.linalg.eigvals(weights)).max(), 1e-3)
-    return weights
+def draw_sparse(views: dict[str, np.ndarray], random: Any) -> None:
+    """Draw the matrices of a network anew, in place, as second-order methods need them for recurrent networks.
+
+    All are sparse. The recurrent ones of each gate have a spectral radius of 1.1 (Sutskever et al. 2013, section 3.1),
+    so that a state neither dies out nor explodes; those of the inputs of recurrent layers are a tenth of the others,
+    so that units start where tanh is linear, and remember.
+
+    Parameters
+    ----------
+    views : dict of str to ndarray
+        Arrays by their dotted names, of which "R" is recurrent.
+    random : RandomState or Generator
+    """
+    for name, view in views.items():
+        if view.ndim != 2:
+            continue
+        view[:] = sparse(*view.shape, random)
+        layer, _, kind = name.rpartition(".")
+        size, width = view.shape
+        if kind == "W" and f"{layer}.R" in views:
+            view[:] *= INPUT_SCALE
+        elif kind == "R" and width % size == 0:  # not of a projection
+            for gate in (slice(first, first + size) for first in range(0, width, size)):
+                view[:, gate] *= SPECTRAL_RADIUS / max(np.abs(np.linalg.eigvals(view[:, gate])).max(), 1e-3)

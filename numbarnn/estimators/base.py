@@ -60,7 +60,7 @@ class BaseRNN(CurvatureMixin, DerivativesMixin, TrainedNetwork):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free", "least_squares"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",

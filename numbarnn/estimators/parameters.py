@@ -7,7 +7,6 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, HessianFree, InverseScaling, LeastSquares
@@ -140,9 +139,9 @@ def _check_iterations(estimator: Any) -> None:
             raise ValueError(f"{parameter} must not be set with solver={name!r}, got {value!r}; use 'adam' or 'sgd'.")
     if estimator.device != "cpu":
         raise ValueError(f"device must be 'cpu' with solver={name!r}, got {estimator.device!r}.")
-    loss = getattr(estimator, "loss", "squared_error")
-    if name == "least_squares" and (is_classifier(estimator) or loss != "squared_error"):
-        given = "a classifier" if is_classifier(estimator) else f"loss={loss!r}"
+    loss = getattr(estimator, "loss", None)
+    if name == "least_squares" and loss != "squared_error":
+        given = f"a {type(estimator).__name__}" if loss is None else f"loss={loss!r}"
         raise ValueError(
             f"solver='least_squares' needs a regressor with loss='squared_error', got {given}; use 'lbfgs'."
         )

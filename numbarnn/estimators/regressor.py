@@ -80,7 +80,7 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
           for numbers with outliers.
 
         With the last four, ``predict(X, return_std=True)`` returns the standard deviations too, and `predict_quantiles`
-        the quantiles of any levels.
+        the quantiles of any levels. With 'squared_error' there are standard deviations after `fit_laplace`.
     quantiles : array-like of float or None, default=None
         Levels between 0 and 1 for ``loss='quantile'``, one of them 0.5.
     huber_delta : float, default=1.0
@@ -132,21 +132,30 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
         use the first. Not for 'layer_norm_lstm'.
     preactivation_clip : float or None, default=None
         The pre-activations of the gates are clipped to [-clip, clip], as in ONNX. None clips nothing.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    solver : {'adam', 'sgd', 'lbfgs', 'hessian_free', 'least_squares'}, default='adam'
         The solver.
 
         - 'adam': Adam [11]_;
         - 'sgd': stochastic gradient descent, with momentum;
-        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets. It
-          uses none of the parameters of learning rates and batches, and supports neither dropout, zoneout, `tbptt` nor
-          ``device='cuda'``.
+        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets;
+        - 'hessian_free': Hessian-free optimization [27]_ with structural damping [28]_, for long dependencies. Each
+          iteration takes the gradient over all sequences, and many products with the curvature (`gauss_newton`) of a
+          batch. The initial weights are sparse, as in these papers: 15 per unit and gate, recurrent ones with a
+          spectral radius of 1.1;
+        - 'least_squares': a trust-region method for sums of squares [29]_, for small networks with
+          ``loss='squared_error'``.
+
+        The last three use none of the parameters of learning rates, and support neither dropout, zoneout, `tbptt` nor
+        ``device='cuda'``. 'hessian_free' needs a loss with curvature, not 'absolute_error' or 'quantile'.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
         least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. With 'auto' and one target
-        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain.
+        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain. For
+        'hessian_free' it is the number of sequences whose curvature an iteration uses, and 'auto' is an eighth of them,
+        but at least 256.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -162,21 +171,21 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
     warmup_fraction : float, default=0.05
         Share of the updates in which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
-        200; 200 iterations for 'lbfgs'.
+        Maximum number of epochs, or of iterations of the last three solvers. None is as many epochs as make 2000
+        updates, and at least 200; or 200 iterations.
     max_fun : int, default=15000
-        Maximum number of evaluations of loss and gradient for 'lbfgs'.
+        Maximum number of evaluations of loss and gradient for 'lbfgs', and of residuals for 'least_squares'.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random. It has no effect if one batch holds all sequences.
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
         bit for bit.
     tol : float, default=1e-4
-        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
-        stops where no entry of the gradient is larger. For losses in units of y it is meant for targets of unit
-        variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by the standard
-        deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to `huber_delta`
-        d and by d (2 s - d) beyond.
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. The last
+        three solvers also stop where no entry of the gradient is larger. For losses in units of y it is meant for
+        targets of unit variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by
+        the standard deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to
+        `huber_delta` d and by d (2 s - d) beyond.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
@@ -208,7 +217,7 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
         Number that 'adam' adds to its denominator.
     n_iter_no_change : int or None, default=None
         Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+        epochs as make 500 updates, and at least 10; 10 iterations of the last three solvers.
     max_grad_norm : float or None, default=1.0
         Longer gradients of 'adam' and 'sgd' are scaled to this norm [14]_. None clips nothing.
     tbptt : tuple of two ints or None, default=None
@@ -269,6 +278,9 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
         times the number of quantiles, or twice the number for ``loss='gaussian'``.
     out_activation_ : str
         'identity', 'exponential', 'quantiles' or 'gaussian', by the loss.
+
+    laplace_ : object
+        The uncertainty of the parameters, after `fit_laplace`; a later fit discards it.
 
     See Also
     --------
@@ -339,6 +351,10 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
        autoregressive recurrent networks", International Journal of Forecasting 36, 2020.
     .. [26] K. L. Lange, R. J. A. Little and J. M. G. Taylor, "Robust statistical modeling using the t distribution",
        Journal of the American Statistical Association 84, 1989.
+    .. [27] J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+    .. [28] J. Martens and I. Sutskever, "Learning recurrent neural networks with Hessian-free optimization", ICML 2011.
+    .. [29] M. A. Branch, T. F. Coleman and Y. Li, "A subspace, interior, and conjugate gradient method for large-scale
+       bound-constrained minimization problems", SIAM Journal on Scientific Computing 21, 1999.
 
     Examples
     --------
@@ -391,7 +407,7 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free", "least_squares"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
@@ -496,8 +512,8 @@ class RNNRegressor(RegressorMixin, LaplaceMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
-            `learning_rate='cosine'`.
+            If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, a `solver` other
+            than 'adam' and 'sgd', `learning_rate='cosine'`.
         """
         return self._become(self._learned(X, y, sample_weight, partial=True))
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.cells.initial import random_of, sparse_recurrent
-from numbarnn.cells.initial import sparse as sparse_weights
+from numbarnn.cells.initial import draw_sparse, random_of
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda, place_like, to_host
@@ -132,8 +131,8 @@ class Model:
         dtype : {"float32", "float64"} or dtype, default="float32"
         random_state : int, RandomState or None, default=None
         sparse : bool, default=False
-            Whether to draw all matrices anew, with up to 15 weights per unit and gate that are not zero (Martens 2010),
-            recurrent ones with a spectral radius of 1.1 (Sutskever et al. 2013).
+            Whether to draw all matrices anew for second-order methods, with up to 15 weights per unit and gate that are
+            not zero (Martens 2010), recurrent ones with a spectral radius of 1.1 (Sutskever et al. 2013).
 
         Returns
         -------
@@ -141,11 +140,8 @@ class Model:
         """
         random = random_of(random_state)
         theta = self.layout.flatten(self.layer.init(dtype, random))
-        for name, view in self.views(theta).items() if sparse else ():
-            if view.ndim == 2:
-                draw = sparse_recurrent if name.endswith(".R") else sparse_weights
-                width = len(view) if name.endswith(".R") else view.shape[1]
-                view[:] = np.hstack([draw(len(view), width, random) for _ in range(view.shape[1] // width)])
+        if sparse:
+            draw_sparse(self.views(theta), random)
         return theta
 
     def parameters(self, theta: Array) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _DECREASE = 1e-2
 _SHRINK = 0.8
 _MAX_TRIALS = 60
+_ROUNDING = 10
 
 
 class HessianFree:
@@ -36,7 +37,8 @@ class HessianFree:
     Parameters
     ----------
     tol : float, default=1e-4
-        It converges where no entry of the gradient is larger.
+        It converges where no entry of the gradient is larger, or the decrease that the quadratic promises is lost in
+        rounding.
     damping : float, default=1.0
         :math:`\lambda` at the start.
     structural_damping : float, default=0.03
@@ -82,6 +84,8 @@ class HessianFree:
                 return True
             product = self._product(next(batches), theta, damping)
             iterates = conjugate_gradients(product, -gradient, self.decay * start, lambda v: v, self.max_cg)
+            if -iterates[-1].value <= _ROUNDING * np.finfo(theta.dtype).eps * abs(value):
+                return True
             start = iterates[-1].x
             best, trial = _backtracked(whole, theta, iterates)
             ratio = (trial[0] - value) / best.value
