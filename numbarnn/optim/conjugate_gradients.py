@@ -103,4 +103,4 @@ def _stalled(values: list[float]) -> bool:
     i = len(values) - 1
     k = max(10, i // 10)
     slow = i > k and values[i] < 0 and values[i - k] - values[i] < -k * PROGRESS * values[i]
-    return slow or values[i] == values[i - 1]
+    return slow or values[i] >= values[i - 1]
