@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +202,7 @@ class LaplaceMixin:
 
     laplace_: Laplace
 
-    def fit_laplace(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit_laplace(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
         r"""Estimate the uncertainty of the fitted parameters, so that ``predict(X, return_std=True)`` is possible.
 
         It needs ``loss='squared_error'``. Around `theta_` the network is linearized (Immer et al. [1]_), and treated

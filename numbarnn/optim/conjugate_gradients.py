@@ -37,10 +37,9 @@ def conjugate_gradients(
     product: Callable[[Array], Array],
     b: Array,
     x: Array,
-    precondition: Callable[[Array], Array],
     max_iter: int = 250,
 ) -> list[Iterate]:
-    r"""Minimize :math:`q(x) = \frac{1}{2} x^T A x - b^T x` by preconditioned conjugate gradients.
+    r"""Minimize :math:`q(x) = \frac{1}{2} x^T A x - b^T x` by conjugate gradients.
 
     They stop where the last :math:`k = \max(10, i / 10)` of i iterations have lowered q by less than
     :math:`5 \cdot 10^{-4} k` of its value (Martens 2010, section 4.4).
@@ -52,8 +51,6 @@ def conjugate_gradients(
     b : ndarray of shape (P,)
     x : ndarray of shape (P,)
         Where to start.
-    precondition : callable
-        Divides a vector by an approximation of A.
     max_iter : int, default=250
 
     Returns
@@ -66,14 +63,13 @@ def conjugate_gradients(
     >>> import numpy as np
     >>> from numbarnn.optim.conjugate_gradients import conjugate_gradients
     >>> A, b = np.diag([1.0, 4.0]), np.ones(2)
-    >>> conjugate_gradients(lambda v: A @ v, b, np.zeros(2), lambda v: v)[-1].x
+    >>> conjugate_gradients(lambda v: A @ v, b, np.zeros(2))[-1].x
     array([1.  , 0.25])
     """
     x = x.copy()
     residual = product(x) - b if x.any() else -b
     values = [0.5 * float(x @ (residual - b))]
-    y = precondition(residual)
-    direction, delta = -y, float(residual @ y)
+    direction, delta = -residual, float(residual @ residual)
     iterates: list[Iterate] = []
     next_kept = 1.0
     for i in range(1, max_iter + 1):
@@ -92,10 +88,9 @@ def conjugate_gradients(
                 next_kept *= _SPACING
         if stopped:
             break
-        y = precondition(residual)
-        delta, before = float(residual @ y), delta
+        delta, before = float(residual @ residual), delta
         direction *= delta / before
-        direction -= y
+        direction -= residual
     return iterates
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -101,5 +102,11 @@ class Epochs:
 
 def whole_problem(objective: Objective, examples: Examples) -> SumProblem:
     """Return the problem over all examples, whose weights are normalized; nothing is dropped."""
-    batches = map(examples.batch, bounded_batches(examples.sequences.lengths, _MAX_STEPS))
-    return SumProblem([BatchProblem(objective, batch) for batch in batches if batch.weights.any()])
+    batches = [examples.batch(indices) for indices in bounded_batches(examples.sequences.lengths, _MAX_STEPS)]
+    n_rows = sum(np.count_nonzero(batch.weights) for batch in batches)
+    parts = []
+    for batch in batches:
+        share = np.count_nonzero(batch.weights) / n_rows
+        if share:  # of the penalty, too, which each part divides by its own rows
+            parts.append(BatchProblem(replace(objective, alpha=objective.alpha * share), batch))
+    return SumProblem(parts)

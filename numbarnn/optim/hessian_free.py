@@ -83,7 +83,7 @@ class HessianFree:
             if np.abs(gradient).max() <= self.tol:
                 return True
             product = self._product(next(batches), theta, damping)
-            iterates = conjugate_gradients(product, -gradient, self.decay * start, lambda v: v, self.max_cg)
+            iterates = conjugate_gradients(product, -gradient, self.decay * start, self.max_cg)
             if -iterates[-1].value <= _ROUNDING * np.finfo(theta.dtype).eps * abs(value):
                 return True
             start = iterates[-1].x

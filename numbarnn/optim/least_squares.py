@@ -115,9 +115,10 @@ class Residuals:
         self._dtype = np.dtype(dtype)
         objective = self._parts[0].objective
         self._layout, self._layer, self._loss = objective.model.layout, objective.model.layer, objective.loss
-        self._options = {"n_threads": objective.n_threads}
+        self._options: dict[str, Any] = {"n_threads": objective.n_threads}
         self._settings = objective.settings
-        self._penalty = np.sqrt(objective.alpha / (whole.weight * objective.mean_weight))
+        alpha = sum(part.objective.alpha for part in self._parts)
+        self._penalty = np.sqrt(alpha / (whole.weight * objective.mean_weight))
         factor = objective.model.n_outputs / whole.weight
         self._weights = [np.sqrt(part.batch.weights * factor).astype(self._dtype) for part in self._parts]
 

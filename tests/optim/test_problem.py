@@ -25,7 +25,8 @@ from numbarnn.losses import (
     StudentT,
 )
 from numbarnn.optim import Batch, BatchProblem, Objective, SumProblem
-from tests.optim.problem import model_of
+from numbarnn.optim.epochs import whole_problem
+from tests.optim.problem import LOSS, MODEL, examples_of, model_of
 
 LENGTHS = np.array([5, 2, 3, 1])
 LOSSES = [SoftmaxCrossEntropy(), SquaredError(), Gaussian(), Quantile((0.5, 0.9))]
@@ -171,6 +172,22 @@ def test_sum_is_the_whole():
         assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
     v = np.random.default_rng(1).standard_normal(theta.size)
     assert_allclose(total.gauss_newton(theta) @ v, whole.gauss_newton(theta) @ v, rtol=1e-12, atol=1e-14)
+
+
+def test_whole_problem_in_parts(monkeypatch):
+    """The penalty counts once, however many batches there are."""
+    examples, mean_weight = examples_of(12, np.linspace(0.5, 2.0, 12)).normalized()
+    objective = Objective(MODEL, LOSS, alpha=0.3, mean_weight=mean_weight)
+    theta = MODEL.init("float64", 0)
+    one = whole_problem(objective, examples)
+    monkeypatch.setattr("numbarnn.optim.epochs._MAX_STEPS", 20)
+    several = whole_problem(objective, examples)
+    assert (len(one.parts), one.weight) == (1, several.weight)
+    assert len(several.parts) > 2
+    for ours, expected in zip(several.value_and_gradient(theta), one.value_and_gradient(theta), strict=True):
+        assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
+    v = np.random.default_rng(1).standard_normal(theta.size)
+    assert_allclose(several.gauss_newton(theta) @ v, one.gauss_newton(theta) @ v, rtol=1e-12, atol=1e-14)
 
 
 def test_weight_zero_is_removal():
