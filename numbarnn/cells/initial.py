@@ -9,6 +9,9 @@ import numpy as np
 
 from numbarnn.cells.form import form_of
 
+SPECTRAL_RADIUS = 1.1
+INPUT_SCALE = 0.1
+
 
 def draw_weights(
     cell_class: Any, n_inputs: int, n_units: int, dtype: Any, random_state: Any, n_outputs: int | None = None
@@ -96,3 +99,53 @@ def orthogonal(size: int, random: Any) -> np.ndarray:
     """Return a random orthogonal matrix, uniform over the group (Saxe et al. 2014; Mezzadri 2007)."""
     q, r = np.linalg.qr(random.standard_normal((size, size)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+
+
+def sparse(n_inputs: int, n_outputs: int, random: Any, n_connections: int = 15) -> np.ndarray:
+    """Return weights of which each output has a few, standard normal over the root of their number.
+
+    Few connections of fixed number let units differ, and keep the sum of their inputs of size one for any number of
+    inputs (Martens 2010, section 5).
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    random : RandomState or Generator
+    n_connections : int, default=15
+        Weights of each output that are not zero; all of them if there are fewer inputs.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_inputs, n_outputs), float64
+    """
+    n_connections = min(n_connections, n_inputs)
+    weights = np.zeros((n_inputs, n_outputs))
+    for column in weights.T:
+        column[random.permutation(n_inputs)[:n_connections]] = random.standard_normal(n_connections)
+    return weights / np.sqrt(n_connections)
+
+
+def draw_sparse(views: dict[str, np.ndarray], random: Any) -> None:
+    """Draw the matrices of a network anew, in place, as second-order methods need them for recurrent networks.
+
+    All are sparse. The recurrent ones of each gate have a spectral radius of 1.1 (Sutskever et al. 2013, section 3.1),
+    so that a state neither dies out nor explodes; those of the inputs of recurrent layers are a tenth of the others,
+    so that units start where tanh is linear, and remember.
+
+    Parameters
+    ----------
+    views : dict of str to ndarray
+        Arrays by their dotted names, of which "R" is recurrent.
+    random : RandomState or Generator
+    """
+    for name, view in views.items():
+        if view.ndim != 2:
+            continue
+        view[:] = sparse(*view.shape, random)
+        layer, _, kind = name.rpartition(".")
+        size, width = view.shape
+        if kind == "W" and f"{layer}.R" in views:
+            view[:] *= INPUT_SCALE
+        elif kind == "R" and width % size == 0:  # not of a projection
+            for gate in (slice(first, first + size) for first in range(0, width, size)):
+                view[:, gate] *= SPECTRAL_RADIUS / max(np.abs(np.linalg.eigvals(view[:, gate])).max(), 1e-3)

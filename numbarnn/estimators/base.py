@@ -16,6 +16,7 @@ from numbarnn.data import Sequences
 from numbarnn.data.patches import stack_patches, unstack_rows
 from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
+from numbarnn.estimators.curvature import CurvatureMixin
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
 from numbarnn.estimators.examples import GivenExamples, read_targets
@@ -33,7 +34,7 @@ from numbarnn.prediction import predict
 State = tuple[tuple[NDArray, ...], ...]
 
 
-class BaseRNN(DerivativesMixin, TrainedNetwork):
+class BaseRNN(CurvatureMixin, DerivativesMixin, TrainedNetwork):
     """Recurrent network with scikit-learn's conventions."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
@@ -59,7 +60,7 @@ class BaseRNN(DerivativesMixin, TrainedNetwork):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free", "least_squares"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",

@@ -65,9 +65,10 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
     patch : int or 'auto', default='auto'
         Number of consecutive steps that the network reads as one; more than one makes long series faster and easier to
         learn. The last patch of a sequence is padded with zeros. With `return_sequences` there is still one output per
-        step, which depends on all steps of its patch, and the padding does not count. 'auto' is 1 with `return_sequences` or `tbptt`. Otherwise it gives a
-        sequence of median length about 50 patches, and is 1 for short sequences. `patch_` is the value used. With
-        `tbptt`, or to continue from a state, the lengths of the sequences must be multiples of it.
+        step, which depends on all steps of its patch, and the padding does not count. 'auto' is 1 with
+        `return_sequences` or `tbptt`. Otherwise it gives a sequence of median length about 50 patches, and is 1 for
+        short sequences. `patch_` is the value used. With `tbptt`, or to continue from a state, the lengths of the
+        sequences must be multiples of it.
     learn_initial_state : bool, default=False
         Whether the state before the first step is learned, for each layer and direction, rather than zero.
     dropout : float, default=0.0
@@ -85,21 +86,28 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
         use the first. Not for 'layer_norm_lstm'.
     preactivation_clip : float or None, default=None
         The pre-activations of the gates are clipped to [-clip, clip], as in ONNX. None clips nothing.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    solver : {'adam', 'sgd', 'lbfgs', 'hessian_free'}, default='adam'
         The solver.
 
         - 'adam': Adam [11]_;
         - 'sgd': stochastic gradient descent, with momentum;
-        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets. It
-          uses none of the parameters of learning rates and batches, and supports neither dropout, zoneout, `tbptt` nor
-          ``device='cuda'``.
+        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets;
+        - 'hessian_free': Hessian-free optimization [22]_ with structural damping [23]_, for long dependencies. Each
+          iteration takes the gradient over all sequences, and many products with the curvature (`gauss_newton`) of a
+          batch. The initial weights are sparse, as in these papers: 15 per unit and gate, recurrent ones with a
+          spectral radius of 1.1.
+
+        The last two use none of the parameters of learning rates, and support neither dropout, zoneout, `tbptt` nor
+        ``device='cuda'``.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
         least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. With 'auto' and one target
-        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain.
+        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain. For
+        'hessian_free' it is the number of sequences whose curvature an iteration uses, and 'auto' is an eighth of them,
+        but at least 256.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -115,8 +123,8 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
     warmup_fraction : float, default=0.05
         Share of the updates in which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
-        200; 200 iterations for 'lbfgs'.
+        Maximum number of epochs, or of iterations of the last two solvers. None is as many epochs as make 2000
+        updates, and at least 200; or 200 iterations.
     max_fun : int, default=15000
         Maximum number of evaluations of loss and gradient for 'lbfgs'.
     shuffle : bool, default=True
@@ -125,8 +133,8 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
         Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
         bit for bit.
     tol : float, default=1e-4
-        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
-        stops where no entry of the gradient is larger.
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. The last
+        two solvers also stop where no entry of the gradient is larger.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
@@ -162,7 +170,7 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
         Number that 'adam' adds to its denominator.
     n_iter_no_change : int or None, default=None
         Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+        epochs as make 500 updates, and at least 10; 10 iterations of the last two solvers.
     max_grad_norm : float or None, default=1.0
         Longer gradients of 'adam' and 'sgd' are scaled to this norm [14]_. None clips nothing.
     tbptt : tuple of two ints or None, default=None
@@ -286,6 +294,8 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
        ICML 2013.
     .. [20] S. Merity, N. S. Keskar and R. Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
     .. [21] D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+    .. [22] J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+    .. [23] J. Martens and I. Sutskever, "Learning recurrent neural networks with Hessian-free optimization", ICML 2011.
 
     Examples
     --------
@@ -324,7 +334,7 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
@@ -431,8 +441,8 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If y does not fit `classes`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
-            `learning_rate='cosine'`, `class_weight='balanced'`.
+            If y does not fit `classes`, or a parameter is not for partial fits: `early_stopping`, a `solver` other
+            than 'adam' and 'sgd', `learning_rate='cosine'`, `class_weight='balanced'`.
         """
         if self.class_weight == "balanced":
             raise ValueError(

@@ -64,7 +64,7 @@ class CTCClassifier(BaseRNN):
         Probability that a unit keeps its previous state.
     preactivation_clip : float or None, default=None
         The pre-activations of the gates are clipped to [-clip, clip]. None clips nothing.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    solver : {'adam', 'sgd', 'lbfgs', 'hessian_free'}, default='adam'
         The solver, as in `RNNClassifier`.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights.
@@ -79,8 +79,8 @@ class CTCClassifier(BaseRNN):
     warmup_fraction : float, default=0.05
         Share of the updates during which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs, or of iterations for 'lbfgs'. None means enough epochs for 2000 updates, but at least
-        200; for 'lbfgs', 200 iterations.
+        Maximum number of epochs, or of iterations for 'lbfgs' and 'hessian_free'. None means enough epochs for 2000
+        updates, but at least 200; or 200 iterations.
     max_fun : int, default=15000
         Maximum number of evaluations of loss and gradient for 'lbfgs'.
     shuffle : bool, default=True
@@ -114,7 +114,7 @@ class CTCClassifier(BaseRNN):
         Constant that 'adam' adds to its denominator, for numerical stability.
     n_iter_no_change : int or None, default=None
         Training stops after more than this number of epochs in a row without an improvement by `tol`. None means
-        enough epochs for 500 updates, but at least 10; for 'lbfgs', 10 iterations.
+        enough epochs for 500 updates, but at least 10; for 'lbfgs' and 'hessian_free', 10 iterations.
     max_grad_norm : float or None, default=1.0
         With 'adam' and 'sgd', gradients with a larger norm are scaled down to this norm. None disables the clipping.
     checkpoint_memory_mb : float or None, default=None
@@ -225,7 +225,7 @@ class CTCClassifier(BaseRNN):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
@@ -330,7 +330,8 @@ class CTCClassifier(BaseRNN):
         ------
         ValueError
             If `classes` is missing in the first call or changes later, a label is not one of them, or a parameter does
-            not work with `partial_fit`: `early_stopping`, `solver='lbfgs'`, `learning_rate='cosine'`.
+            not work with `partial_fit`: `early_stopping`, a `solver` other than 'adam' and 'sgd',
+            `learning_rate='cosine'`.
         """
         if classes is None and not hasattr(self, "classes_"):
             raise ValueError("classes must hold all labels in the first call of partial_fit, got None.")

@@ -107,7 +107,9 @@ class DerivativesMixin:
         """
         sequences, form = read_sequences(self, X)
         patches = stack_patches(sequences, self.patch_)
-        z = _steps(self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences)
+        z = steps_of(
+            self, predict(self.network_, self.theta_, patches, n_jobs=resolve_threads(self.n_jobs)).z, sequences
+        )
         rows = output_rows(self, step, sequences)
         columns = output_columns(self, output, z, sequences.lengths)[rows]
         return gradient_of_outputs(self, sequences, form, z, (rows, columns), activated=activated)
@@ -314,7 +316,7 @@ class DerivativesMixin:
         n_jobs = resolve_threads(self.n_jobs)
         outputs_dot = push_forward(self.network_, self.theta_, patches, theta_dot, inputs_dot, n_jobs=n_jobs)
         check_derivatives(outputs_dot)
-        outputs_dot = _steps(self, outputs_dot, sequences)
+        outputs_dot = steps_of(self, outputs_dot, sequences)
         return form.restore(outputs_dot, lengths) if self.network_.returns_sequences else outputs_dot
 
     def vector_jacobian_product(self: Fitted, X: Any, outputs_bar: Any) -> PulledBack:
@@ -405,7 +407,7 @@ def _pulled_back(estimator: Fitted, sequences: Sequences, form: Form, outputs_ba
     return PulledBack(form.restore(rows[:, 0] if form.flat else rows, lengths), theta_bar)
 
 
-def _steps(estimator: Fitted, rows: NDArray, sequences: Sequences) -> NDArray:
+def steps_of(estimator: Fitted, rows: NDArray, sequences: Sequences) -> NDArray:
     """Return rows of outputs without those of the padding of patches."""
     k = estimator.patch_
     if k == 1 or not estimator.network_.returns_sequences:

@@ -32,6 +32,11 @@ class Fitted(Protocol):
     _head: Head
     _has_step_targets: ClassVar[bool]
     _architecture: Architecture
+    alpha: float
+
+    def _given(self, sequences: Sequences, y: Any, sample_weight: Any) -> GivenExamples: ...
+
+    def _encoded(self, given: GivenExamples, head: Head) -> GivenExamples: ...
 
     def _read_targets(
         self, y: Any, sample_weight: Any, lengths: NDArray[np.intp], *, per_step: bool

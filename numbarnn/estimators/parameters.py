@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, InverseScaling
+from numbarnn.optim import LBFGS, SGD, Adam, Adaptive, Constant, Cosine, HessianFree, InverseScaling, LeastSquares
 from numbarnn.optim.tbptt import checked_tbptt
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ _PATIENCE = 500
 ONE_BATCH = 32
 """Up to so many different sequences are one batch by default."""
 
+CURVATURE_BATCH = 256
+"""Least number of sequences from which Hessian-free optimization takes its curvature by default."""
+
+BY_ITERATIONS = ("lbfgs", "hessian_free", "least_squares")
+"""Solvers that use no learning rate; an iteration of theirs reads all training data."""
+
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _AT_LEAST_ONE],
     "cell": [str, type],
@@ -42,7 +48,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "weight_dropout": [_FRACTION],
     "zoneout": [_FRACTION, tuple, list],
     "preactivation_clip": [None, _POSITIVE],
-    "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+    "solver": [StrOptions({"adam", "sgd", *BY_ITERATIONS})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine"})],
@@ -107,9 +113,10 @@ def check_training(estimator: Any, *, partial: bool = False) -> None:
     """
     if partial and estimator.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True.")
-    if partial and estimator.solver == "lbfgs":
+    if partial and estimator.solver in BY_ITERATIONS:
         raise ValueError(
-            "partial_fit does not support solver='lbfgs', which needs all data at once; use 'adam' or 'sgd'."
+            f"partial_fit does not support solver={estimator.solver!r}, which needs all data at once; use 'adam' or "
+            "'sgd'."
         )
     if partial and estimator.learning_rate == "cosine":
         raise ValueError(
@@ -118,18 +125,30 @@ def check_training(estimator: Any, *, partial: bool = False) -> None:
     checked_tbptt(estimator.tbptt)
     if estimator.early_stopping and not estimator.validation_fraction:
         raise ValueError("validation_fraction must be above 0 with early_stopping=True, got 0.")
-    if estimator.solver == "lbfgs":
-        _check_lbfgs(estimator)
+    if estimator.solver in BY_ITERATIONS:
+        _check_iterations(estimator)
 
 
-def _check_lbfgs(estimator: Any) -> None:
+def _check_iterations(estimator: Any) -> None:
+    """Refuse what a solver that needs an exact, deterministic loss does not support."""
+    name = estimator.solver
     refused = ("dropout", "input_dropout", "recurrent_dropout", "weight_dropout", "zoneout", "tbptt")
-    for name in refused:
-        value = getattr(estimator, name)
+    for parameter in refused:
+        value = getattr(estimator, parameter)
         if np.any(value):
-            raise ValueError(f"{name} must not be set with solver='lbfgs', got {value!r}; use 'adam' or 'sgd'.")
+            raise ValueError(f"{parameter} must not be set with solver={name!r}, got {value!r}; use 'adam' or 'sgd'.")
     if estimator.device != "cpu":
-        raise ValueError(f"device must be 'cpu' with solver='lbfgs', got {estimator.device!r}.")
+        raise ValueError(f"device must be 'cpu' with solver={name!r}, got {estimator.device!r}.")
+    loss = getattr(estimator, "loss", None)
+    if name == "least_squares" and loss != "squared_error":
+        given = f"a {type(estimator).__name__}" if loss is None else f"loss={loss!r}"
+        raise ValueError(
+            f"solver='least_squares' needs a regressor with loss='squared_error', got {given}; use 'lbfgs'."
+        )
+    if name == "hessian_free" and loss in ("absolute_error", "quantile"):
+        raise ValueError(
+            f"solver='hessian_free' needs a loss with curvature, got loss={loss!r}, which is linear; use 'lbfgs'."
+        )
 
 
 def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int, tol: float) -> Solver:
@@ -148,6 +167,10 @@ def solver(estimator: Any, n_parameters: int, dtype: DTypeLike, n_updates: int, 
     """
     if estimator.solver == "lbfgs":
         return LBFGS(tol=tol, max_fun=estimator.max_fun)
+    if estimator.solver == "hessian_free":
+        return HessianFree(tol=tol)
+    if estimator.solver == "least_squares":
+        return LeastSquares(tol=tol, max_fun=estimator.max_fun)
     options: dict[str, Any] = {
         "schedule": _schedule(estimator, n_updates),
         "max_grad_norm": estimator.max_grad_norm,
@@ -174,17 +197,17 @@ def _schedule(estimator: Any, n_updates: int) -> Schedule:
 
 
 def max_iter(estimator: Any, n_updates: int) -> int:
-    """Return the maximum number of epochs of so many updates, or of iterations of L-BFGS."""
+    """Return the maximum number of epochs of so many updates, or of iterations."""
     if estimator.max_iter is not None:
         return estimator.max_iter
-    return 200 if estimator.solver == "lbfgs" else max(estimator._least_epochs, _epochs(2000, n_updates))
+    return 200 if estimator.solver in BY_ITERATIONS else max(estimator._least_epochs, _epochs(2000, n_updates))
 
 
 def n_iter_no_change(estimator: Any, n_updates: int) -> int:
-    """Return how many epochs of so many updates, or iterations of L-BFGS, may pass without an improvement."""
+    """Return how many epochs of so many updates, or iterations, may pass without an improvement."""
     if estimator.n_iter_no_change is not None:
         return estimator.n_iter_no_change
-    return 10 if estimator.solver == "lbfgs" else max(10, _epochs(_PATIENCE, n_updates))
+    return 10 if estimator.solver in BY_ITERATIONS else max(10, _epochs(_PATIENCE, n_updates))
 
 
 def advice_on_few_updates(n_epochs: int, n_updates: int) -> str:
@@ -215,10 +238,12 @@ def updates_per_epoch(estimator: Any, lengths: NDArray[np.intp], size: int) -> i
 
 
 def batch_size(estimator: Any, n_sequences: int) -> int:
-    """Return the number of sequences per update."""
-    if estimator.solver == "lbfgs":
+    """Return the number of sequences per update; for Hessian-free optimization, per batch of its curvature."""
+    if estimator.solver in ("lbfgs", "least_squares"):
         return min(200, n_sequences)
     if estimator.batch_size == "auto":
+        if estimator.solver == "hessian_free":
+            return min(n_sequences, max(CURVATURE_BATCH, n_sequences // 8))
         return n_sequences if n_sequences <= ONE_BATCH else max(8, min(64, n_sequences // 8))
     if estimator.batch_size > n_sequences:
         warnings.warn(

@@ -12,8 +12,12 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from numbarnn.data.patches import stack_patches
 from numbarnn.data.validation import check_numbers
 from numbarnn.estimators.base import BaseRNN, State
+from numbarnn.estimators.derivatives import steps_of
+from numbarnn.estimators.directions import read_sequences
+from numbarnn.estimators.laplace import LaplaceMixin, predictive_std
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.scale import Moments, loss_unit
@@ -51,7 +55,7 @@ _LOG_LINK = ("poisson", "negative_binomial")
 """The losses whose outputs are logarithms, so that targets of any size are near them."""
 
 
-class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
+class RNNRegressor(RegressorMixin, LaplaceMixin, StreamingMixin, BaseRNN):
     """Predict numbers from sequences, or from each of their steps, with a recurrent network.
 
     With `return_sequences`, a step whose target is NaN is still read, but does not count in the loss and in the score.
@@ -77,7 +81,7 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
           for numbers with outliers.
 
         With the last four, ``predict(X, return_std=True)`` returns the standard deviations too, and `predict_quantiles`
-        the quantiles of any levels.
+        the quantiles of any levels. With 'squared_error' there are standard deviations after `fit_laplace`.
     quantiles : array-like of float or None, default=None
         Levels between 0 and 1 for ``loss='quantile'``, one of them 0.5.
     huber_delta : float, default=1.0
@@ -130,21 +134,30 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         use the first. Not for 'layer_norm_lstm'.
     preactivation_clip : float or None, default=None
         The pre-activations of the gates are clipped to [-clip, clip], as in ONNX. None clips nothing.
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+    solver : {'adam', 'sgd', 'lbfgs', 'hessian_free', 'least_squares'}, default='adam'
         The solver.
 
         - 'adam': Adam [11]_;
         - 'sgd': stochastic gradient descent, with momentum;
-        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets. It
-          uses none of the parameters of learning rates and batches, and supports neither dropout, zoneout, `tbptt` nor
-          ``device='cuda'``.
+        - 'lbfgs': a quasi-Newton method [12]_ that reads all sequences at each iteration, for small data sets;
+        - 'hessian_free': Hessian-free optimization [27]_ with structural damping [28]_, for long dependencies. Each
+          iteration takes the gradient over all sequences, and many products with the curvature (`gauss_newton`) of a
+          batch. The initial weights are sparse, as in these papers: 15 per unit and gate, recurrent ones with a
+          spectral radius of 1.1;
+        - 'least_squares': a trust-region method for sums of squares [29]_, for small networks with
+          ``loss='squared_error'``.
+
+        The last three use none of the parameters of learning rates, and support neither dropout, zoneout, `tbptt` nor
+        ``device='cuda'``. 'hessian_free' needs a loss with curvature, not 'absolute_error' or 'quantile'.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights; biases, gains and learned rates are not penalized. As in
         scikit-learn, the penalty is divided by the sum of the sample weights.
     batch_size : int or 'auto', default='auto'
         Sequences per update. 'auto' is all of the n training sequences up to 32, and beyond that an eighth of them, at
         least 8 and at most 64: ``n if n <= 32 else max(8, min(64, n // 8))``. With 'auto' and one target
-        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain.
+        per sequence, duplicates are first merged into one of their total weight, unless more than 32 remain. For
+        'hessian_free' it is the number of sequences whose curvature an iteration uses, and 'auto' is an eighth of them,
+        but at least 256.
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, default='constant'
         Schedule of the learning rate of 'adam' and 'sgd'.
 
@@ -160,21 +173,21 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
     warmup_fraction : float, default=0.05
         Share of the updates in which the learning rate of the 'cosine' schedule rises.
     max_iter : int or None, default=None
-        Maximum number of epochs; of iterations for 'lbfgs'. None is as many epochs as make 2000 updates, and at least
-        200; 200 iterations for 'lbfgs'.
+        Maximum number of epochs, or of iterations of the last three solvers. None is as many epochs as make 2000
+        updates, and at least 200; or 200 iterations.
     max_fun : int, default=15000
-        Maximum number of evaluations of loss and gradient for 'lbfgs'.
+        Maximum number of evaluations of loss and gradient for 'lbfgs', and of residuals for 'least_squares'.
     shuffle : bool, default=True
         Whether to draw the batches of each epoch at random. It has no effect if one batch holds all sequences.
     random_state : int, RandomState instance or None, default=None
         Draws the initial weights, the batches, the validation part and what is dropped. With an int, two fits are equal
         bit for bit.
     tol : float, default=1e-4
-        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. 'lbfgs' also
-        stops where no entry of the gradient is larger. For losses in units of y it is meant for targets of unit
-        variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by the standard
-        deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to `huber_delta`
-        d and by d (2 s - d) beyond.
+        Smallest decrease of the loss, or increase of the validation score, that counts as an improvement. The last
+        three solvers also stop where no entry of the gradient is larger. For losses in units of y it is meant for
+        targets of unit variance, whatever those of y is: it is multiplied by the variance of y for 'squared_error', by
+        the standard deviation s for 'absolute_error' and 'quantile', and for 'huber' by the variance where s is up to
+        `huber_delta` d and by d (2 s - d) beyond.
     verbose : bool or int, default=False
         Whether to show a progress bar with the current loss.
     warm_start : bool, default=False
@@ -206,7 +219,7 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         Number that 'adam' adds to its denominator.
     n_iter_no_change : int or None, default=None
         Training stops after more than this number of epochs in a row without an improvement by `tol`. None is as many
-        epochs as make 500 updates, and at least 10; 10 iterations for 'lbfgs'.
+        epochs as make 500 updates, and at least 10; 10 iterations of the last three solvers.
     max_grad_norm : float or None, default=1.0
         Longer gradients of 'adam' and 'sgd' are scaled to this norm [14]_. None clips nothing.
     tbptt : tuple of two ints or None, default=None
@@ -267,6 +280,8 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         times the number of quantiles, or of the parameters of the distribution that the loss predicts.
     out_activation_ : str
         'identity', 'exponential', 'quantiles', 'gaussian', 'student_t' or 'negative_binomial', by the loss.
+    laplace_ : object
+        The uncertainty of the parameters, after `fit_laplace`; a later fit discards it.
 
     See Also
     --------
@@ -337,6 +352,10 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
        autoregressive recurrent networks", International Journal of Forecasting 36, 2020.
     .. [26] K. L. Lange, R. J. A. Little and J. M. G. Taylor, "Robust statistical modeling using the t distribution",
        Journal of the American Statistical Association 84, 1989.
+    .. [27] J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+    .. [28] J. Martens and I. Sutskever, "Learning recurrent neural networks with Hessian-free optimization", ICML 2011.
+    .. [29] M. A. Branch, T. F. Coleman and Y. Li, "A subspace, interior, and conjugate gradient method for large-scale
+       bound-constrained minimization problems", SIAM Journal on Scientific Computing 21, 1999.
 
     Examples
     --------
@@ -389,7 +408,7 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         weight_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         preactivation_clip: float | None = None,
-        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        solver: Literal["adam", "sgd", "lbfgs", "hessian_free", "least_squares"] = "adam",
         alpha: float = 1e-4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive", "cosine"] = "constant",
@@ -494,8 +513,8 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, `solver='lbfgs'`,
-            `learning_rate='cosine'`.
+            If X or y are not as in `fit`, or a parameter is not for partial fits: `early_stopping`, a `solver` other
+            than 'adam' and 'sgd', `learning_rate='cosine'`.
         """
         return self._become(self._learned(X, y, sample_weight, partial=True))
 
@@ -521,7 +540,8 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
             Whether to return the predicted standard deviations as well; needs a loss that predicts a distribution:
             'gaussian', 'student_t', 'poisson' or 'negative_binomial'. Of the first two they are at least
             ``numbarnn.losses.gaussian.SCALE_FLOOR``, in units of y. For an ensemble they are those of the mixture of
-            its members.
+            its members. With 'squared_error' it needs `fit_laplace`, and they are those of the noise and of the
+            parameters together.
 
         Returns
         -------
@@ -537,13 +557,21 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
         Raises
         ------
         ValueError
-            If X or the state is not as described, or `return_std` is asked for with another loss.
+            If X or the state is not as described, or `return_std` is asked for with another loss or without
+            `fit_laplace`.
         """
         if not return_std:
             outputs = self._outputs(X, state, return_state=return_state)
             return outputs.result(self._decoded(outputs), return_state=return_state)
         check_is_fitted(self)
-        if not isinstance(self._head.loss, DistributionLoss):
+        squared = isinstance(self._head.loss, SquaredError)
+        if squared and not hasattr(self, "laplace_"):
+            raise ValueError(
+                "return_std=True needs the uncertainty of the parameters with loss='squared_error': call "
+                "fit_laplace(X, y) with the training data after each fit, or fit with a loss that predicts a "
+                f"distribution, one of {_DISTRIBUTIONS}."
+            )
+        if not squared and not isinstance(self._head.loss, DistributionLoss):
             raise ValueError(
                 f"return_std=True needs a loss that predicts a distribution, one of {_DISTRIBUTIONS}, but the fit had "
                 f"loss={self._fitted_loss!r}."
@@ -552,7 +580,7 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
             raise ValueError("return_std=True cannot be combined with state or return_state=True.")
         outputs = self._outputs(X)
         mean = self._decoded(outputs)
-        std = _distribution(self._head.loss, outputs).std().astype(mean.dtype)
+        std = self._parameter_std(X) if squared else _distribution(self._head.loss, outputs).std().astype(mean.dtype)
         return outputs.restore(mean), outputs.restore(self._head.decode(std))
 
     def predict_quantiles(self, X: Any, q: ArrayLike | None = None) -> Any:
@@ -625,6 +653,12 @@ class RNNRegressor(RegressorMixin, StreamingMixin, BaseRNN):
             At most 1, for a perfect prediction; 0 for a prediction of the mean.
         """
         return self._score(X, y, sample_weight)
+
+    def _parameter_std(self, X: Any) -> NDArray:
+        """Return the standard deviations of the noise and the parameters, one row per sequence or per step."""
+        sequences, _ = read_sequences(self, X)
+        std = predictive_std(self, self.laplace_, stack_patches(sequences, self.patch_))
+        return steps_of(self, std, sequences)
 
     @property
     def _fitted_loss(self) -> str:

@@ -97,7 +97,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
 
     def _drawn(self, model: Model, dtype: DTypeLike, rng: np.random.RandomState) -> NDArray:
         try:
-            return model.init(dtype, rng)
+            return model.init(dtype, rng, sparse=self.solver == "hessian_free")
         except MemoryError as error:
             raise MemoryError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} is too large: {error}") from error
 
@@ -151,9 +151,10 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
             attention_penalty=self.attention_penalty,
             **parameters.training_options(self),
         )
-        runs_to_the_end = self.learning_rate == "cosine" and self.solver != "lbfgs"
+        by_iterations = self.solver in parameters.BY_ITERATIONS
+        runs_to_the_end = self.learning_rate == "cosine" and not by_iterations
         if state.outcome == "max_iter" and not partial and not runs_to_the_end:
-            few = "" if self.solver == "lbfgs" else parameters.advice_on_few_updates(max_iter, n_updates)
+            few = "" if by_iterations else parameters.advice_on_few_updates(max_iter, n_updates)
             warnings.warn(
                 f"Maximum iterations ({max_iter}) reached and the training has not converged yet.{few}",
                 ConvergenceWarning,
@@ -183,7 +184,8 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
         self.n_outputs_ = head.n_outputs
 
     def _set_state(self, state: TrainingState) -> None:
-        """Set the attributes that describe the training."""
+        """Set the attributes that describe the training, and discard what was computed for other parameters."""
+        vars(self).pop("laplace_", None)
         self._state = state
         self.theta_ = state.theta
         self.n_layers_ = len(self._architecture.hidden_layer_sizes) + 2

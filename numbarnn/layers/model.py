@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbarnn.cells.initial import random_of
+from numbarnn.cells.initial import draw_sparse, random_of
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.cpu.threads import resolve_threads
 from numbarnn.kernels.devices import on_cuda, place_like, to_host
@@ -118,19 +118,32 @@ class Model:
         """Number of output steps per input step; 1 unless the model reads patches (see `Unstack`)."""
         return self.layer.output_rows((1, 1))[0]
 
-    def init(self, dtype: DTypeLike = "float32", random_state: int | np.random.RandomState | None = None) -> Array:
+    def init(
+        self,
+        dtype: DTypeLike = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        sparse: bool = False,
+    ) -> Array:
         """Draw a parameter vector: each layer initializes itself.
 
         Parameters
         ----------
         dtype : {"float32", "float64"} or dtype, default="float32"
         random_state : int, RandomState or None, default=None
+        sparse : bool, default=False
+            Whether to draw all matrices anew for second-order methods, with up to 15 weights per unit and gate that are
+            not zero (Martens 2010), recurrent ones with a spectral radius of 1.1 (Sutskever et al. 2013).
 
         Returns
         -------
         theta : ndarray of shape (P,)
         """
-        return self.layout.flatten(self.layer.init(dtype, random_of(random_state)))
+        random = random_of(random_state)
+        theta = self.layout.flatten(self.layer.init(dtype, random))
+        if sparse:
+            draw_sparse(self.views(theta), random)
+        return theta
 
     def parameters(self, theta: Array) -> Any:
         """Return the arrays that view a parameter vector, in the structure that the layer takes.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from numbarnn.optim.adam import Adam
 from numbarnn.optim.examples import Examples
 from numbarnn.optim.hard_attention import HardAttentionProblem
+from numbarnn.optim.hessian_free import HessianFree
 from numbarnn.optim.lbfgs import LBFGS
+from numbarnn.optim.least_squares import LeastSquares
 from numbarnn.optim.plateau import Plateau
 from numbarnn.optim.problem import Batch, BatchProblem, Objective, Problem, SumProblem
 from numbarnn.optim.schedules import Adaptive, Constant, Cosine, InverseScaling, Schedule
@@ -27,7 +29,9 @@ __all__ = [
     "Cosine",
     "Examples",
     "HardAttentionProblem",
+    "HessianFree",
     "InverseScaling",
+    "LeastSquares",
     "Objective",
     "Plateau",
     "Problem",

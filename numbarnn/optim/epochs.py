@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +93,20 @@ class Epochs:
 
     def whole(self) -> Problem:
         """Return the problem over all examples, from which nothing is dropped."""
-        lengths = self._examples.sequences.lengths
-        batches = map(self._examples.batch, bounded_batches(lengths, _MAX_STEPS))
-        return SumProblem([BatchProblem(self._objective, batch) for batch in batches if batch.weights.any()])
+        return whole_problem(self._objective, self._examples)
 
     def _masks(self, batch: Batch) -> Any:
         generator = MaskGenerator(self._random_state, batch.x.values.dtype)
         return self._objective.model.layer.draw_masks(batch.x.rows, generator)
+
+
+def whole_problem(objective: Objective, examples: Examples) -> SumProblem:
+    """Return the problem over all examples, whose weights are normalized; nothing is dropped."""
+    batches = [examples.batch(indices) for indices in bounded_batches(examples.sequences.lengths, _MAX_STEPS)]
+    n_rows = sum(np.count_nonzero(batch.weights) for batch in batches)
+    parts = []
+    for batch in batches:
+        share = np.count_nonzero(batch.weights) / n_rows
+        if share:  # of the penalty, too, which each part divides by its own rows
+            parts.append(BatchProblem(replace(objective, alpha=objective.alpha * share), batch))
+    return SumProblem(parts)

@@ -12,6 +12,7 @@ import numpy as np
 from numbarnn.kernels.backend import backend_of
 from numbarnn.kernels.devices import place_like, to_host
 from numbarnn.layers import PassSettings, doubly_stochastic_penalty
+from numbarnn.optim.structural_damping import damped_product
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -202,8 +203,17 @@ class BatchProblem:
         gradient = objective.model.layout.flatten(adjoint.parameters)
         return objective.add_penalty(theta, gradient, value, self.weight), gradient
 
-    def gauss_newton(self, theta: Array) -> LinearOperator:
-        """Return the Gauss-Newton matrix (Schraudolph 2002), with the L2 penalty on its diagonal.
+    def gauss_newton(self, theta: Array, structural_damping: float = 0.0) -> LinearOperator:
+        """Return the Gauss-Newton matrix (Schraudolph 2002), with the penalty on its diagonal.
+
+        The tape of the forward pass is computed once, and kept for all products.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (P,)
+        structural_damping : float, default=0.0
+            Weight of the curvature of all outputs of the recurrent layers, relative to the mean loss (Martens and
+            Sutskever 2011); the model must be a `Stack`.
 
         Raises
         ------
@@ -220,12 +230,20 @@ class BatchProblem:
         z, _, tape = layer.forward(parameters, batch.x, masks=batch.masks, settings=objective.settings)
         decay = objective.alpha / (self.weight * objective.mean_weight)
 
+        def middle(z_dot: Array) -> Array:
+            return objective.loss.hessian_product(z, z_dot, batch.targets, self._row_weights)
+
         def product(direction: Array) -> Array:
             theta_dot = np.ascontiguousarray(direction.ravel(), theta.dtype)
-            z_dot = layer.tangent(parameters, tape, layout.views(theta_dot), n_threads=objective.n_threads).y
-            z_bar = objective.loss.hessian_product(z, z_dot, batch.targets, self._row_weights)
-            adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
-            result = layout.flatten(adjoint.parameters)
+            parameters_dot = layout.views(theta_dot)
+            if structural_damping:
+                given: Any = (layer, parameters, tape, parameters_dot, middle, structural_damping / self.weight)
+                parameters_bar = damped_product(*given, n_threads=objective.n_threads)
+            else:
+                z_bar = middle(layer.tangent(parameters, tape, parameters_dot, n_threads=objective.n_threads).y)
+                adjoint = layer.adjoint(parameters, tape, z_bar, inputs=False, n_threads=objective.n_threads)
+                parameters_bar = adjoint.parameters
+            result = layout.flatten(parameters_bar)
             result[: layout.n_decaying] += theta.dtype.type(decay) * theta_dot[: layout.n_decaying]
             return result
 

@@ -21,7 +21,7 @@ from numbarnn.cells import (
     ProjectedLSTM,
 )
 from numbarnn.cells.form import form_of
-from numbarnn.cells.initial import random_of
+from numbarnn.cells.initial import draw_sparse, random_of
 
 PARAMETRIZE = pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
 
@@ -113,3 +113,17 @@ def test_no_import_of_scikit_learn():
     code = "import sys, numbarnn; numbarnn.LSTM.init(2, 3); print('sklearn' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False"]
+
+
+def test_sparse_weights():
+    rng = np.random.RandomState(0)
+    shapes = {"layer0.W": (20, 120), "layer0.R": (40, 120), "layer0.b": (120,), "readout.W": (40, 50)}
+    views = {name: np.ones(shape) for name, shape in shapes.items()}
+    draw_sparse(views, rng)
+    for name in ("layer0.W", "layer0.R", "readout.W"):
+        assert_array_equal(np.count_nonzero(views[name], axis=0), 15)
+    for gate in np.split(views["layer0.R"], 3, axis=1):
+        assert_allclose(np.abs(np.linalg.eigvals(gate)).max(), 1.1, rtol=1e-10, atol=0)
+    assert_allclose(np.square(views["readout.W"]).sum(axis=0).mean(), 1, rtol=0.1, atol=0)
+    assert_allclose(np.square(views["layer0.W"]).sum(axis=0).mean(), 0.01, rtol=0.1, atol=0)
+    assert_array_equal(views["layer0.b"], 1)

@@ -41,10 +41,16 @@ def test_given_numbers_are_epochs():
     assert parameters.n_iter_no_change(reg, 1) == 2
 
 
-def test_lbfgs_counts_iterations():
-    reg = RNNRegressor(solver="lbfgs")
+@pytest.mark.parametrize("solver", parameters.BY_ITERATIONS)
+def test_solvers_that_count_iterations(solver):
+    reg = RNNRegressor(solver=solver)
     assert parameters.max_iter(reg, 1) == 200
     assert parameters.n_iter_no_change(reg, 1) == 10
+
+
+@pytest.mark.parametrize(("n", "expected"), [(100, 100), (300, 256), (4000, 500)])
+def test_batches_of_curvature(n, expected):
+    assert parameters.batch_size(RNNRegressor(solver="hessian_free"), n) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import BayesianRidge
 
 from numbarnn import RNNClassifier, RNNRegressor
 from numbarnn.data import Sequences
+from numbarnn.estimators.laplace import laplace
+from numbarnn.layers import Dense, Model, Pooling, Stack
 from numbarnn.optim import BatchProblem, Examples, Objective
 from tests.estimators.problems import ONE_WAY, labels, numbers, objects, ragged
 
@@ -134,6 +137,111 @@ def test_parameter_gradients_of_steps(tagger):
     mean = np.average(tagger.parameter_gradients(X, y), axis=0, weights=LENGTHS)
     expected = batch_gradient(tagger, Sequences(np.concatenate(y), LENGTHS), None)
     assert_allclose(mean, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_gauss_newton(tagger):
+    """The matrix of the objective of `fit`, with the weights of classes and sequences."""
+    weights = np.random.default_rng(0).uniform(size=12)
+    weighted = RNNClassifier(**QUICK, **ONE_WAY, class_weight={"falls": 3.0, "rises": 0.5}, alpha=0.1).fit(X, NAMES)
+    own = weights * np.where(NAMES == "falls", 3.0, 0.5)
+    y = [(x[:, 0] > 0).astype(int) for x in X]
+    steps = Sequences(np.concatenate(y), LENGTHS)
+    for estimator, given, targets, of_rows in (
+        (weighted, (NAMES, weights), labels(X), own),
+        (tagger, (y,), steps, None),
+    ):
+        examples = Examples(Sequences(np.concatenate(X), LENGTHS), targets, of_rows)
+        examples, mean_weight = examples.normalized()
+        objective = Objective(estimator.network_, estimator._head.loss, estimator.alpha, mean_weight)
+        problem = BatchProblem(objective, examples.batch(np.arange(12)))
+        v = np.random.default_rng(1).standard_normal(estimator.theta_.size)
+        product = estimator.gauss_newton(X, *given) @ v
+        assert_allclose(product, problem.gauss_newton(estimator.theta_) @ v, rtol=1e-10, atol=1e-14)
+
+
+LINEAR = Model(Stack((("mean", Pooling("mean", 3)), ("readout", Dense(3, 1)))))
+
+
+def linear_theta(coefficients):
+    theta = np.empty(4)
+    views = LINEAR.views(theta)
+    views["readout.W"][:, 0], views["readout.b"][:] = coefficients[:3], coefficients[3]
+    return theta
+
+
+def features_of(n=40):
+    """Rows of means of sequences and one, and targets of them."""
+    rng = np.random.default_rng(0)
+    sequences = Sequences(rng.standard_normal((5 * n, 3)), np.full(n, 5))
+    means = sequences.values.reshape(n, 5, 3).mean(axis=1)
+    return sequences, np.column_stack([means, np.ones(n)]), means @ [1.0, -2.0, 0.5] + 0.3 * rng.standard_normal(n)
+
+
+def test_laplace_of_a_linear_network_is_bayesian_ridge():
+    """The noise too, whose estimate BayesianRidge has at convergence."""
+    sequences, features, y = features_of()
+    ridge = BayesianRidge(fit_intercept=False, tol=1e-12, max_iter=5000, alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0)
+    ridge.fit(features, y)
+    examples, precision = Examples(sequences, y[:, np.newaxis]), ridge.lambda_ / ridge.alpha_
+    approximation = laplace(LINEAR, linear_theta(ridge.coef_), examples, precision)
+    new = np.random.default_rng(1).standard_normal((7, 4))
+    assert_allclose(np.sqrt(approximation.variance(new)), ridge.predict(new, return_std=True)[1], rtol=1e-6, atol=0)
+
+
+def test_laplace_by_the_smaller_matrix(monkeypatch):
+    sequences, features, y = features_of(3)
+    examples = Examples(sequences, y[:, np.newaxis], np.array([1.0, 2.0, 0.5]))
+    theta = linear_theta(np.array([1.0, -1.0, 0.5, 0.2]))
+    kernel = laplace(LINEAR, theta, examples, 0.1)
+    monkeypatch.setattr("numbarnn.estimators.laplace.MAX_JACOBIAN", 0)
+    dense = laplace(LINEAR, theta, examples, 0.1)
+    assert (kernel.factor.shape, dense.factor.shape) == ((3, 3), (4, 4))
+    for name in ("noise_variance", "n_effective"):
+        assert_allclose(getattr(kernel, name), getattr(dense, name), rtol=1e-10, atol=0)
+    assert_allclose(kernel.variance(features), dense.variance(features), rtol=1e-10, atol=0)
+    monkeypatch.setattr("numbarnn.estimators.laplace.MAX_SIZE", 3)
+    with pytest.raises(ValueError, match="got 4 parameters and 3 outputs"):
+        laplace(LINEAR, theta, examples, 0.1)
+
+
+def test_standard_deviations_of_a_regressor():
+    """Weights are repetitions; several targets and steps; discarded by a later fit."""
+    y = numbers(X)
+    reg = RNNRegressor(**QUICK).fit(X, y)
+    with pytest.raises(ValueError, match=r"call fit_laplace\(X, y\) with the training data"):
+        reg.predict(X, return_std=True)
+    repeated = reg.fit_laplace(X + X[:3], [*y, *y[:3]]).predict(X, return_std=True)
+    mean, std = reg.fit_laplace(X, y, np.where(np.arange(12) < 3, 2.0, 1.0)).predict(X, return_std=True)
+    assert_array_equal(mean, reg.predict(X))
+    assert_allclose(std, repeated[1], rtol=1e-6, atol=0)
+    with pytest.raises(ValueError, match="call fit_laplace"):
+        reg.partial_fit(X, y).predict(X, return_std=True)
+    with pytest.raises(ValueError, match="fit_laplace needs loss='squared_error'"):
+        RNNRegressor(**QUICK, loss="huber").fit(X, y).fit_laplace(X, y)
+
+
+def test_standard_deviations_of_steps():
+    y = [np.column_stack([x[:, 0], np.cumsum(x[:, 1])]) for x in X]
+    reg = RNNRegressor(**QUICK, return_sequences=True, patch=2, alpha=0.1).fit(X, y).fit_laplace(X, y)
+    mean, std = reg.predict(X, return_std=True)
+    assert [s.shape for s in std] == [m.shape for m in mean] == [target.shape for target in y]
+    columns = [np.concatenate(reg.jacobian_vector_product(X, theta_dot=unit)) for unit in np.eye(reg.theta_.size)]
+    J = np.stack([column.ravel() for column in columns], axis=1)
+    A = J.T @ J + 0.2 * np.eye(reg.theta_.size)
+    residuals = (np.concatenate(y) - np.concatenate(mean)).ravel()
+    noise = residuals @ residuals / (len(residuals) - np.trace(np.linalg.solve(A, J.T @ J)))
+    expected = np.sqrt(noise * (1 + np.sum(J * np.linalg.solve(A, J.T).T, axis=1)))
+    assert_allclose(np.concatenate(std).ravel(), expected, rtol=1e-8, atol=0)
+
+
+@pytest.mark.slow
+def test_intervals_of_the_laplace_approximation_cover():
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((600, 4))
+    y = np.tanh(inputs[:, 2]) - inputs[:, 0] + 0.3 * rng.standard_normal(600)
+    reg = RNNRegressor(4, solver="lbfgs", alpha=1e-2, random_state=0).fit(inputs[:200], y[:200])
+    mean, std = reg.fit_laplace(inputs[:200], y[:200]).predict(inputs[200:], return_std=True)
+    assert 0.85 < np.mean(np.abs(y[200:] - mean) < 1.645 * std) < 0.95
 
 
 def test_parameter_gradients_do_not_disturb_the_estimator():

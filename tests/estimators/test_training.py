@@ -184,6 +184,37 @@ def test_lbfgs():
 
 
 @ignore_convergence
+def test_hessian_free():
+    """Early stopping and weights are as with Adam, a warm start keeps the parameters; what it does not take is said."""
+    options = {"cell": "lstm", "solver": "hessian_free", "random_state": 0}
+    clf = RNNClassifier(4, **options, max_iter=15, batch_size=20, early_stopping=True, **ONE_WAY)
+    clf.fit(X, Y, np.linspace(0.5, 1.5, 40))
+    assert clf.best_validation_score_ == max(clf.validation_scores_)
+    assert clf.loss_curve_ == sorted(clf.loss_curve_, reverse=True)
+    assert clf.n_iter_ == len(clf.loss_curve_) <= 15
+    before = clf.set_params(warm_start=True, early_stopping=False, max_iter=2).fit(X, Y).loss_
+    assert clf.fit(X, Y).loss_curve_[-2] < before
+    with pytest.raises(ValueError, match="dropout must not be set with solver='hessian_free'"):
+        clf.set_params(dropout=0.5).fit(X, Y)
+    with pytest.raises(ValueError, match="does not support solver='hessian_free'"):
+        clf.set_params(dropout=0.0).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="needs a loss with curvature, got loss='absolute_error', which is linear"):
+        RNNRegressor(**options, loss="absolute_error").fit(X, Y)
+
+
+@ignore_convergence
+def test_least_squares():
+    y = numbers(X)
+    reg = RNNRegressor(4, cell="lstm", solver="least_squares", max_iter=12, random_state=0).fit(X, y)
+    assert reg.score(X, y) > 0.99
+    assert reg.loss_curve_ == sorted(reg.loss_curve_, reverse=True)
+    with pytest.raises(ValueError, match="needs a regressor with loss='squared_error', got loss='huber'"):
+        reg.set_params(loss="huber").fit(X, y)
+    with pytest.raises(ValueError, match="with loss='squared_error', got a RNNClassifier"):
+        RNNClassifier(solver="least_squares").fit(X, Y)
+
+
+@ignore_convergence
 def test_a_fit_forgets_the_one_before():
     clf = RNNClassifier(**QUICK, early_stopping=True).fit([pd.DataFrame(x, columns=["a", "b"]) for x in X], Y)
     assert_array_equal(clf.feature_names_in_, ["a", "b"])

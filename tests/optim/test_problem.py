@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network import MLPRegressor
 
-from numbarnn.layers import Padded
-from numbarnn.losses import Gaussian, Quantile, SoftmaxCrossEntropy, SquaredError
+from numbarnn.cells import CELLS
+from numbarnn.layers import Bidirectional, Model, Padded, Stack
+from numbarnn.losses import (
+    CTC,
+    Gaussian,
+    Huber,
+    NegativeBinomial,
+    Observed,
+    Poisson,
+    Quantile,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SquaredError,
+    StudentT,
+)
 from numbarnn.optim import Batch, BatchProblem, Objective, SumProblem
-from tests.optim.problem import model_of
+from numbarnn.optim.epochs import whole_problem
+from tests.optim.problem import LOSS, MODEL, examples_of, model_of
 
 LENGTHS = np.array([5, 2, 3, 1])
 LOSSES = [SoftmaxCrossEntropy(), SquaredError(), Gaussian(), Quantile((0.5, 0.9))]
+CURVED = [*LOSSES[:3], SigmoidCrossEntropy(), Huber(), Poisson(), NegativeBinomial(), StudentT()]
+DROPPING = {"input_dropout": 0.3, "weight_dropout": 0.2}
 over_losses = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+over_curved_losses = pytest.mark.parametrize("loss", CURVED, ids=lambda loss: type(loss).__name__)
 over_sequences = pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
 
 
-def draw(loss, sequences=False, lengths=LENGTHS, seed=0):
+def draw(loss, sequences=False, lengths=LENGTHS, seed=0, **options):
     """A model, parameters, biases too, and a batch of four weighted sequences."""
     rng = np.random.default_rng(seed)
     n_targets = 3 if isinstance(loss, SoftmaxCrossEntropy | SquaredError) else 1
-    model = model_of((3,), n_outputs=loss.n_outputs(n_targets), sequences=sequences)
+    model = model_of(**{"sizes": (3,)} | options, n_outputs=loss.n_outputs(n_targets), sequences=sequences)
     n_rows = int(lengths.sum()) if sequences else 4
     targets = rng.standard_normal((n_rows, n_targets))
     if isinstance(loss, SoftmaxCrossEntropy):
         targets = rng.integers(0, 3, n_rows)
+    elif isinstance(loss, SigmoidCrossEntropy | Poisson | NegativeBinomial):
+        targets = (targets > 0).astype(float)
     theta = 0.5 * rng.standard_normal(model.n_parameters)
     x = Padded(rng.standard_normal((5, 4, 2)), lengths)
     return model, theta, Batch(x, targets, 0.5 + rng.random(n_rows))
@@ -53,29 +74,91 @@ def test_gradient_by_central_differences(loss, sequences):
     assert_allclose(gradient, differences, rtol=1e-6, atol=1e-9)
 
 
-@over_sequences
-@over_losses
-def test_gauss_newton_column_by_column(loss, sequences):
-    """J^T H J, with J by central differences and H from products with unit vectors."""
-    model, theta, batch = draw(loss, sequences)
+def jacobian(model, theta, batch):
+    """The outputs, and their Jacobian, one row by each adjoint pass."""
+    z, _, tape = model.forward(theta, batch.x.values, batch.x.lengths, masks=batch.masks)
+    units = np.eye(z.values.size).reshape(-1, *z.values.shape)
+    return z, np.array([model.adjoint(theta, tape, unit).theta for unit in units])
+
+
+def assert_is_gauss_newton(model, loss, theta, batch):
+    """G is J^T H J, with H by products with unit vectors, and the penalty; symmetric and positive semi-definite."""
     problem = BatchProblem(Objective(model, loss, alpha=0.3), batch)
     G = problem.gauss_newton(theta) @ np.eye(theta.size)
-    assert_allclose(G, G.T, rtol=1e-12, atol=1e-14)
+    z, J = jacobian(model, theta, batch)
+    units = np.eye(z.values.size).reshape(-1, *z.values.shape)
+    weights = batch.weights / len(batch.weights)
+    H = np.array([loss.hessian_product(z, unit, batch.targets, weights).ravel() for unit in units]).T
+    expected = J.T @ H @ J
+    assert np.abs(expected).max() > 1e-3
+    diagonal = np.arange(model.layout.n_decaying)
+    expected[diagonal, diagonal] += 0.3 / problem.weight
+    assert_allclose(G, expected, rtol=1e-10, atol=1e-12)
+    assert_allclose(G, G.T, rtol=1e-10, atol=1e-12)
     assert np.linalg.eigvalsh(G).min() > -1e-12
 
-    def outputs(t):
-        return model.forward(t, batch.x.values, LENGTHS).z.values.ravel()
 
-    J = central_differences(outputs, theta).T
-    z = model.forward(theta, batch.x.values, LENGTHS).z
-    weights = batch.weights / len(batch.weights)
-    columns = [
-        loss.hessian_product(z, unit.reshape(z.values.shape), batch.targets, weights).ravel()
-        for unit in np.eye(z.values.size)
-    ]
-    decay = np.zeros(theta.size)
-    decay[: model.layout.n_decaying] = 0.3 / problem.weight
-    assert_allclose(G, J.T @ np.array(columns).T @ J + np.diag(decay), rtol=1e-6, atol=1e-8)
+@over_sequences
+@over_curved_losses
+def test_gauss_newton(loss, sequences):
+    model, theta, batch = draw(loss, sequences)
+    assert_is_gauss_newton(model, loss, theta, batch)
+
+
+@over_sequences
+def test_gauss_newton_of_missing_targets(sequences):
+    model, theta, batch = draw(SquaredError(), sequences)
+    batch.targets[::3, 1] = np.nan
+    assert_is_gauss_newton(model, Observed(SquaredError()), theta, batch)
+
+
+def test_gauss_newton_of_ctc():
+    model, theta, batch = draw(SoftmaxCrossEntropy(), sequences=True)
+    targets = np.empty(4, object)
+    targets[:] = [[1, 2], [1], [], [2, 1]]  # the last one does not fit in one step
+    batch = batch._replace(targets=targets, weights=np.array([1.0, 0.5, 2.0, 1.0]))
+    assert_is_gauss_newton(model, CTC(on_impossible="zero"), theta, batch)
+
+
+def assert_masks_count(loss, **options):
+    """Gauss-Newton of a network that drops, by masks drawn once."""
+    model, theta, batch = draw(loss, sequences=True, dropout=0.3, **options)
+    batch = batch._replace(masks=model.draw_masks(5, 4, "float64", 0))
+    assert_is_gauss_newton(model, loss, theta, batch)
+
+
+def test_gauss_newton_under_dropout():
+    assert_masks_count(SquaredError(), **DROPPING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS)
+def test_gauss_newton_of_every_cell(cell):
+    options = DROPPING | {"recurrent_dropout": 0.3, "zoneout": 0.0 if cell == "layer_norm_lstm" else 0.2}
+    assert_masks_count(SquaredError(), cell=CELLS[cell], sizes=(3, 2), bidirectional=True, **options)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["ahead", "both ways"])
+def test_structural_damping(bidirectional):
+    """It adds the curvature of all outputs of both recurrent layers."""
+    model, theta, batch = draw(SquaredError(), sizes=(3, 2), bidirectional=bidirectional)
+    problem = BatchProblem(Objective(model, SquaredError(), alpha=0.3), batch)
+    added = (problem.gauss_newton(theta, 0.7) - problem.gauss_newton(theta)) @ np.eye(theta.size)
+    expected, places, values = np.zeros_like(added), model.views(np.arange(float(theta.size))), model.views(theta)
+    (first, layer0), (second, layer1), _ = model.layer.steps
+    inner = layer1.layer if bidirectional else layer1
+    every = replace(inner, return_sequences=True)
+    layer1 = Bidirectional(every) if bidirectional else every
+    for steps in [((first, layer0),), ((first, layer0), (second, layer1))]:
+        part = Model(Stack(steps))
+        own, own_places = np.empty((2, part.n_parameters))
+        for name, view in part.views(own).items():
+            view[:], part.views(own_places)[name][:] = values[name], places[name]
+        _, J = jacobian(part, own, batch)
+        expected[np.ix_(own_places.astype(int), own_places.astype(int))] += J.T @ J
+    expected *= 0.7 / 4
+    assert np.abs(expected).max() > 0.1
+    assert_allclose(added, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_sum_is_the_whole():
@@ -89,6 +172,22 @@ def test_sum_is_the_whole():
         assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
     v = np.random.default_rng(1).standard_normal(theta.size)
     assert_allclose(total.gauss_newton(theta) @ v, whole.gauss_newton(theta) @ v, rtol=1e-12, atol=1e-14)
+
+
+def test_whole_problem_in_parts(monkeypatch):
+    """The penalty counts once, however many batches there are."""
+    examples, mean_weight = examples_of(12, np.linspace(0.5, 2.0, 12)).normalized()
+    objective = Objective(MODEL, LOSS, alpha=0.3, mean_weight=mean_weight)
+    theta = MODEL.init("float64", 0)
+    one = whole_problem(objective, examples)
+    monkeypatch.setattr("numbarnn.optim.epochs._MAX_STEPS", 20)
+    several = whole_problem(objective, examples)
+    assert (len(one.parts), one.weight) == (1, several.weight)
+    assert len(several.parts) > 2
+    for ours, expected in zip(several.value_and_gradient(theta), one.value_and_gradient(theta), strict=True):
+        assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
+    v = np.random.default_rng(1).standard_normal(theta.size)
+    assert_allclose(several.gauss_newton(theta) @ v, one.gauss_newton(theta) @ v, rtol=1e-12, atol=1e-14)
 
 
 def test_weight_zero_is_removal():

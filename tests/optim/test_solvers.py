@@ -1,4 +1,4 @@
-"""Solvers against loops over their equations, PyTorch and scikit-learn; L-BFGS at the minimum."""
+"""Solvers against loops over their equations, PyTorch and scikit-learn; second-order methods at the minimum."""
 
 from __future__ import annotations
 
@@ -11,13 +11,30 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from numbarnn.data import Sequences
-from numbarnn.layers import Dense, Model, Pooling, Stack
+from numbarnn.layers import Dense, Model, Padded, Pooling, Stack
 from numbarnn.losses import SquaredError
-from numbarnn.optim import LBFGS, SGD, Adam, Examples, Plateau, TrainingState, check_solver
-from tests.optim.problem import run
+from numbarnn.optim import (
+    LBFGS,
+    SGD,
+    Adam,
+    Batch,
+    BatchProblem,
+    Examples,
+    HessianFree,
+    LeastSquares,
+    Objective,
+    Plateau,
+    SumProblem,
+    TrainingState,
+    check_solver,
+)
+from numbarnn.optim.conjugate_gradients import conjugate_gradients
+from numbarnn.optim.least_squares import Residuals
+from tests.optim.problem import LOSS, MODEL, examples_of, model_of, run
 
 N_STEPS = 20
 SOLVERS = [Adam, SGD]
+by_iterations = pytest.mark.parametrize("solver", [LBFGS, HessianFree, LeastSquares])
 
 
 def gradients(n_parameters=9):
@@ -124,12 +141,13 @@ def least_squares():
     return model, Examples(sequences, targets), np.column_stack([means, np.ones(30)])
 
 
+@by_iterations
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_lbfgs_reaches_the_minimum(dtype):
+def test_the_minimum_is_reached(dtype, solver):
     model, examples, features = least_squares()
     values = examples.sequences.values.astype(dtype)
     given = Examples(Sequences(values, examples.sequences.lengths), examples.targets.astype(dtype))
-    state = TrainingState(np.zeros(model.n_parameters, dtype), LBFGS(tol=1e-7), Plateau(tol=-np.inf))
+    state = TrainingState(np.zeros(model.n_parameters, dtype), solver(tol=1e-7), Plateau(tol=-np.inf))
     state = run(given, state, model, SquaredError(), max_iter=200, alpha=0)
     expected = np.linalg.lstsq(features, examples.targets, rcond=None)[0]
     views = model.views(state.theta)
@@ -141,14 +159,63 @@ def test_lbfgs_reaches_the_minimum(dtype):
         assert state.outcome == "converged"
 
 
-def test_lbfgs_stops_where_it_is_told_to():
+@by_iterations
+def test_stops_where_it_is_told_to(solver):
     model, examples, _ = least_squares()
-    state = TrainingState(np.zeros(model.n_parameters), LBFGS(), Plateau(tol=np.inf, n_iter_no_change=1))
+    state = TrainingState(np.zeros(model.n_parameters), solver(), Plateau(tol=np.inf, n_iter_no_change=1))
     state = run(examples, state, model, SquaredError(), max_iter=50)
     assert (state.outcome, state.n_iter) == ("converged", 3)
-    state = TrainingState(np.zeros(model.n_parameters), LBFGS(), Plateau())
+    state = TrainingState(np.zeros(model.n_parameters), solver(), Plateau())
     state = run(examples, state, model, SquaredError(), max_iter=2)
     assert (state.outcome, state.n_iter) == ("max_iter", 2)
+
+
+def test_conjugate_gradients():
+    """Iterates have the value of the quadratic, which ends near its minimum, and solve a system of few eigenvalues."""
+    rng = np.random.default_rng(0)
+    b, Q = rng.standard_normal(40), np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    for scales in (np.logspace(0, 3, 40), np.repeat([1.0, 3.0, 10.0, 100.0], 10)):
+        A = Q * scales @ Q.T
+        solution = np.linalg.solve(A, b)
+        iterates = conjugate_gradients(lambda v, A=A: A @ v, b, 0.5 * solution, max_iter=500)
+        assert iterates[-1].value < 0.99 * (-0.5 * b @ solution)
+        for x, value in iterates:
+            assert_allclose(value, 0.5 * x @ A @ x - b @ x, rtol=1e-10, atol=0)
+        assert np.all(np.diff([value for _, value in iterates]) <= 1e-12)
+    assert_allclose(iterates[-1].x, solution, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("sequences", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["last", "sequences"])
+def test_residuals_of_least_squares(sequences):
+    """Half their sum of squares is the loss, J^T r its gradient, and J^T J the Gauss-Newton matrix."""
+    rng = np.random.default_rng(0)
+    model, lengths = model_of((3,), n_outputs=2, sequences=sequences), np.array([4, 2, 3])
+    theta = 0.5 * rng.standard_normal(model.n_parameters)
+    n_rows = 9 if sequences else 3
+    batches = [
+        Batch(Padded(rng.standard_normal((4, 3, 2)), lengths), rng.standard_normal((n_rows, 2)), rng.random(n_rows))
+        for _ in range(2)
+    ]
+    objective = Objective(model, SquaredError(), alpha=0.3, mean_weight=2.0)
+    whole = SumProblem([BatchProblem(objective, batch) for batch in batches])
+    residuals = Residuals(whole, "float64")
+    r, J = residuals(theta), residuals.jacobian(theta)
+    value, gradient = whole.value_and_gradient(theta)
+    assert_allclose(0.5 * r @ r, value, rtol=1e-12, atol=0)
+    assert_allclose(J.rmatvec(r), gradient, rtol=1e-10, atol=1e-14)
+    dense = J @ np.eye(theta.size)
+    assert_allclose(dense.T @ dense, whole.gauss_newton(theta) @ np.eye(theta.size), rtol=1e-10, atol=1e-14)
+    with pytest.raises(TypeError, match="needs the loss SquaredError"):
+        Residuals(BatchProblem(Objective(model, LOSS), batches[0]), "float64")
+
+
+def test_hessian_free_learns_from_batches_of_curvature():
+    state = TrainingState(MODEL.init("float64", 0, sparse=True), HessianFree(), Plateau(tol=-np.inf))
+    first, again = (run(examples_of(24), state, batch_size=8, max_iter=15) for _ in range(2))
+    assert_array_equal(first.theta, again.theta)
+    assert first.loss_curve[0] > 0.5
+    assert first.loss_curve[-1] < 0.02
+    assert np.all(np.diff(first.loss_curve) <= 0)
 
 
 def test_a_faulty_solver_is_named():
