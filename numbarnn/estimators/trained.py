@@ -185,7 +185,7 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
 
     def _set_state(self, state: TrainingState) -> None:
         """Set the attributes that describe the training, and discard what was computed for other parameters."""
-        vars(self).pop("laplace_", None)
+        self.__dict__.pop("laplace_", None)
         self._state = state
         self.theta_ = state.theta
         self.n_layers_ = len(self._architecture.hidden_layer_sizes) + 2
