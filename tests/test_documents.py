@@ -16,6 +16,7 @@ COMPILES_MUCH = ["cell", "solver"]
 PAGES = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in COMPILES_MUCH else [])
     for path in sorted(ROOT.glob("docs/contributing/*.md"))
+    if path.stem != "index"
 ]
 
 TESTED_ELSEWHERE = {"interoperability", "time_series_libraries"}  # in tests/exchange and tests/interop

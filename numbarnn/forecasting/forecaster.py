@@ -215,6 +215,7 @@ class RNNForecaster(BaseEstimator):
     _fitted: _Fitted
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{name: rule for name, rule in parameters.CONSTRAINTS.items() if name not in _NOT_NETWORK},
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
         "horizon": _POSITIVE_INT,
         "look_back": [None, *_POSITIVE_INT],
         "seasonal_periods": [None, "array-like", *_POSITIVE_INT],
