@@ -130,9 +130,10 @@ def _team(cell, x, n_threads, n_products):
     if n_threads == 1:
         return bounds, 1, NOBODY
     # Multiply-adds; a gate's nonlinearity counts for some thirty.
-    work = n_products * x.shape[0] * x.shape[1] * cell.b.size * (cell.W.shape[0] + cell.R.shape[0] + 32)
+    n_rows = cell.W.shape[0] + cell.R.shape[0]
+    work = n_products * x.shape[0] * x.shape[1] * cell.b.size * (n_rows + 32)
     ranges = n_ranges(bounds.size - 1, n_threads, work)
-    return bounds, ranges, board_with(ranges - 1)
+    return bounds, ranges, board_with(ranges - 1, cell.b.size * n_rows)
 
 
 def alone(n_sequences):

@@ -22,6 +22,7 @@ from numbarnn.kernels.cpu.compile import inline, kernel
 from numbarnn.kernels.cpu.outline import call, outlined
 
 PATIENCE = 20_000  # polls of the board without finding work, about a millisecond, before a helper sleeps
+PACKED = 6  # numbers that a caller packs during a poll, at least
 LONG = 1000  # pauses before yielding: so long a wait suggests that there are more threads than processors
 
 # The board: the number of helpers that are awake, then a fixed number of places for loops. It is never freed, since a
@@ -138,11 +139,14 @@ class _Team:
 
     def __init__(self) -> None:
         self.board = new_board()
-        self.calls: SimpleQueue[None] = SimpleQueue()
+        self.calls: SimpleQueue[int] = SimpleQueue()
         self.n_helpers = 0
 
-    def wake(self, n_helpers: int) -> None:
+    def wake(self, n_helpers: int, n_packed: int) -> None:
         """Wake up to `n_helpers` helpers, and start them if needed.
+
+        Before a loop opens, the caller packs `n_packed` numbers. Where this takes longer than a helper would wait, all
+        helpers are called: those that are awake answer when they would have gone to sleep.
 
         Ctrl-C may come between any two bytecodes. At worst it leaves one wake-up too many or too few, or a helper that
         never starts; results are right all the same.
@@ -151,20 +155,23 @@ class _Team:
             serve(self.board, 0)  # returns at once, and is compiled before a thread needs it
             self.n_helpers += 1
             _thread.start_new_thread(self._help, ())
-        for _ in range(min(n_helpers, self.n_helpers - int(self.board[AWAKE]) - self.calls.qsize())):
-            self.calls.put(None)
+        awake = int(self.board[AWAKE]) if n_packed < PACKED * PATIENCE else 0
+        for _ in range(min(n_helpers, self.n_helpers - awake - self.calls.qsize())):
+            self.calls.put(PATIENCE + n_packed // PACKED)
 
     def _help(self) -> None:
         while True:
-            self.calls.get()
-            serve(self.board, PATIENCE)
+            serve(self.board, self.calls.get())
 
 
-def board_with(n_helpers: int) -> np.ndarray:
-    """Return the board of the process, with so many helpers awake soon."""
+def board_with(n_helpers: int, n_packed: int = 0) -> np.ndarray:
+    """Return the board of the process, with so many helpers awake soon.
+
+    They wait until the caller has packed `n_packed` numbers.
+    """
     team = _team(os.getpid())
     if n_helpers:
-        team.wake(n_helpers)
+        team.wake(n_helpers, n_packed)
     return team.board
 
 
