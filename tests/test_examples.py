@@ -52,6 +52,14 @@ def test_vanishing_gradient(tmp_path):
 
 
 @pytest.mark.slow
+def test_error_surface(tmp_path):
+    pytest.importorskip("matplotlib")
+    not_clipped, clipped = (float(line.split()[-1]) for line in run("error_surface", tmp_path).splitlines())
+    assert clipped < 1e-3 < 1e-2 < not_clipped
+    assert picture(tmp_path / "error_surface.png")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_inside_a_network(tmp_path):
     pytest.importorskip("matplotlib")
