@@ -48,6 +48,7 @@ def test_steps_are_one_pass(case):
     assert_same_bits((np.array(y), stream.state), whole(case)[:2])
 
 
+@pytest.mark.slow
 @grid.over(["elman", "lstm"], specs=["small"], quick=[])
 def test_in_compiled_code(case):
     stream, y = numbarnn.stream(case.cell, case.spec.B, case.state), np.empty_like(case.y_bar)

@@ -22,11 +22,10 @@ CELLS = {
     ),
     "nine, projected, some of both": cell_class(9, projection=("P",), **SOME_OF_BOTH),
 }
-QUICK = ["five, inner ones apart"]
-GRID = [pytest.param(kind, marks=() if name in QUICK else pytest.mark.slow, id=name) for name, kind in CELLS.items()]
 
 
-@pytest.mark.parametrize("kind", GRID)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
 def test_values_and_derivatives(kind):
     cell = draw(kind, n_inputs=3, n_units=11, n_outputs=7 if hasattr(kind, "P") else None)
     rng = np.random.default_rng(1)
