@@ -29,9 +29,11 @@ class Feedback(NamedTuple):
     replaced : ndarray of bool of shape (T + 1, B)
         Steps that read the outputs of the step before. The first row is ignored: there are none before it.
     n_choices : int or None
-        A label is chosen from so many of the first outputs; None feeds the outputs themselves back.
+        Number of outputs, counted from the first, among which a label is chosen. None feeds back the outputs
+        themselves.
     uniform : ndarray of shape (T + 1, B), or None
-        Numbers in [0, 1) that draw the labels from the softmax of these outputs; None takes the most probable ones.
+        Random numbers in [0, 1) with which labels are drawn from the softmax of these outputs. None takes the most
+        probable labels.
     """
 
     replaced: Array
@@ -40,10 +42,10 @@ class Feedback(NamedTuple):
 
 
 def greedy_labels(steps: EncoderDecoderSteps, *, max_length: int) -> list[Array]:
-    """Return the labels that are most probable at each step, for each source.
+    """Return, for each source, the label that is most probable at each step.
 
-    They are those of `numbarnn.decoding.greedy`, without the scores. If the network is an encoder-decoder with one
-    dense readout, whose decoder reads an embedding of one column, all steps run in one compiled loop.
+    The labels are those of `numbarnn.decoding.greedy`; there are no scores. If the network is an encoder-decoder with
+    one dense readout, whose decoder reads an embedding of one column, all steps run in one compiled loop.
 
     Parameters
     ----------
@@ -75,9 +77,9 @@ def greedy_labels(steps: EncoderDecoderSteps, *, max_length: int) -> list[Array]
 def sampled_labels(
     steps: EncoderDecoderSteps, *, max_length: int, random_state: int | np.random.RandomState | None = None
 ) -> list[Array]:
-    """Return labels that are drawn at each step from the predicted probabilities, for each source.
+    """Return, for each source, labels drawn at each step from the predicted probabilities.
 
-    They are those of `numbarnn.decoding.sample`, without the scores; see `greedy_labels`.
+    The labels are those of `numbarnn.decoding.sample`; there are no scores. See `greedy_labels`.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def sampled_labels(
 
 
 def run_on_outputs(steps: EncoderDecoderSteps, lengths: Array) -> Array:
-    """Return the outputs of a decoder whose inputs are its outputs of the step before, zero at the first step.
+    """Return the outputs of a decoder whose inputs are its own outputs of the step before; the first inputs are zero.
 
     If the network is an encoder-decoder with one dense readout, without an embedding of the inputs of the decoder, all
     steps run in one compiled loop.
@@ -110,7 +112,7 @@ def run_on_outputs(steps: EncoderDecoderSteps, lengths: Array) -> Array:
     Returns
     -------
     outputs : ndarray of shape (T, n, K)
-        T is the largest length. Zero past the lengths.
+        T is the largest of the lengths. Outputs past the length of a source are zero.
     """
     n_steps, n = int(lengths.max(initial=0)), len(lengths)
     inputs = np.zeros((n_steps + 1, n, steps.network.n_outputs), steps.theta.dtype)
@@ -126,16 +128,16 @@ def feed_back(
     ----------
     steps : EncoderDecoderSteps
     inputs : ndarray of shape (T + 1, B, I)
-        What the decoder reads, and at last what it would read next.
+        The inputs of T steps, followed by what a further step would read.
     feedback : Feedback
     lengths : ndarray of int of shape (B,)
-        Maximum number of steps of each row, at most T. If labels are fed back, a row ends before it reads the code of
-        the last output, the end.
+        Maximum number of steps of each row, at most T. If labels are fed back, a row ends early with the code of the
+        last output, which stands for the end of the sequence and is not read.
 
     Returns
     -------
     inputs : ndarray of shape (T + 1, B, I)
-        With the inputs replaced.
+        A copy in which the inputs are replaced.
     lengths : ndarray of shape (B,)
         Number of steps that each row has taken.
     """
@@ -157,7 +159,7 @@ def is_compiled(steps: EncoderDecoderSteps, *, of_labels: bool) -> bool:
 
 
 def _labels(steps: EncoderDecoderSteps, max_length: int, uniform: Array | None) -> list[Array]:
-    """Return the best labels of each source or, with numbers in [0, 1) `(T + 1, n)`, those that they draw."""
+    """Return the best labels of each source or, with random numbers in [0, 1) `(T + 1, n)`, labels that they draw."""
     check_sizes(max_length=max_length)
     n = steps.source.values.shape[1]
     inputs = np.full((max_length + 1, n, 1), steps.n_labels + 1, steps.theta.dtype)

@@ -20,17 +20,18 @@ class CurvatureMixin:
     def gauss_newton(self: Fitted, X: Any, y: Any, sample_weight: Any = None) -> LinearOperator:
         r"""Return the Gauss-Newton matrix of the training objective at `theta_`, as a linear operator.
 
-        It is the sum over all outputs z of :math:`J^T H J`, where J is the Jacobian of z by `theta_` and H the positive
-        semi-definite curvature of the loss by z (Schraudolph [1]_, section 3), with the weights and the L2 penalty of
-        `fit`: a mean over the weighted rows, and ``alpha / sum(sample_weight)`` on the diagonal at the parameters that
-        are penalized. Nothing is dropped. Each product costs one tangent and one adjoint pass.
+        It is the sum over all outputs z of :math:`J^T H J`, where J is the Jacobian of z with respect to `theta_`, and
+        H the positive semi-definite curvature of the loss with respect to z (Schraudolph [1]_, section 3). Weights and
+        L2 penalty are those of `fit`: the sum becomes a weighted mean over the rows, and penalized parameters have
+        ``alpha / sum(sample_weight)`` added on the diagonal. Dropout is not applied. Each product costs one tangent and
+        one adjoint pass.
 
-        The matrix is also the Fisher information, apart from the penalty, where the loss is a negative log-likelihood
-        and H its Fisher information by z (Martens [2]_, section 9). That holds for the cross-entropies of
+        Apart from the penalty, the matrix is also the Fisher information if the loss is a negative log-likelihood and H
+        its Fisher information with respect to z (Martens [2]_, section 9). That holds for the cross-entropies of
         `RNNClassifier`, for 'poisson', 'gaussian' and 'student_t', for 'squared_error' with a variance of one, and for
-        the mean of 'negative_binomial'; with K targets it is that of all of them over K. For `CTCClassifier` it is the
-        information of the complete data, the paths. For 'huber' H is the second derivative of the loss. For
-        'absolute_error' and 'quantile', which are linear in the predictions, H is zero.
+        the mean of 'negative_binomial'; with K targets, the matrix is the information of all of them divided by K. For
+        `CTCClassifier`, it is the information of the complete data, the paths. For 'huber', H is the second derivative
+        of the loss. For 'absolute_error' and 'quantile', which are linear in the predictions, H is zero.
 
         Products with the exact Hessian are not offered: they also need the second derivatives of the cells.
 
@@ -47,8 +48,8 @@ class CurvatureMixin:
         Returns
         -------
         matrix : scipy.sparse.linalg.LinearOperator of shape (P, P)
-            Symmetric and positive semi-definite, in the dtype of `theta_`. It keeps the intermediate results of all
-            sequences, which are computed once, as long as it exists.
+            Symmetric and positive semi-definite, in the dtype of `theta_`. The intermediate results of all sequences
+            are computed once, and kept in memory as long as the operator exists.
 
         Raises
         ------

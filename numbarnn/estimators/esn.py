@@ -98,7 +98,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Draw the reservoir, and fit the readout to sequences and their targets.
 
-        If it fails, the estimator stays as it was.
+        If the call fails, the estimator is left unchanged.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError, TypeError
-            If X, y, the weights or a parameter are not as described, or `washout` leaves no step.
+            If X, y, the weights or a parameter are not as described, or no step is left after `washout`.
         """
         return self._become(self._learned(X, y, sample_weight))
 
@@ -134,8 +134,8 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         states : ndarray of shape (n, T, H), or list of n ndarrays of shape (T_i, H)
-            In the form of X. H is `n_reservoir`, or twice as much with `bidirectional`: the states of the reservoir
-            that has read the sequence up to the step, then those of the one that has read it from its end.
+            An array or a list, like X. H is `n_reservoir`, or twice as many with `bidirectional`: first the states of
+            the reservoir that has read the sequence up to this step, then those of the one that has read it backwards.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         return form.restore(rows[:, sequences.n_inputs :], sequences.lengths)
 
     def features(self, X: Any) -> NDArray:
-        """Return the rows that the readout is a linear function of.
+        """Return the inputs of the readout, which is a linear function of them.
 
         Parameters
         ----------
@@ -159,8 +159,9 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         rows : ndarray of shape (n, F), or (sum of lengths, F) with ``readout='sequence'``
-            Inputs and states at the last step, or at each step; or their means over the first part, then those over the
-            second, and so on.
+            The inputs and then the states at the last step, or at each step; with ``readout='mean'`` their means over
+            the first part, then those over the second, and so on. F is I + H, times `n_parts` with 'mean'; H is as in
+            `states`.
 
         Raises
         ------

@@ -26,42 +26,43 @@ _Head = ClassHead | LabelsHead
 class ESNClassifier(ClassifierMixin, BaseESN):
     """Classify sequences, or each of their steps, with an echo state network.
 
-    The inputs and the states of a reservoir, a recurrent network with random weights, are the features of a ridge
-    classifier, which is all that is fitted [1]_.
+    A reservoir, a recurrent network with random weights, reads the sequences. Its inputs and states are the features of
+    a ridge classifier, the only part that is fitted [1]_.
 
     Parameters
     ----------
     n_reservoir : int, default=500
-        Number of units, H, of the reservoir; of each of two with `bidirectional`.
+        Number of units of the reservoir, H; with `bidirectional`, of each of the two.
     spectral_radius : float, default=0.9
         Largest modulus of the eigenvalues of the recurrent weights. The larger it is, the longer the memory of past
-        inputs; above 1, the states may not forget how they began [2]_.
+        inputs; above 1, the states may never become independent of the initial state [2]_.
     leaking_rate : float, default=0.3
         Speed at which the units approach their new values, above 0 and at most 1; 1 / `leaking_rate` is their time
         constant in steps [3]_.
     input_scaling : float or array-like of shape (I,), default=0.5
-        Input weights are drawn from the interval between minus and plus this number, for all inputs or for each. Small
-        values use the units where they are nearly linear.
+        Input weights are drawn from the interval between minus and plus this number; an array holds one number for each
+        input. With small values, the units stay nearly linear.
     bias_scaling : float, default=0.1
-        The same for the biases of the units.
+        The biases of the units are drawn from the interval between minus and plus this number.
     density : float or 'auto', default='auto'
-        Share of the recurrent weights that are not zero. 'auto' is 10 for each unit.
+        Share of the recurrent weights that are not zero. 'auto' stands for 10 connections per unit.
     bidirectional : bool, default=False
         Whether a second reservoir reads the sequences from the last step to the first.
     readout : {'last', 'mean', 'sequence'}, default='mean'
-        What the readout sees: inputs and states of the last step, or their means over the steps of each part of the
-        sequence, for one output per sequence; or those of each step, for one output per step.
+        What the readout sees. With 'last', the inputs and states of the last step, and with 'mean', their means over
+        each part of the sequence, for one output per sequence; with 'sequence', those of each step, for one output per
+        step.
     n_parts : int, default=5
-        Number of parts of equal length in which 'mean' cuts each sequence [3]_. A sequence may have fewer steps.
+        Number of parts of equal length into which 'mean' divides each sequence [3]_. A sequence may have fewer steps.
     washout : int, default=0
-        Number of first steps of each sequence that are read, but do not count because the states depend on where they
-        began. They are left out of the means and, with 'sequence', of the fit.
+        Number of steps at the start of each sequence that are read but not used, because the states still depend on
+        the initial state. They are left out of the means and, with 'sequence', of the fit; 'last' ignores `washout`.
     alpha : float or array-like of float, default=(1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
         Strength of the L2 penalty on the weights of the readout, as in scikit-learn's `RidgeClassifier`. Of several
-        numbers, the one with the smallest leave-one-out error is chosen, as by `RidgeClassifierCV`, from all rows at
-        once; `partial_fit` needs a single number.
+        numbers, the one with the smallest leave-one-out error is chosen, as by `RidgeClassifierCV`. This takes all rows
+        at once, so `partial_fit` needs a single number.
     class_weight : dict, list of dicts, 'balanced' or None, default=None
-        Weights of the classes, with which `sample_weight` is multiplied, as in `RNNClassifier`.
+        Weights of the classes, which multiply `sample_weight`, as in `RNNClassifier`.
     n_estimators : int, default=1
         Number of networks with different random weights. Above one, the estimator is an ensemble: its members are in
         `estimators_`, and their outputs are averaged.
@@ -69,7 +70,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
         Precision of the reservoir and the outputs; the readout is fitted in float64. None is float32 if X is float32,
         and float64 otherwise.
     random_state : int, RandomState instance or None, default=None
-        Draws the weights of the reservoir.
+        Seed or generator for the weights of the reservoir.
     n_jobs : int or None, default=None
         Number of threads; for an ensemble, the number of members fitted at a time. None means 1 unless in a
         `joblib.parallel_config` context, -1 means all processors.
@@ -77,7 +78,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The class labels, sorted; with several labels per row the numbers of the columns.
+        The class labels, sorted; with several labels per row, the column numbers.
     cell_ : LeakyElman
         The reservoir, as a cell for `numbarnn.forward` and `numbarnn.layers.Recurrent`; with `bidirectional` the one
         that reads from the first step.
@@ -86,7 +87,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     intercept_ : ndarray of shape (K,)
         Intercepts of the readout.
     alpha_ : float
-        The penalty, chosen if `alpha` is several.
+        The penalty: `alpha`, or the value chosen from it.
     estimators_ : list of ESNClassifier
         Fitted members of an ensemble. An ensemble has this attribute instead of `cell_`, `coef_`, `intercept_` and
         `alpha_`.
@@ -108,14 +109,15 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     With the inputs u and the leaking rate k, the units are ``h_t = (1 - k) h_(t-1) + k tanh(u_t W + h_(t-1) R + b)``,
     and the outputs ``z = W_out [u; h] + b_out`` ([2]_, equations 2 to 4; the bias b_out is not penalized).
 
-    `predict_proba` is the softmax of K / 2 times the outputs, for two classes of the output and its negative. To first
-    order around equal probabilities it is (1 + z) / 2, the least-squares estimate of the probability of a class whose
-    target is 1 or -1. It is not calibrated; `sklearn.calibration.CalibratedClassifierCV` is for that.
+    For K > 2 classes, `predict_proba` is the softmax of K / 2 times the outputs z; for two classes, the softmax of -z
+    and z; and for several labels per row, the logistic function of 2 z. To first order around equal probabilities, this
+    is (1 + z) / 2, the least-squares estimate of the probability of a class whose target is 1 or -1. It is not
+    calibrated; use `sklearn.calibration.CalibratedClassifierCV` for that.
 
-    Reservoirs of a low density run as sparse matrices. `cell_` is dense in any case.
+    Reservoirs of low density are computed with sparse matrices. The weights of `cell_` are always dense arrays.
 
-    After the first call of `partial_fit`, or after a `fit`, other parameters of the reservoir have no effect until the
-    next `fit`.
+    After a `fit` or the first call of `partial_fit`, changed parameters of the reservoir have no effect until the next
+    `fit`.
 
     References
     ----------
@@ -190,8 +192,9 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: ArrayLike | None = None) -> Self:
         """Add sequences to those that the readout is fitted to.
 
-        Calls for parts of the data give the readout of one `fit` to all of them, up to rounding, with memory for one
-        part. Only sums are kept, whose size does not depend on the number of sequences.
+        Calls for one part of the data after the other give the same readout as one `fit` to all of them, up to
+        rounding, but need memory for one part only: they keep sums, whose size does not depend on the number of
+        sequences.
 
         Parameters
         ----------
@@ -209,7 +212,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
         Returns
         -------
         self : object
-            The estimator; as it was before if this call fails.
+            The estimator. If the call fails, it is left unchanged.
 
         Raises
         ------
@@ -259,7 +262,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
         return outputs.restore(z if self._labels or z.shape[1] > 1 else z[:, 0])
 
     def predict_proba(self, X: Any) -> Any:
-        """Predict the probability of each class; the Notes say how.
+        """Predict the probability of each class, as the Notes describe.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Echo state networks that predict numbers, and run freely on their own outputs."""
+"""Echo state networks that predict numbers, also free-running on their own outputs."""
 
 from __future__ import annotations
 
@@ -22,45 +22,47 @@ from numbarnn.losses import NumberHead, SquaredError
 class ESNRegressor(RegressorMixin, BaseESN):
     """Predict numbers from sequences, or from each of their steps, with an echo state network.
 
-    The inputs and the states of a reservoir, a recurrent network with random weights, are the features of a ridge
-    regression, which is all that is fitted [1]_.
+    A reservoir, a recurrent network with random weights, reads the sequences. Its inputs and states are the features of
+    a ridge regression, the only part that is fitted [1]_.
 
     Parameters
     ----------
     n_reservoir : int, default=500
-        Number of units, H, of the reservoir; of each of two with `bidirectional`.
+        Number of units of the reservoir, H; with `bidirectional`, of each of the two.
     spectral_radius : float, default=0.9
         Largest modulus of the eigenvalues of the recurrent weights. The larger it is, the longer the memory of past
-        inputs; above 1, the states may not forget how they began [2]_.
+        inputs; above 1, the states may never become independent of the initial state [2]_.
     leaking_rate : float, default=1.0
         Speed at which the units approach their new values, above 0 and at most 1; 1 / `leaking_rate` is their time
         constant in steps [3]_.
     input_scaling : float or array-like of shape (I,), default=1.0
-        Input weights are drawn from the interval between minus and plus this number, for all inputs or for each. Small
-        values use the units where they are nearly linear.
+        Input weights are drawn from the interval between minus and plus this number; an array holds one number for each
+        input. With small values, the units stay nearly linear.
     bias_scaling : float, default=0.1
-        The same for the biases of the units.
+        The biases of the units are drawn from the interval between minus and plus this number.
     density : float or 'auto', default='auto'
-        Share of the recurrent weights that are not zero. 'auto' is 10 for each unit.
+        Share of the recurrent weights that are not zero. 'auto' stands for 10 connections per unit.
     feedback : bool, default=False
-        Whether the outputs are inputs of the next step. In `fit` they are the targets (teacher forcing), in
-        predictions the network's own outputs. It needs ``readout='sequence'``.
+        Whether the outputs of a step are additional inputs of the next one. In `fit` they are the targets (teacher
+        forcing), in predictions the network's own outputs. It needs ``readout='sequence'`` and
+        ``bidirectional=False``.
     feedback_scaling : float, default=1.0
-        What `input_scaling` is, for the outputs that are fed back.
+        The `input_scaling` of the outputs that are fed back.
     bidirectional : bool, default=False
         Whether a second reservoir reads the sequences from the last step to the first.
     readout : {'last', 'mean', 'sequence'}, default='last'
-        What the readout sees: inputs and states of the last step, or their means over the steps of each part of the
-        sequence, for one output per sequence; or those of each step, for one output per step.
+        What the readout sees. With 'last', the inputs and states of the last step, and with 'mean', their means over
+        each part of the sequence, for one output per sequence; with 'sequence', those of each step, for one output per
+        step.
     n_parts : int, default=5
-        Number of parts of equal length in which 'mean' cuts each sequence [3]_. A sequence may have fewer steps.
+        Number of parts of equal length into which 'mean' divides each sequence [3]_. A sequence may have fewer steps.
     washout : int, default=0
-        Number of first steps of each sequence that are read, but do not count because the states depend on where they
-        began. They are left out of the means and, with 'sequence', of the fit.
+        Number of steps at the start of each sequence that are read but not used, because the states still depend on
+        the initial state. They are left out of the means and, with 'sequence', of the fit; 'last' ignores `washout`.
     alpha : float or array-like of float, default=1e-4
         Strength of the L2 penalty on the weights of the readout, as in scikit-learn's `Ridge`. Of several numbers, the
-        one with the smallest leave-one-out error is chosen, as by `RidgeCV`, from all rows at once; `partial_fit` needs
-        a single number.
+        one with the smallest leave-one-out error is chosen, as by `RidgeCV`. This takes all rows at once, so
+        `partial_fit` needs a single number.
     n_estimators : int, default=1
         Number of networks with different random weights. Above one, the estimator is an ensemble: its members are in
         `estimators_`, and their outputs are averaged.
@@ -68,7 +70,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
         Precision of the reservoir and the outputs; the readout is fitted in float64. None is float32 if X is float32,
         and float64 otherwise.
     random_state : int, RandomState instance or None, default=None
-        Draws the weights of the reservoir.
+        Seed or generator for the weights of the reservoir.
     n_jobs : int or None, default=None
         Number of threads; for an ensemble, the number of members fitted at a time. None means 1 unless in a
         `joblib.parallel_config` context, -1 means all processors.
@@ -83,7 +85,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
     intercept_ : ndarray of shape (K,)
         Intercepts of the readout.
     alpha_ : float
-        The penalty, chosen if `alpha` is several.
+        The penalty: `alpha`, or the value chosen from it.
     estimators_ : list of ESNRegressor
         Fitted members of an ensemble. An ensemble has this attribute instead of `cell_`, `coef_`, `intercept_` and
         `alpha_`.
@@ -105,10 +107,10 @@ class ESNRegressor(RegressorMixin, BaseESN):
     With the inputs u and the leaking rate k, the units are ``h_t = (1 - k) h_(t-1) + k tanh(u_t W + h_(t-1) R + b)``,
     and the outputs ``z = W_out [u; h] + b_out`` ([2]_, equations 2 to 4; the bias b_out is not penalized).
 
-    Reservoirs of a low density run as sparse matrices. `cell_` is dense in any case.
+    Reservoirs of low density are computed with sparse matrices. The weights of `cell_` are always dense arrays.
 
-    After the first call of `partial_fit`, or after a `fit`, other parameters of the reservoir have no effect until the
-    next `fit`.
+    After a `fit` or the first call of `partial_fit`, changed parameters of the reservoir have no effect until the next
+    `fit`.
 
     References
     ----------
@@ -187,8 +189,9 @@ class ESNRegressor(RegressorMixin, BaseESN):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Add sequences to those that the readout is fitted to.
 
-        Calls for parts of the data give the readout of one `fit` to all of them, up to rounding, with memory for one
-        part. Only sums are kept, whose size does not depend on the number of sequences.
+        Calls for one part of the data after the other give the same readout as one `fit` to all of them, up to
+        rounding, but need memory for one part only: they keep sums, whose size does not depend on the number of
+        sequences.
 
         Parameters
         ----------
@@ -203,7 +206,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
         Returns
         -------
         self : object
-            The estimator; as it was before if this call fails.
+            The estimator. If the call fails, it is left unchanged.
 
         Raises
         ------
@@ -215,7 +218,7 @@ class ESNRegressor(RegressorMixin, BaseESN):
     def predict(self, X: Any) -> Any:
         """Predict numbers.
 
-        With `feedback` the outputs of each step are inputs of the next one, from an output of zero before the first.
+        With `feedback`, the outputs of each step are inputs of the next one; before the first step, they are zero.
 
         Parameters
         ----------
@@ -225,8 +228,8 @@ class ESNRegressor(RegressorMixin, BaseESN):
         Returns
         -------
         y : ndarray of shape (n,) or (n, K)
-            In the shape of the y of `fit`. With ``readout='sequence'`` for each step, in the form of X: (n, T) or
-            (n, T, K), or a list of n arrays (T_i,) or (T_i, K). The mean over the members of an ensemble.
+            With one axis or two, like the y of `fit`. With ``readout='sequence'`` for each step, in the form of X:
+            (n, T) or (n, T, K), or a list of n arrays (T_i,) or (T_i, K). The mean over the members of an ensemble.
         """
         outputs = self._outputs(X)
         return outputs.restore(self._decoded(outputs.average(itself)))
@@ -242,22 +245,22 @@ class ESNRegressor(RegressorMixin, BaseESN):
         n_steps : int
             Number of steps to generate.
         X : array-like of shape (n, T, I) or (n, T), or list of n array-likes of shape (T_i, I) or (T_i,)
-            The sequences to continue. With `feedback`, the inputs of these steps and of those to generate:
-            `n_steps` more than in y.
+            The sequences to continue. With `feedback`, the inputs of the known steps and of those to generate, which
+            are `n_steps` more than in y.
         y : array-like of shape (n, T) or (n, T, K), or list of n array-likes of shape (T_i,) or (T_i, K), default=None
-            With `feedback` only: the known outputs, which it needs.
+            The known outputs; required with `feedback`, and not allowed without.
 
         Returns
         -------
         outputs : ndarray of shape (n, n_steps) or (n, n_steps, K)
-            The values that follow, with the number of dimensions that the targets of `fit` had. The mean over the
-            members of an ensemble, each of which has read its own outputs.
+            The values that follow, with as many dimensions as the targets of `fit`. The mean over the members of an
+            ensemble, each of which has read its own outputs.
 
         Raises
         ------
         ValueError
-            If the network does not predict one output per step, has other numbers of inputs and of outputs without
-            `feedback`, or y is missing or given without `feedback`, or the outputs diverge.
+            If the network does not predict one output per step or is bidirectional; without `feedback`, if its numbers
+            of inputs and outputs differ or y is given; with `feedback`, if y is missing; or if the outputs diverge.
         """
         check_is_fitted(self)
         first = getattr(self, "estimators_", [self])[0]

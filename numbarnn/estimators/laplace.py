@@ -1,4 +1,4 @@
-"""Uncertainty of the parameters by a Laplace approximation, and what it adds to that of a prediction."""
+"""Uncertainty of the parameters by a Laplace approximation, and what it adds to the uncertainty of predictions."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _BLOCK = 256
 class Laplace:
     r"""The Gaussian approximation of the posterior of the parameters of a network with squared error.
 
-    Around the fitted parameters the network is taken as linear (Immer et al. 2021 [1]_, eq. 10), which makes it
+    Around the fitted parameters, the network is treated as linear (Immer et al. 2021 [1]_, eq. 10), which makes this a
     Bayesian linear regression on the rows :math:`J_n` of its Jacobian. With noise of variance :math:`\sigma^2` and a
     prior of precision :math:`\lambda / \sigma^2`, the variance of an output with Jacobian :math:`J_*` is (MacKay 1992
     [2]_, eqs. 2.12 and 4.1)
 
     .. math:: \sigma^2 (1 + J_* A^{-1} J_*^T), \qquad A = \sum_n w_n J_n^T J_n + \lambda I
 
-    The P x P matrix A is factorized or, where that is smaller, the matrix :math:`J J^T + \lambda I` of the training
-    outputs, by Woodbury's identity.
+    Here A is a P x P matrix for P parameters. If there are fewer training outputs, R, than parameters, the R x R matrix
+    :math:`J J^T + \lambda I` is factorized in its place, by Woodbury's identity.
 
     Attributes
     ----------
     noise_variance : float
-        :math:`\sigma^2`, the weighted sum of squares of the residuals over the number of targets less `n_effective`.
+        :math:`\sigma^2`, the weighted sum of squared residuals, divided by the number of targets minus `n_effective`.
     n_effective : float
         Effective number of parameters, :math:`\gamma = P - \lambda \, \mathrm{tr} A^{-1}` (MacKay 1992 [2]_).
     prior_precision : float
         :math:`\lambda`.
     factor : ndarray of shape (P, P) or (R, R)
-        Lower Cholesky factor of the matrix.
+        Lower Cholesky factor of the matrix that is factorized.
     jacobian : ndarray of shape (R, P), or None
-        Rows of the R training outputs times the roots of their weights, if the matrix is theirs.
+        Jacobian of the R training outputs, times the square roots of their weights, if the R x R matrix is factorized.
 
     References
     ----------
@@ -171,7 +171,7 @@ def jacobian_blocks(model: Model, theta: NDArray, sequences: Sequences, n_thread
     Yields
     ------
     rows : ndarray of shape (m, P), float64
-        Those of some sequences: for each output row, that of each of its K numbers.
+        Those of some sequences, K for each row of outputs, one for each of its numbers.
     """
     block: list[NDArray] = []
     for i in range(len(sequences)):
@@ -205,17 +205,17 @@ class LaplaceMixin:
     def fit_laplace(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
         r"""Estimate the uncertainty of the fitted parameters, so that ``predict(X, return_std=True)`` is possible.
 
-        It needs ``loss='squared_error'``. Around `theta_` the network is linearized (Immer et al. [1]_), and treated
-        as Bayesian linear regression (MacKay [2]_): the noise is normal, of the same variance for all targets and
-        estimated from the residuals, and the prior of all parameters is normal with the strength of the penalty
-        `alpha` (biases too, though `fit` does not penalize them). The standard deviations then are
+        It needs ``loss='squared_error'``. The network is linearized around `theta_` (Immer et al. [1]_), and treated as
+        a Bayesian linear regression (MacKay [2]_). The noise is normal, with the same variance for all targets,
+        estimated from the residuals. The prior of all parameters is normal with the strength of the penalty `alpha`
+        (also for biases, which `fit` does not penalize). The standard deviations are then
 
         .. math:: \sigma \sqrt{1 + J_* \Big(\sum_n w_n J_n^T J_n + \alpha K I\Big)^{-1} J_*^T}
 
-        with the Jacobians :math:`J_n` of the K outputs for the training sequences. They tell how much the prediction
-        is uncertain for lack of training data like X, on top of the noise. They hold as far as the training has
-        converged and the network is linear over the range of plausible parameters; for noise that varies, use
-        ``loss='gaussian'``. A later `fit` or `partial_fit` discards the estimate.
+        with the Jacobians :math:`J_n` of the K outputs for the training sequences. Besides the noise, they include the
+        uncertainty of a prediction for lack of similar training data. They are valid as far as the training has
+        converged and the network is linear over the range of plausible parameters. If the variance of the noise
+        depends on X, use ``loss='gaussian'``. A later `fit` or `partial_fit` discards the estimate.
 
         Parameters
         ----------
@@ -237,8 +237,9 @@ class LaplaceMixin:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it was fitted with another loss or is an ensemble, X, y or the weights are not as in `fit`, both the
-            parameters and the training outputs are more than 5000, or the data do not determine the parameters.
+            If it was fitted with another loss or is an ensemble; if X, y or the weights are not as in `fit`; if there
+            are more than 5000 parameters and more than 5000 training outputs; or if the data do not determine the
+            parameters.
 
         References
         ----------

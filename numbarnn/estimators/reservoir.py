@@ -46,9 +46,9 @@ def draw_reservoir(
 ) -> LeakyElman:
     """Draw the weights of a reservoir.
 
-    All weights are uniform between plus and minus a bound: that of an input is its `input_scaling`, that of the bias
-    `bias_scaling`; the recurrent weights that are not zero are then scaled to the spectral radius (Jaeger 2001, section
-    4; Lukosevicius 2012, section 3.2).
+    All weights are drawn uniformly between minus and plus a bound: the `input_scaling` for the weights of each input,
+    and `bias_scaling` for the biases. The recurrent weights, of which a share `density` is not zero, are then scaled to
+    the spectral radius (Jaeger 2001, section 4; Lukosevicius 2012, section 3.2).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def draw_reservoir(
     spectral_radius : float, default=0.9
         Largest modulus of an eigenvalue of the recurrent weights.
     leaking_rate : float, default=1.0
-        Above 0 and at most 1.
+        Speed of the units, above 0 and at most 1.
     input_scaling : float or array-like of shape (n_inputs,), default=1.0
     bias_scaling : float, default=0.0
     density : float, default=1.0
@@ -71,7 +71,7 @@ def draw_reservoir(
     Raises
     ------
     ValueError
-        If so few recurrent weights are not zero that all eigenvalues are zero.
+        If so many recurrent weights are zero that all eigenvalues are zero.
 
     References
     ----------
@@ -146,13 +146,13 @@ class Reservoir:
     cells : tuple of one or two LeakyElman
         The second one reads the sequences from their last step to their first.
     readout : {"last", "mean", "sequence"}
-        Whether there is a row for the last step, or the mean over the steps, or a row for each step.
+        Which rows there are: that of the last step, means over steps, or one for each step.
     n_parts : int
-        Number of parts of equal length in which a sequence is cut, each with its own mean.
+        Number of parts of equal length into which a sequence is divided, each with its own mean.
     washout : int
-        Number of first steps, of each direction, that do not count for the means.
+        Number of first steps, in each direction, that are left out of the means.
     n_fed_back : int
-        Number of the last inputs that are outputs of the step before, which the readout does not see.
+        How many of the inputs, the last ones, are outputs of the step before. The readout does not see them.
     """
 
     cells: tuple[LeakyElman, ...]
@@ -185,7 +185,7 @@ class Reservoir:
         Yields
         ------
         places : ndarray of shape (N,)
-            Sequences, or steps of all sequences one after the other, that the rows belong to.
+            Indices of the sequences, or of the steps of all sequences one after the other, that the rows belong to.
         rows : ndarray of shape (N, n_features)
         """
         order = np.argsort(-sequences.lengths, kind="stable")
@@ -291,12 +291,12 @@ def run_freely(
     Parameters
     ----------
     cell : LeakyElman
-        Of I + K inputs.
+        With I + K inputs.
     coef : ndarray of shape (K, I + K + H)
     intercept : ndarray of shape (K,)
     x : ndarray of shape (T, B, I)
     before : ndarray of shape (B, I + K + H), default=None
-        The inputs, the outputs and the states before the first step, [u; y; h]; None is zero. The inputs do not matter.
+        The inputs, outputs and states before the first step, [u; y; h]; None means zero. The inputs are ignored.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from numbarnn.losses import Head, NegativeBinomial, NumberHead, Poisson, Quantil
 
 
 class _StepOutput(NamedTuple):
-    """The columns of the network's outputs of which a prediction is made, and how."""
+    """The columns of the network's outputs from which a prediction is made, and how."""
 
     columns: NDArray[np.intp]
     activation: str
@@ -28,7 +28,7 @@ class StreamingMixin:
         Raises
         ------
         ValueError
-            If this is an ensemble, the network has no state to go on from, or the state is not one of it.
+            If this is an ensemble, the network has no state to continue from, or the state does not fit it.
         """
         check_is_fitted(self)
         if len(getattr(self, "estimators_", [self])) > 1:
@@ -39,7 +39,7 @@ class StreamingMixin:
 
 
 def _step_output(head: Head) -> _StepOutput:
-    """Return what a step of a stream makes of the outputs of a network, as `head.predict` has it for numbers."""
+    """Return how a stream makes predictions from the outputs of a network, for numbers as `head.predict` does."""
     if not isinstance(head, NumberHead):
         return _StepOutput(np.arange(head.n_outputs), head.loss.out_activation)
     columns = head.loss.columns(head.n_targets)

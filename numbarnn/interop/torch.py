@@ -24,7 +24,7 @@ MODULES: dict[Any, str] = {
     ProjectedLSTM: "torch.nn.LSTM(proj_size=...)",
     GRU: "torch.nn.GRU",
 }
-"""The cells that PyTorch has, too, and its modules. The order of their gates is the same."""
+"""The cells that PyTorch also has, and its modules for them. The order of the gates is the same."""
 
 _OF_GATES = {1: Elman, 3: GRU, 4: LSTM}
 _DIRECTIONS = ("", "_reverse")
@@ -33,9 +33,9 @@ _DIRECTIONS = ("", "_reverse")
 def to_torch_state_dict(source: Any, theta: Array | None = None, *, prefix: str = "") -> dict[str, Array]:
     """Return weights as the `state_dict` of a recurrent module of PyTorch.
 
-    PyTorch keeps its matrices transposed and its bias in two parts. The bias of numbarnn becomes `bias_ih`, and
-    `bias_hh` is zero; only the bias of the recurrent part of a GRU's candidate, which is not added to the other one,
-    goes to `bias_hh`.
+    Compared with numbarnn, PyTorch transposes the matrices and has two biases. The bias of numbarnn becomes `bias_ih`,
+    and `bias_hh` is zero. Only the candidate of a GRU has two biases in numbarnn, too, and its recurrent one becomes
+    the last third of `bias_hh`.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def to_torch_state_dict(source: Any, theta: Array | None = None, *, prefix: str 
     Returns
     -------
     state_dict : dict of str to ndarray
-        ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, with a projection ``weight_hr_l0``; the same
-        with ``_reverse`` for the backward cell, and with ``_l1`` and so on for further layers. A network also has
-        ``readout.weight`` and ``readout.bias``, as of an attribute `readout` that is a `torch.nn.Linear`, and with
-        attention pooling ``pooling.q``.
+        ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0``, with a projection also ``weight_hr_l0``;
+        the same names with ``_reverse`` for the backward cell, and with ``_l1`` and so on for further layers. A network
+        also has ``readout.weight`` and ``readout.bias``, for an attribute `readout` that is a `torch.nn.Linear`, and
+        with attention pooling ``pooling.q``.
 
     Raises
     ------
     TypeError
-        If `source` is none of these, or has a cell that PyTorch does not have.
+        If `source` is none of these, or has a cell that PyTorch does not offer.
     ValueError
-        If the network has what PyTorch's modules do not have (zoneout, clipped pre-activations, a learned initial
+        If the network uses what PyTorch's modules do not offer (zoneout, clipped pre-activations, a learned initial
         state, embeddings), or the estimator is an ensemble.
 
     Examples
@@ -87,20 +87,21 @@ def to_torch_state_dict(source: Any, theta: Array | None = None, *, prefix: str 
 def from_torch_state_dict(state_dict: Mapping[str, Any], target: Any = None, *, prefix: str = "") -> Any:
     """Return cells, parameters or an estimator with weights from the `state_dict` of PyTorch.
 
-    The two biases of PyTorch are added, where numbarnn has one. What `to_torch_state_dict` has returned gives the same
-    weights again, bit for bit.
+    The two biases of PyTorch are added where numbarnn has only one. A dictionary returned by `to_torch_state_dict`
+    gives the same weights again, bit for bit.
 
     Parameters
     ----------
     state_dict : mapping of str to array-like
         As `to_torch_state_dict` returns it, or as ``module.state_dict()`` does: anything that `numpy.asarray` takes,
-        float32 or float64. Other names are not allowed, unless `prefix` tells them apart.
+        float32 or float64. Unknown names are not allowed, except as described under `prefix`.
     target : str, type, Model, RNNClassifier or RNNRegressor, default=None
-        What to return. None returns cells, whose class is that of the shapes: `Elman`, `GRU`, `LSTM` or
-        `ProjectedLSTM`. A name or a class of cells says which; ``"elman_relu"`` cannot be told from the shapes.
+        What to return. With None, cells of the class that follows from the shapes: `Elman`, `GRU`, `LSTM` or
+        `ProjectedLSTM`. With the name or the class of a cell, cells of that class; ``"elman_relu"`` must be given,
+        since it has the same shapes as `Elman`.
     prefix : str, default=""
-        What stands before the names of the recurrent weights. With a prefix and without a network as target, other
-        names are ignored.
+        The prefix of the names of the recurrent weights. Names without it are ignored, unless the target is a network
+        or an estimator.
 
     Returns
     -------
@@ -211,7 +212,7 @@ def _parts(model: Model, parameters: Any) -> tuple[list[tuple[Recurrent, Any]], 
 
 
 def _plain(layer: Recurrent) -> Recurrent:
-    """Refuse what PyTorch's modules do not have."""
+    """Refuse what PyTorch's modules do not offer."""
     zoneout: Any = layer.zoneout
     for name, value in (
         ("zoneout", np.any(zoneout)),

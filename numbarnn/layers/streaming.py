@@ -1,4 +1,4 @@
-"""A whole network that moves on one step at a time, in Python and in compiled code."""
+"""A whole network that advances one step at a time, in Python and in compiled code."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ del _Fields._asdict
 
 
 class NetworkStream(_Fields, Steppable):
-    """A network that moves on through sequences step by step: recurrent layers, the readout, and the state.
+    """A network that reads sequences step by step: recurrent layers, the readout, and the state.
 
     `numbarnn.stream` returns one for a fitted estimator, `Model.stream` for a model, and each `step` advances it. It
     holds its own weights and its own state: a deep copy is independent of the original, and a pickled stream continues
@@ -84,7 +84,7 @@ class NetworkStream(_Fields, Steppable):
 
     @property
     def state(self) -> tuple[tuple[Array, ...], ...]:
-        """A copy of the state: of each layer `(h,)` or `(h, c)`, as `predict` takes and returns it."""
+        """A copy of the state, for each layer `(h,)` or `(h, c)`, as `predict` takes and returns it."""
         return tuple(stream.state for stream in self.streams)
 
     def step(self, x_t: Array) -> Array:
@@ -101,7 +101,8 @@ class NetworkStream(_Fields, Steppable):
         Raises
         ------
         TypeError, ValueError
-            As `numbarnn.step`; and a ValueError if the outputs overflow. The state has moved on then.
+            As for `numbarnn.step`, and a ValueError if the outputs overflow. In that case the state has already
+            advanced.
         """
         (x, h, advance), *others = self._in_python
         put_inputs(x_t, x)
@@ -118,7 +119,7 @@ class NetworkStream(_Fields, Steppable):
 
     @cached_property
     def _in_python(self) -> list[Any]:
-        """Of each layer its inputs, its outputs, and the function that moves it on."""
+        """For each layer its inputs, its outputs, and the function that advances it."""
         return [stream._in_python for stream in self.streams]
 
     @cached_property
@@ -165,8 +166,8 @@ def network_stream(
     Raises
     ------
     ValueError
-        If it is not a `Stack` of `Recurrent` layers, with `Dropout` or without, and of a `Dense` layer as the last, or
-        the activation is unknown.
+        If the layer is not a `Stack` of `Recurrent` layers, with or without `Dropout`, and of a final `Dense` layer, or
+        if the activation is unknown.
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {list(ACTIVATIONS)}, got {activation!r}")
@@ -221,7 +222,7 @@ def _step_method_in_compiled_code(stream, x_t):  # noqa: ARG001  (Numba compares
 
 
 def _passed_on(streams):
-    """Move all but the first of the streams on, each by the outputs of the one before.
+    """Advance all streams but the first, each with the outputs of the one before.
 
     Return the outputs of the last, and whether all inputs were finite.
     """

@@ -1,4 +1,4 @@
-"""Problem of a decoder with hard attention, whose scores are trained with REINFORCE."""
+"""The training problem of a decoder with hard attention, whose scores are trained with REINFORCE."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 class HardAttentionProblem(BatchProblem):
     r"""Objective over one batch of a decoder with hard attention (Xu et al. 2015 [1]_, section 4.1).
 
-    The rows of the memory that the decoder reads are those that the masks of the batch have drawn. The gradient is that
-    of the loss for these rows, plus the term of REINFORCE [2]_ for the scores: with :math:`\ell_b` the weighted loss of
-    sequence b over all its steps, :math:`\alpha_t` the attention weights of a step, :math:`s_t` the row that was drawn
-    and H the entropy, it is the gradient of
+    The decoder reads the rows of the memory that the masks of the batch have drawn. The gradient is that of the loss
+    for these rows, plus the REINFORCE term [2]_ for the scores. Let :math:`\ell_b` be the weighted loss of sequence b
+    over all its steps, :math:`\alpha_t` the attention weights of step t, :math:`s_t` the row that was drawn, H the
+    entropy, and N the number of output rows with a weight. The REINFORCE term is then the gradient of
 
     .. math::
 
         \frac{1}{N} \sum_b \left( \lambda_r (\ell_b + \beta) \sum_t \log \alpha_{t, s_t}
         - \lambda_e \sum_t H(\alpha_t) \right)
 
-    where :math:`\ell_b` and the baseline :math:`\beta`, a moving average of :math:`-\ell_b`, are constants. The mean of
-    this gradient over all draws is the gradient of the expected loss, if :math:`\lambda_r = 1` and
-    :math:`\lambda_e = 0`.
+    where :math:`\ell_b` and the baseline :math:`\beta`, a moving average of :math:`-\ell_b`, are treated as constants.
+    If :math:`\lambda_r = 1` and :math:`\lambda_e = 0`, the mean of the whole gradient over all draws is the gradient of
+    the expected loss.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class HardAttentionProblem(BatchProblem):
         Its model is a `Stack` whose first layer is an `EncoderDecoder` with a hard `AttentionDecoder`. Its loss must
         be a sum over sequences.
     batch : Batch
-        Its masks are drawn by the layer of the model. It must be on the CPU.
+        Its masks come from `draw_masks` of the layer of the model. It must be on the CPU.
     baseline : MovingBaseline
-        Shared by the batches of a training, and updated by each gradient.
+        Shared by all batches of the training, and updated with each gradient.
     strength : float, default=1.0
         The factor :math:`\lambda_r` of the rewards.
     entropy : float, default=0.0
@@ -54,7 +54,7 @@ class HardAttentionProblem(BatchProblem):
 
     Notes
     -----
-    The paper also sets the drawn row of every other sequence to its expectation; here all sequences draw.
+    For half of the sequences, the paper replaces the drawn row by its expectation. Here, rows are drawn for all.
 
     References
     ----------
@@ -91,7 +91,8 @@ class HardAttentionProblem(BatchProblem):
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return the regularized mean loss for the rows that were drawn, and an estimate of the gradient.
 
-        Over all draws, the mean of the values is the expected loss, and that of the gradients is its gradient.
+        Over all draws, the mean of the values is the expected loss, and that of the gradients is its gradient if
+        `strength` is 1 and `entropy` is 0.
         """
         objective, batch = self.objective, self.batch
         stack: Any = objective.model.layer
@@ -110,7 +111,7 @@ class HardAttentionProblem(BatchProblem):
         return objective.add_penalty(theta, gradient, losses.sum(), self.weight), gradient
 
     def _losses(self, z: Padded) -> tuple[Array, Array]:
-        """Return the weighted loss of each sequence, which add up to the mean loss, and the adjoint of the outputs."""
+        """Return the weighted losses of the sequences, whose sum is the mean loss, and the adjoint of the outputs."""
         n_steps, n_sequences, _ = z.values.shape
         lengths = np.full(n_sequences, n_steps) if z.lengths is None else z.lengths
         ends, weights = np.cumsum(lengths), self._row_weights

@@ -27,24 +27,24 @@ _ROUNDING = 10
 class HessianFree:
     r"""Hessian-free optimization (Martens 2010 [1]_), with structural damping (Martens and Sutskever 2011 [2]_).
 
-    Each iteration takes the gradient g over all training data, and the Gauss-Newton matrix G over one batch. It
-    minimizes :math:`g^T p + \frac{1}{2} p^T (G + \lambda I + \lambda \mu S) p` by conjugate gradients that start from
-    the last solution times `decay`, where S is the curvature of the hidden states. Of the solutions on the way it goes
-    back to the one with the least loss, and shortens the step until the loss falls enough. The damping
-    :math:`\lambda` falls by a third where the quadratic predicts the loss well (the reduction ratio is above 3/4), and
-    rises by half where it does not (below 1/4; Levenberg and Marquardt's rule [1]_, section 4.1).
+    Each iteration computes the gradient g over all training data, and the Gauss-Newton matrix G over one batch. It
+    minimizes :math:`g^T p + \frac{1}{2} p^T (G + \lambda I + \lambda \mu S) p` by conjugate gradients, where S is the
+    curvature of the hidden states; they start from `decay` times the previous solution. From the last of their iterates
+    it goes back as long as the loss decreases, and then shortens the step until the loss decreases enough. The damping
+    :math:`\lambda` is reduced by a third if the quadratic predicts the loss well (a reduction ratio above 3/4), and
+    increased by half if it does not (below 1/4; the Levenberg-Marquardt rule, [1]_, section 4.1).
 
     Parameters
     ----------
     tol : float, default=1e-4
-        It converges where no entry of the gradient is larger, or the decrease that the quadratic promises is lost in
-        rounding.
+        Training has converged if no entry of the gradient is larger in absolute value, or if the decrease that the
+        quadratic predicts is lost in rounding.
     damping : float, default=1.0
-        :math:`\lambda` at the start.
+        The initial :math:`\lambda`.
     structural_damping : float, default=0.03
-        :math:`\mu`.
+        The factor :math:`\mu`.
     decay : float, default=0.95
-        Of the start of conjugate gradients.
+        Factor of the previous solution at the start of conjugate gradients.
     max_cg : int, default=250
         Maximum number of products with the matrix per iteration.
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class LeastSquares:
     """SciPy's trust-region method for sums of squares (Branch, Coleman and Li 1999), on all training data at once.
 
-    Its steps solve linearized problems by LSMR (Fong and Saunders 2011), for which the Jacobian is an operator of
-    tangent and adjoint passes. It suits small networks with squared error. Nothing is dropped while it runs.
+    Its steps solve linearized problems by LSMR (Fong and Saunders 2011), which needs only products with the Jacobian,
+    by tangent and adjoint passes. It suits small networks with squared error. Dropout is not applied.
 
     Parameters
     ----------
     tol : float, default=1e-4
-        It converges where no entry of the gradient is larger.
+        Training has converged if no entry of the gradient is larger in absolute value.
     max_fun : int, default=15000
         Maximum number of evaluations of the residuals.
 
@@ -46,7 +46,7 @@ class LeastSquares:
         self.max_fun = int(max_fun)
 
     def minimize(self, problems: Problems, theta: Array, *, max_iter: int, end_epoch: Callable[[float], bool]) -> bool:
-        """Move theta in place; each iteration, which is each accepted step, counts as an epoch.
+        """Move theta in place; each iteration, that is each accepted step, counts as an epoch.
 
         Raises
         ------
@@ -93,11 +93,12 @@ class _EndError(Exception):
 
 
 class Residuals:
-    r"""Numbers half of whose sum of squares is the regularized mean squared error.
+    r"""Residuals: half the sum of their squares is the regularized mean loss.
 
-    With the weights :math:`w_n` of N rows of K outputs they are :math:`\sqrt{w_n / (N K)} (z_{nk} - t_{nk})`, zero past
-    the ends of sequences, and the penalized parameters times the root of the penalty's strength. The first are the
-    derivative of the squared error by z for weights :math:`\sqrt{w_n K / N}`, and its Hessian is theirs by z.
+    With the weights :math:`w_n` of N rows of K outputs, they are :math:`\sqrt{w_n / (N K)} (z_{nk} - t_{nk})`, zero
+    past the ends of sequences, and the penalized parameters times the square root of the strength of the penalty. The
+    former are the derivative with respect to z of the squared-error loss with the weights :math:`\sqrt{w_n K / N}`, and
+    the Hessian of that loss is their derivative with respect to z.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ class Residuals:
         return np.concatenate([*errors, self._penalty * vector[: self._layout.n_decaying]])
 
     def jacobian(self, vector: Array) -> LinearOperator:
-        """Return the Jacobian at a vector of parameters, of one tangent pass, or adjoint pass, per product."""
+        """Return the Jacobian at a vector of parameters; each product takes one tangent or one adjoint pass."""
         from scipy.sparse.linalg import LinearOperator  # noqa: PLC0415  (slow to import, and most fits do without)
 
         parameters, n_decaying = self._layout.views(vector.astype(self._dtype)), self._layout.n_decaying

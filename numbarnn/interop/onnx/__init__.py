@@ -1,4 +1,4 @@
-"""Export to ONNX, and import of recurrent nodes of ONNX (extra ``numbarnn[onnx]``)."""
+"""Export to ONNX, and import of the recurrent nodes of ONNX models (extra ``numbarnn[onnx]``)."""
 
 from __future__ import annotations
 

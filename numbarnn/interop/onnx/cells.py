@@ -1,4 +1,4 @@
-"""A recurrent layer as a node of ONNX, or as a loop `Scan` over the equations of its cell."""
+"""A recurrent layer as an ONNX node, or as a `Scan` loop over the equations of its cell."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ def run_layer(
     ----------
     graph : Graph
     cells : list of cell
-        The forward cell, and perhaps the backward one.
+        The forward cell and, in a bidirectional layer, the backward one.
     x : Steps
     state : list of str
         The initial states, (D, B, N) for each part.
     zoneout : tuple of float
-        The share of the state before that each part of the state keeps.
+        For each part of the state, the share of its previous value that is kept.
     clip : float or None
         Bound of the pre-activations.
 
@@ -191,7 +191,7 @@ def _reversed_values(graph: Graph, values: str, x: Steps) -> str:
 
 
 def _scan(graph: Graph, cell: Any, x: Steps, state: list[str], zoneout: tuple[float, ...], clip: float | None) -> Run:
-    """Add a loop over the steps, whose body are the equations of the cell."""
+    """Add a loop over the steps, with the equations of the cell as its body."""
     kind: Any = type(cell)
     form = form_of(kind)
     fields = (*form.by_unit, *form.projection)
@@ -253,7 +253,7 @@ def _step(
 
 
 def _pre_activations(body: Graph, cell: Any, products: str, h: str, weights: dict[str, str]) -> list[str]:
-    """Return the pre-activation of each gate, without what comes of the inner state."""
+    """Return the pre-activation of each gate, without the contribution of the inner state."""
     kind: Any = type(cell)
     form = form_of(kind)
     blocks = dict(zip(form.recurrent_gates, np.split(cell.R, len(form.recurrent_gates), axis=1), strict=True))
@@ -304,7 +304,8 @@ class Number:
     graph : Graph
     value : str
     bound : float or None, default=None
-        What an activation clips it to. What is computed of a number with a bound has it too, except by activations.
+        The bound to which activations clip it. Results computed from it have the same bound, except after an
+        activation.
     """
 
     def __init__(self, graph: Graph, value: str, bound: float | None = None) -> None:

@@ -31,7 +31,7 @@ class Output(NamedTuple):
     value : str
         The value in the graph.
     shape : list of str or int
-        Its sizes, or names of those that change.
+        Its sizes, or names for those that vary.
     dtype : dtype
     """
 
@@ -46,33 +46,38 @@ def to_onnx(
 ) -> Any:
     """Export a cell, a network or a fitted estimator to ONNX.
 
-    The model has two inputs, ``X``, padded sequences (B, T, I) in float32, and ``lengths``, the int64 number of valid
-    steps (B,) of each; B and T may change from call to call. Steps past the end of a sequence are not read.
+    The model has two inputs: ``X``, padded sequences of shape (B, T, I) in float32, and ``lengths``, the number of
+    steps of each sequence, of shape (B,) in int64. B and T may change from call to call. Steps past the end of a
+    sequence are ignored.
 
     Parameters
     ----------
     source : cell, Model, RNNClassifier or RNNRegressor
-        A cell, such as an `LSTM` or one of a class of your own; a network of recurrent layers; or a fitted estimator,
-        also an ensemble. For pipelines see `register_converters`.
+        A cell, such as an `LSTM` or a custom one; a network of recurrent layers; or a fitted estimator, which may be an
+        ensemble. For pipelines, see `register_converters`.
     path : str or path-like, default=None
-        Where to write the model; None does not write it.
+        Where to write the model. With None, it is not written.
     theta : ndarray of shape (P,), default=None
         Parameters of a `Model`; None for everything else.
     states : bool, default=False
-        Whether the states are inputs and outputs as well. The inputs, ``initial_h_0``, ``initial_c_0`` and so on by
-        the number of the layer, may be left out: they are zero then, or the learned state. The outputs are
-        ``final_h_0`` and so on. All have the shape (D, B, N), D being 2 for bidirectional layers and otherwise 1.
+        Whether the states are inputs and outputs as well. The inputs, ``initial_h_0``, ``initial_c_0`` and so on with
+        the number of the layer, are optional; without them, the initial state is zero or the learned one. The outputs
+        are ``final_h_0`` and so on. All have the shape (D, B, N), where D is 2 for bidirectional layers and otherwise
+        1, and N the size of that part of the state.
 
     Returns
     -------
     model : onnx.ModelProto
-        Its first output, ``prediction``, is what the estimator predicts, with one output per step (B, T, ...) and zero
-        past the ends of the sequences:
+        Its first output is ``prediction``:
 
-        - of a classifier the probabilities of the classes (B, K), and ``label``, its second output, the labels;
-        - of a regressor the point predictions, (B,) or (B, K). If the loss predicts more, ``distribution`` has the
-          quantiles, or the parameters of the distribution, (B, n_outputs_); an ensemble has it for quantiles only;
-        - of a cell or a network its outputs.
+        - for a classifier, the probabilities of the classes (B, K); a second output, ``label``, holds the labels;
+        - for a regressor, the point predictions, (B,) or (B, K). If the loss predicts more than that, a second output,
+          ``distribution``, holds the quantiles or the parameters of the distribution, (B, n_outputs_). An ensemble has
+          this output for quantiles only;
+        - for a cell or a network, its outputs.
+
+        With one output per step, the shapes begin with (B, T), and ``prediction`` and ``distribution`` are zero past
+        the ends of the sequences.
 
     Raises
     ------
@@ -85,11 +90,11 @@ def to_onnx(
 
     Notes
     -----
-    Elman, LSTM and GRU cells, with peepholes and coupled gates, use the operators RNN, LSTM and GRU; other cells, and
-    layers with zoneout, the operator Scan, with the equations of the cell as its body.
+    Elman, LSTM and GRU cells, also with peepholes or coupled gates, use the operators RNN, LSTM and GRU. Other cells,
+    and layers with zoneout, use the operator Scan, with the equations of the cell as its body.
 
-    ONNX Runtime and numbarnn differ where a sequence has no steps: its operators return zeros as the final state, where
-    numbarnn keeps the initial state. The exported models put the initial state back.
+    ONNX Runtime and numbarnn differ if a sequence has no steps: the final state is then zero in ONNX Runtime, and the
+    initial state in numbarnn. Exported models return the initial state, as numbarnn does.
 
     Examples
     --------
@@ -149,7 +154,7 @@ def inputs_per_step(estimator: Any) -> int:
 def predictions(
     graph: Graph, estimator: Any, x: Steps, *, with_states: bool = False
 ) -> tuple[list[Output], list[Exported]]:
-    """Add the networks of a fitted estimator, and what makes predictions of their outputs.
+    """Add the networks of a fitted estimator, and the nodes that turn their outputs into predictions.
 
     Returns
     -------
@@ -207,7 +212,7 @@ def batch_first(graph: Graph, exported: Exported, x: Steps) -> tuple[str, list[s
 
 
 def _masked(graph: Graph, output: Output, x: Steps) -> Output:
-    """Return an output (B, T, K) that is zero past the ends of the sequences; one per sequence as it is."""
+    """Return an output (B, T, K) with zeros past the ends of the sequences; an output (B, K) as it is."""
     if len(output.shape) < 3:
         return output
     valid = graph.op("Transpose", x.valid, perm=[1, 0, 2])

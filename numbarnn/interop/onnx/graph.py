@@ -1,4 +1,4 @@
-"""A graph of ONNX as it is built, node by node."""
+"""An ONNX graph, built node by node."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Graph:
         return outputs
 
     def rename(self, value: str, name: str) -> None:
-        """Give a value a name of its own, as that of an output."""
+        """Give a value a chosen name, such as that of an output."""
         self.nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
 
     def concatenated(self, values: list[str], axis: int) -> str:
@@ -88,7 +88,7 @@ class Graph:
         return [value] if n == 1 else self.ops("Split", value, hints=hints or ["part"] * n, axis=-1)
 
     def reshaped(self, value: str, *shape: int) -> str:
-        """Return an array in another shape, 0 being the size as it is, and -1 the size that is left."""
+        """Return an array in another shape, in which 0 keeps the size of an axis, and -1 infers one."""
         return self.op("Reshape", value, self.constant(np.array(shape, np.int64), "shape"))
 
     def dimension(self, value: str, axis: int) -> str:

@@ -25,12 +25,12 @@ from numbarnn.losses.student_t import DEGREES_FLOOR
 
 
 def activated(graph: Graph, head: Any, z: str) -> str:
-    """Return the output activation of the outputs z (..., K) of a network, as `loss.output`.
+    """Return the outputs z (..., K) of a network after the output activation, as `loss.output` does.
 
     Raises
     ------
     TypeError
-        If the loss is not one that ships.
+        If the loss does not come with numbarnn.
     """
     loss = head.loss
     if isinstance(head, ClassHead):
@@ -62,7 +62,7 @@ def activated(graph: Graph, head: Any, z: str) -> str:
 
 
 def points(graph: Graph, head: Any, output: str) -> str:
-    """Return the point predictions (..., K) of activated outputs, as `loss.point`."""
+    """Return the point predictions (..., K) of activated outputs, as `loss.point` does."""
     if isinstance(head.loss, Quantile):
         return _columns(graph, output, np.arange(head.n_targets) * len(head.loss.quantiles) + head.loss.median)
     if head.n_outputs == head.n_targets:
@@ -71,7 +71,7 @@ def points(graph: Graph, head: Any, output: str) -> str:
 
 
 def labels(graph: Graph, head: Any, probabilities: str) -> str:
-    """Return the labels of classes of the largest probability, or 1 where the probability of a label is above 1/2."""
+    """Return the class labels with the largest probability, or 1 where the probability of a label is above 1/2."""
     if isinstance(head, LabelsHead):
         likely = graph.op("Greater", probabilities, graph.constant(0.5))
         return graph.op("Cast", likely, to=graph.onnx.TensorProto.INT64)
@@ -80,7 +80,7 @@ def labels(graph: Graph, head: Any, probabilities: str) -> str:
 
 
 def exported_classes(classes: Any) -> Any:
-    """Return the labels of classes in a type of ONNX: text, int64, float32 or booleans."""
+    """Return class labels in a type that ONNX has: text, int64, float32 or booleans."""
     if classes.dtype.kind in "iu":
         return classes.astype(np.int64)
     if classes.dtype.kind == "f":

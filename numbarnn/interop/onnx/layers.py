@@ -1,4 +1,4 @@
-"""The layers of a network as nodes of ONNX."""
+"""The layers of a network as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PARTS = {0: "h", 1: "c"}
 
 
 class State(NamedTuple):
-    """One part of the state of a layer, an optional input of a graph and one of its outputs.
+    """One part of the state of a layer, which can be an optional input of the graph and one of its outputs.
 
     Attributes
     ----------
     name : str
-        ``"h_0"``, ``"c_0"`` and so on, by the number of the layer.
+        ``"h_0"``, ``"c_0"`` and so on, with the number of the layer.
     initial : ndarray of shape (D, 1, N)
-        Its value before the first step, unless it is given.
+        Its value before the first step, if it is not given as an input.
     final : str
         Its value after the last steps.
     """
@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """Outputs of a network in a graph: (B, K), or (T, B, K) with its steps; and the states of its layers."""
+    """The outputs of a network in a graph, (B, K), or (T, B, K) with `steps`; and the states of its layers."""
 
     z: str
     steps: Steps | None

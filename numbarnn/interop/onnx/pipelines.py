@@ -1,4 +1,4 @@
-"""Converters by which skl2onnx exports scikit-learn pipelines that end in a network."""
+"""Converters with which skl2onnx exports scikit-learn pipelines that end in a network."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from numbarnn.interop.onnx.layers import padded_input, patched
 def register_converters() -> None:
     """Let skl2onnx convert `RNNClassifier`, `RNNRegressor`, `SequenceScaler` and `SequencePatches`.
 
-    A pipeline of them then has two inputs, the padded sequences and their lengths, and the outputs of the network, as
-    `to_onnx` describes them.
+    The model of a pipeline then has two inputs, the padded sequences and their lengths, and the outputs that `to_onnx`
+    describes.
 
     Raises
     ------

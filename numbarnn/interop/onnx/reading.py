@@ -1,4 +1,4 @@
-"""Recurrent nodes of ONNX as cells."""
+"""The recurrent nodes of ONNX models as cells."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ATTRIBUTES = {
 
 
 class RecurrentNode(NamedTuple):
-    """What a node RNN, LSTM or GRU computes.
+    """An RNN, LSTM or GRU node of an ONNX model.
 
     Attributes
     ----------
@@ -54,11 +54,12 @@ class RecurrentNode(NamedTuple):
     direction : {"forward", "reverse", "bidirectional"}
         With ``"reverse"`` the cell reads from the last step of a sequence to the first.
     preactivation_clip : float or None
-        The node's clip, as `numbarnn.forward` takes it.
+        The `clip` of the node, as the argument of `numbarnn.forward`.
     batch_first : bool
-        Whether the sequences are (B, T, I), and the states (B, D, H), rather than (T, B, I) and (D, B, H).
+        Whether the node reads sequences of shape (B, T, I), and states (B, D, H), not (T, B, I) and (D, B, H). D is the
+        number of directions.
     state : tuple of ndarray of shape (D, B, H), or None
-        The initial state if it is a constant.
+        The initial state, if it is constant in the model.
     """
 
     name: str
@@ -70,28 +71,28 @@ class RecurrentNode(NamedTuple):
 
 
 def from_onnx(model: Any) -> list[RecurrentNode]:
-    """Read the recurrent nodes of a model of ONNX into cells.
+    """Convert the recurrent nodes of an ONNX model to cells.
 
-    Nodes RNN, LSTM and GRU whose weights are constants become cells: `Elman`, `ElmanReLU`, `LSTM`, `PeepholeLSTM`,
+    RNN, LSTM and GRU nodes whose weights are constants become cells: `Elman`, `ElmanReLU`, `LSTM`, `PeepholeLSTM`,
     `CoupledLSTM`, `CoupledPeepholeLSTM`, `GRU` and `GRUResetBefore`. Other nodes, such as those of a readout, are left
     out.
 
     Parameters
     ----------
     model : onnx.ModelProto, str or path-like
-        A model, or a file that holds one.
+        A model, or the path of a file that holds one.
 
     Returns
     -------
     nodes : list of RecurrentNode
-        In the order of the graph; for a network that has been exported by `to_onnx` that of its layers.
+        In the order of the graph, which for a network exported by `to_onnx` is the order of its layers.
 
     Raises
     ------
     ImportError
         If onnx is not installed.
     ValueError
-        If there is no recurrent node, the weights of one are not constants, or it has activations that no cell has.
+        If there is no recurrent node, the weights of one are not constants, or no cell has its activations.
 
     Examples
     --------
@@ -120,9 +121,9 @@ def read_node(node: Any, values: Mapping[str, Array]) -> RecurrentNode:
     Parameters
     ----------
     node : onnx.NodeProto
-        A node RNN, LSTM or GRU.
+        An RNN, LSTM or GRU node.
     values : mapping of str to ndarray
-        What is known of the node's inputs: its weights at least.
+        The known inputs of the node, by their names in the graph: at least its weights.
 
     Returns
     -------

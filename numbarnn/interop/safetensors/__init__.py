@@ -1,6 +1,6 @@
-"""Fitted estimators in files of the format safetensors, which hold arrays and text but no code.
+"""Fitted estimators in files of the safetensors format, which hold arrays and text but no code.
 
-It needs no further library. The package ``safetensors`` reads the arrays of such a file, too.
+No further library is needed. The package ``safetensors`` can read the arrays of such a file, too.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ DTYPES = {
     "F32": "<f4",
     "F64": "<f8",
 }
-"""The names of the types that NumPy has, too."""
+"""The types of the format that NumPy also has, and its names for them."""
 
 MAX_HEADER_BYTES = 1 << 24
 _MAX_DIMENSIONS = 8
@@ -45,7 +45,7 @@ def write(file: File, arrays: dict[str, NDArray[Any]], metadata: dict[str, str])
     Raises
     ------
     TypeError
-        If an array is of a type that the format does not have.
+        If the format does not have the type of an array.
     ValueError
         If the header is too long to be read again.
     """
@@ -83,7 +83,7 @@ def read(file: File) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises
     ------
     ValueError
-        If the file is not of the format.
+        If the file is not in this format.
     """
     with _opened(file, "rb") as opened:
         first = opened.tell()
@@ -108,12 +108,12 @@ def read(file: File) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
 
 def parse(text: str | bytes) -> Any:
-    """Return what a text in JSON says.
+    """Return the value of a JSON text.
 
     Raises
     ------
     ValueError
-        If it is not JSON, nested too deeply, or says something of one name twice.
+        If it is not JSON, is nested too deeply, or holds an object with the same name twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -122,7 +122,7 @@ def parse(text: str | bytes) -> Any:
 
 
 def _opened(file: Any, mode: str) -> AbstractContextManager[Any]:
-    """Return a file that is open; one that has been opened elsewhere stays so."""
+    """Open a file, and close it at the end; a file that is already open is left open."""
     if hasattr(file, "read"):
         return nullcontext(file)
     return open(file, mode)  # noqa: PTH123  (a path may be of any kind that open takes)
@@ -192,7 +192,7 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def chunks(arrays: dict[str, NDArray[Any]]) -> Iterator[bytes]:
-    """Yield what a checksum of arrays is taken of: their names, types, shapes and bytes, in the order of the names."""
+    """Yield the input of a checksum of arrays: their names, types, shapes and bytes, in the order of the names."""
     for name in sorted(arrays):
         array = arrays[name]
         yield f"{name} {array.dtype.name} {array.shape} ".encode()

@@ -41,11 +41,11 @@ _OF_LAYERS = (
 
 
 def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: container.File) -> None:
-    """Save a fitted estimator to a file of the format safetensors.
+    """Save a fitted estimator to a file in the safetensors format.
 
-    The file holds the weights under the names that ``network_.views(theta_)`` gives them, and text in JSON: the
+    The file holds the weights under the names that ``network_.views(theta_)`` gives them, and JSON text with the
     parameters of the estimator, the architecture, the classes or the loss, and the history of the training. It holds no
-    code, and loading it runs none. Any reader of safetensors can read the weights.
+    code, and loading it runs none. Any safetensors reader can read the weights.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def save_safetensors(estimator: RNNClassifier | RNNRegressor, path: container.Fi
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If it is of another class, or a parameter or the classes are neither numbers nor text.
+        If it is of another class, or if a parameter or a class label is neither a number nor text.
 
     See Also
     --------
@@ -109,14 +109,14 @@ def load_safetensors(path: container.File, *, cells: Iterable[type] = ()) -> Any
     """Load an estimator that `save_safetensors` has saved.
 
     Its predictions are those of the saved estimator, bit for bit. It can also be trained further: `fit` with
-    `warm_start` does what it would have done, `partial_fit` starts with a new solver.
+    `warm_start` does the same as it would for the saved estimator, while `partial_fit` starts with a new solver.
 
     Parameters
     ----------
     path : str, path-like or binary file
-        A file that is open must have `seek`; it is read from where it stands.
+        An open file must support `seek`; it is read from its current position.
     cells : iterable of type, default=()
-        Classes of cells of your own, if the estimator has one: a file holds its name only.
+        Classes of custom cells, if the estimator uses one, since the file holds only its name.
 
     Returns
     -------

@@ -14,8 +14,8 @@ _MAX_TEXT_BYTES = 1 << 24
 def encoded(value: Any, name: str) -> Any:
     """Return a parameter as JSON holds it.
 
-    Tuples, dicts and numbers that are not finite have a mark, which `decoded` takes away; arrays become lists, and
-    numbers of NumPy Python's.
+    Tuples, dicts and numbers that are not finite are marked, so that `decoded` can restore them. Arrays become lists,
+    and NumPy numbers become Python numbers.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def decoded(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is no such parameter.
+        If `encoded` does not return such a value.
     """
     if isinstance(value, list):
         return [decoded(each) for each in value]
@@ -78,7 +78,7 @@ def text_array(record: Any, name: str) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If it is none, or its texts are wider than the array.
+        If the record is not valid, or a text is longer than the array allows.
     """
     fields = Record(record, name, {"width", "text"})
     text, width = fields.texts("text"), fields.optional("width", int)
@@ -98,14 +98,14 @@ class Record:
     ----------
     value : object
     where : str
-        What an error calls it.
+        Its name in error messages.
     names : set of str
         The fields that it must have.
 
     Raises
     ------
     ValueError
-        If it is no JSON object with these fields.
+        If it is not a JSON object with exactly these fields.
     """
 
     def __init__(self, value: Any, where: str, names: set[str]) -> None:
@@ -116,7 +116,7 @@ class Record:
         self.where = where
 
     def take(self, name: str, kind: type) -> Any:
-        """Return a field of a type; a boolean is no integer, but an integer is a float."""
+        """Return a field of a type; a boolean does not count as an integer, but an integer does as a float."""
         value = self.fields[name]
         if kind is float and type(value) is int:
             return float(value)
@@ -129,7 +129,7 @@ class Record:
         return None if self.fields[name] is None else self.take(name, kind)
 
     def count(self, name: str, least: int = 0) -> int:
-        """Return an integer of at least a number."""
+        """Return an integer that is not less than `least`."""
         value = self.take(name, int)
         if value < least:
             raise ValueError(f"{self.where}.{name} must be at least {least}, got {value!r:.50}")
