@@ -27,6 +27,7 @@ extensions = [
 
 default_role = "literal"
 nitpicky = False
+suppress_warnings = ["myst.xref_missing"]  # links to files beside the pages; the tests check that these exist
 templates_path = ["_templates"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
@@ -66,9 +67,11 @@ def setup(app: Sphinx) -> None:
 
 
 def _skip_request(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:  # noqa: ARG001
-    """Leave out the methods with which scikit-learn routes metadata; its own guide explains them."""
-    requests = name == "get_metadata_routing" or (name.startswith("set_") and name.endswith("_request"))
-    return True if requests else None
+    """Leave out methods of scikit-learn for metadata and output formats; its own guide explains them."""
+    inherited = name in ("get_metadata_routing", "set_output") or (
+        name.startswith("set_") and name.endswith("_request")
+    )
+    return True if inherited else None
 
 
 def _add_picture(app: Sphinx, docname: str, source: list[str]) -> None:  # noqa: ARG001

@@ -1,5 +1,5 @@
 """The cliff in an error surface
-===========================
+=============================
 
 Show the error of one recurrent unit after 50 steps over its two parameters, and what gradient clipping does at a cliff.
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from numbarnn.kernels.cpu import simd
+
 
 def check_certificates(cases, **environment):
     """Certify the cases whose names fit in a process of their own."""
@@ -46,4 +48,6 @@ def test_on_other_processors(processor, tmp_path):
     code = "from numbarnn.kernels.cpu import simd; print(simd.REGISTER_BITS, 'bits')"
     bits = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, **environment}, text=True)
     assert processor.startswith(bits.strip())
+    if processor == "256 bits, fused" and simd.REGISTER_BITS == 256:
+        pytest.skip("the other tests run on such a processor")
     check_certificates("test_", **environment)

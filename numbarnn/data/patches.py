@@ -198,7 +198,7 @@ class SequencePatches(TransformerMixin, BaseEstimator, auto_wrap_output_keys=Non
         Number of steps of a patch.
     n_features_in_ : int
         T if X was (n, T), otherwise I.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
 
     Examples

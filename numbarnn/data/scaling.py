@@ -41,7 +41,7 @@ class SequenceScaler(FrameOutputMixin, OneToOneFeatureMixin, TransformerMixin, B
         Divisor of each feature. None if `with_std=False`.
     n_features_in_ : int
         T if X was (n, T), otherwise I.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X was a DataFrame or a list of DataFrames and all names are strings.
 
     Examples

@@ -41,8 +41,7 @@ class CurvatureMixin:
             The sequences.
         y : array-like of shape (n,) or (n, K), or list of n array-likes of shape (T_i,) or (T_i, K)
             The targets, as in `fit`.
-        sample_weight : array-like of shape (n,), or of shape (n, T) or list of n array-likes of shape (T_i,), \
-                default=None
+        sample_weight : array-like of shape (n,) or (n, T), or list of n array-likes of shape (T_i,), default=None
             Weights, as in `fit`.
 
         Returns

@@ -128,13 +128,16 @@ class RNNForecaster(BaseEstimator):
     recurrent_dropout : float, default=0.1
         Probability that the previous output of a unit is dropped before it is multiplied by the recurrent weights. The
         same units are dropped at all steps of a series.
-    hidden_layer_sizes, cell, projection_size, learn_initial_state, input_dropout, weight_dropout, zoneout, \
-            preactivation_clip
-        Architecture and regularization of the networks, as in `RNNRegressor`.
-    solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state, tol, \
-            verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm, tbptt, \
-            checkpoint_memory_mb, device
+    hidden_layer_sizes, cell, projection_size, learn_initial_state
+        Architecture of the networks, as in `RNNRegressor`.
+    input_dropout, weight_dropout, zoneout, preactivation_clip
+        Regularization of the networks, as in `RNNRegressor`.
+    solver, alpha, learning_rate, learning_rate_init, power_t, warmup_fraction, max_fun, shuffle, random_state
+        Training of the networks, as in `RNNRegressor`; the solver is 'adam', 'sgd' or 'lbfgs'.
+    tol, verbose, momentum, nesterovs_momentum, beta_1, beta_2, epsilon, max_grad_norm
         Training of the networks, as in `RNNRegressor`.
+    tbptt, checkpoint_memory_mb, device
+        Memory and place of the training, as in `RNNRegressor`.
     batch_size : int or 'auto', default='auto'
         Number of series per update; long series are cut into pieces of 512 steps, each of which counts as one. 'auto'
         is 16.

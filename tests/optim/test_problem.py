@@ -132,10 +132,16 @@ def test_gauss_newton_under_dropout():
 
 
 @pytest.mark.slow
+def test_gauss_newton_under_recurrent_dropout_and_zoneout():
+    options = DROPPING | {"recurrent_dropout": 0.3, "zoneout": 0.2}
+    assert_masks_count(SquaredError(), cell=CELLS["lstm"], sizes=(3, 2), bidirectional=True, **options)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_gauss_newton_of_every_cell(cell):
-    options = DROPPING | {"recurrent_dropout": 0.3, "zoneout": 0.0 if cell == "layer_norm_lstm" else 0.2}
-    assert_masks_count(SquaredError(), cell=CELLS[cell], sizes=(3, 2), bidirectional=True, **options)
+    model, theta, batch = draw(SquaredError(), sequences=True, cell=CELLS[cell], sizes=(3, 2), bidirectional=True)
+    assert_is_gauss_newton(model, SquaredError(), theta, batch)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["ahead", "both ways"])

@@ -72,8 +72,8 @@ def to_onnx(
 
         - for a classifier, the probabilities of the classes (B, K); a second output, ``label``, holds the labels;
         - for a regressor, the point predictions, (B,) or (B, K). If the loss predicts more than that, a second output,
-          ``distribution``, holds the quantiles or the parameters of the distribution, (B, n_outputs_). An ensemble has
-          this output for quantiles only;
+          ``distribution``, holds the quantiles or the parameters of the distribution, (B, N) with N = `n_outputs_`. An
+          ensemble has this output for quantiles only;
         - for a cell or a network, its outputs.
 
         With one output per step, the shapes begin with (B, T), and ``prediction`` and ``distribution`` are zero past
