@@ -91,7 +91,7 @@ class Forecasting:
 
 
 class TimeToLoss:
-    """Seconds from the initial weights to the training loss of 200 epochs of Adam: Mackey-Glass, an LSTM of 16 units."""
+    """Seconds from the initial weights to the loss of 200 epochs of Adam: Mackey-Glass, an LSTM of 16 units."""
 
     params = (SOLVERS,)
     param_names = ("solver",)
