@@ -139,6 +139,7 @@ def test_parameter_gradients_of_steps(tagger):
     assert_allclose(mean, expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_gauss_newton(tagger):
     """The matrix of the objective of `fit`, with the weights of classes and sequences."""
     weights = np.random.default_rng(0).uniform(size=12)
@@ -220,6 +221,7 @@ def test_standard_deviations_of_a_regressor():
         RNNRegressor(**QUICK, loss="huber").fit(X, y).fit_laplace(X, y)
 
 
+@pytest.mark.slow
 def test_standard_deviations_of_steps():
     y = [np.column_stack([x[:, 0], np.cumsum(x[:, 1])]) for x in X]
     reg = RNNRegressor(**QUICK, return_sequences=True, patch=2, alpha=0.1).fit(X, y).fit_laplace(X, y)
