@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.data import Sequences
 from numbarnn.data.patches import stack_patches, unstack_rows
-from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
+from numbarnn.data.validation import validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
 from numbarnn.estimators.curvature import CurvatureMixin
 from numbarnn.estimators.derivatives import DerivativesMixin
 from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
-from numbarnn.estimators.examples import GivenExamples, read_targets
+from numbarnn.estimators.examples import GivenExamples, read_targets, weighted_metric
 from numbarnn.estimators.network import Architecture, architecture, network
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.scale import Moments, warn_of_scale
@@ -352,14 +352,7 @@ class BaseRNN(CurvatureMixin, DerivativesMixin, TrainedNetwork):
         targets = examples.targets
         rows = targets.values if isinstance(targets, Sequences) else targets
         weights = None if examples.weights is None else examples.row_weights
-        return Validation(examples.sequences, lambda z: self._weighted_metric(rows, head.predict(z), weights))
-
-    def _weighted_metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
-        """Return the score; rows without weight do not count at all."""
-        if weights is None:
-            return self._metric(rows, predicted, None)
-        counted = weights > 0
-        return self._metric(rows[counted], predicted[counted], relative_weights(weights[counted]))
+        return Validation(examples.sequences, lambda z: weighted_metric(self._metric, rows, head.predict(z), weights))
 
     def _outputs(self, X: Any, state: State | None = None, *, return_state: bool = False) -> Outputs:
         """Return the outputs of the fitted networks for sequences, and the state after the last steps."""
@@ -391,7 +384,7 @@ class BaseRNN(CurvatureMixin, DerivativesMixin, TrainedNetwork):
         """Return the score of the predictions."""
         outputs = self._outputs(X)
         rows, weights = self._read_targets(y, sample_weight, outputs.lengths, per_step=outputs.per_step)
-        return self._weighted_metric(rows, self._decoded(outputs), weights)
+        return weighted_metric(self._metric, rows, self._decoded(outputs), weights)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

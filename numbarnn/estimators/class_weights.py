@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
+from numbarnn.estimators.examples import GivenExamples
 from numbarnn.losses import ClassHead, LabelsHead
+
+
+def times_class_weights(
+    given: GivenExamples, class_weight: Any, targets: NDArray, head: ClassHead | LabelsHead
+) -> GivenExamples:
+    """Return examples, the weights of observed rows times those of their classes; `targets` are encoded."""
+    factors = class_factors(class_weight, targets, head)
+    weights = np.zeros(len(given.rows))
+    weights[given.observed] = factors if given.weights is None else factors * given.weights[given.observed]
+    return given._replace(weights=weights)
 
 
 def class_factors(class_weight: Any, targets: NDArray, head: ClassHead | LabelsHead) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import (
 )
 
 from numbarnn.estimators.base import BaseRNN, State
-from numbarnn.estimators.class_weights import class_factors
+from numbarnn.estimators.class_weights import times_class_weights
 from numbarnn.estimators.examples import GivenExamples
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
@@ -578,10 +578,7 @@ class RNNClassifier(ClassifierMixin, StreamingMixin, BaseRNN):
     def _weighted(self, given: GivenExamples, head: Any) -> GivenExamples:
         if self.class_weight is None:
             return given
-        factors = class_factors(self.class_weight, given.rows[given.observed], head)
-        weights = np.zeros(len(given.rows))
-        weights[given.observed] = factors if given.weights is None else factors * given.weights[given.observed]
-        return given._replace(weights=weights)
+        return times_class_weights(given, self.class_weight, given.rows[given.observed], head)
 
     def _metric(self, rows: NDArray, predicted: NDArray, weights: NDArray | None) -> float:
         from sklearn.metrics import accuracy_score  # noqa: PLC0415  (slow to import, and most fits do without)

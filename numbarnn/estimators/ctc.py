@@ -17,7 +17,7 @@ from numbarnn.data.validation import validate_labels, validate_sample_weight
 from numbarnn.estimators.base import BaseRNN
 from numbarnn.estimators.derivatives import gradient_of_outputs
 from numbarnn.estimators.directions import read_sequences
-from numbarnn.estimators.examples import GivenExamples
+from numbarnn.estimators.examples import GivenExamples, weighted_metric
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.parameters import CONSTRAINTS
 from numbarnn.estimators.transcription import TranscriptionHead, check_possible, object_array, transcription_score
@@ -519,7 +519,7 @@ class CTCClassifier(BaseRNN):
         targets, lengths = head.decode(examples.targets), examples.sequences.lengths
 
         def score(z: NDArray) -> float:
-            return self._weighted_metric(targets, head.decode(head.transcribe(z, lengths)), weights)
+            return weighted_metric(self._metric, targets, head.decode(head.transcribe(z, lengths)), weights)
 
         return Validation(examples.sequences, score)
 

@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from numbarnn.cells import LeakyElman
 from numbarnn.data import Sequences
-from numbarnn.data.validation import relative_weights, validate_sequences, warn_of_dated_targets
+from numbarnn.data.validation import validate_sequences, warn_of_dated_targets
 from numbarnn.estimators import parameters
 from numbarnn.estimators.ensemble import fit_members, new_members, resumed_members
-from numbarnn.estimators.examples import GivenExamples, read_targets
+from numbarnn.estimators.examples import GivenExamples, read_targets, weighted_metric
+from numbarnn.estimators.fitted_copy import FittedByCopy
 from numbarnn.estimators.outputs import Outputs
 from numbarnn.estimators.reservoir import Reservoir, draw_reservoir
 from numbarnn.estimators.ridge import NormalEquations, Readout
@@ -48,7 +49,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class BaseESN(BaseEstimator, metaclass=ABCMeta):
+class BaseESN(FittedByCopy, BaseEstimator, metaclass=ABCMeta):
     """Echo state network with scikit-learn's conventions."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
@@ -213,18 +214,12 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
             self._validate_params()  # `_fit_context` does so before the first call only
         self._check_combinations()
         resume = partial and hasattr(self, "n_features_in_")
-        learner = copy.copy(self)
-        if not resume:
-            learner.__dict__ = {name: value for name, value in vars(self).items() if not _is_learned(name)}
+        learner = copy.copy(self) if resume else self._unfitted()
         if self.n_estimators > 1:
             learner._fit_members(X, y, sample_weight, resume=resume, partial=partial, classes=classes)
         else:
             learner._fit_reservoir(X, y, sample_weight, resume=resume, classes=classes)
         return learner
-
-    def _become(self, fitted: Self) -> Self:
-        self.__dict__ = fitted.__dict__
-        return self
 
     def _check_combinations(self) -> None:
         """Refuse parameters that do not go together."""
@@ -379,14 +374,10 @@ class BaseESN(BaseEstimator, metaclass=ABCMeta):
         )
 
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """Return the score of the predictions; rows without weight do not count at all."""
+        """Return the score of the predictions."""
         outputs = self._outputs(X)
         rows, weights = self._read_targets(y, sample_weight, outputs.lengths, per_step=outputs.per_step)
-        predicted = self._decoded(outputs.average(itself))
-        if weights is None:
-            return self._metric(rows, predicted, None)
-        counted = weights > 0
-        return self._metric(rows[counted], predicted[counted], relative_weights(weights[counted]))
+        return weighted_metric(self._metric, rows, self._decoded(outputs.average(itself)), weights)
 
     def _set_head(self, head: Any) -> None:
         self._head = head
@@ -409,12 +400,6 @@ def has_one_alpha(estimator: Any) -> bool:
     if np.ndim(estimator.alpha):
         raise AttributeError("partial_fit needs a single alpha: to choose one of several, all rows are needed at once.")
     return True
-
-
-def _is_learned(name: str) -> bool:
-    """Return whether an attribute of this name is set by a fit."""
-    private = name in {"_head", "_equations", "_reservoir", "_series_per_row"}
-    return private or (name.endswith("_") and not name.startswith("_"))
 
 
 def itself(z: NDArray) -> NDArray:

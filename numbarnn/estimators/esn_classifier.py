@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from numbarnn.estimators.class_weights import class_factors
+from numbarnn.estimators.class_weights import times_class_weights
 from numbarnn.estimators.classifier import RNNClassifier
 from numbarnn.estimators.esn import CONSTRAINTS, BaseESN, has_one_alpha, itself
 from numbarnn.estimators.examples import GivenExamples
@@ -350,10 +350,7 @@ class ESNClassifier(ClassifierMixin, BaseESN):
     def _weighted(self, given: GivenExamples, head: _Head) -> GivenExamples:
         if self.class_weight is None:
             return given
-        factors = class_factors(self.class_weight, head.encode(given.rows[given.observed], "float64"), head)
-        weights = np.zeros(len(given.rows))
-        weights[given.observed] = factors if given.weights is None else factors * given.weights[given.observed]
-        return given._replace(weights=weights)
+        return times_class_weights(given, self.class_weight, head.encode(given.rows[given.observed], "float64"), head)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -12,6 +12,7 @@ from numbarnn.data import Sequences
 from numbarnn.data.patches import patch_lengths, stack_patches, stack_rows, stack_weights
 from numbarnn.data.validation import (
     mask_targets,
+    relative_weights,
     validate_sample_weight,
     validate_step_targets,
     validate_targets,
@@ -152,3 +153,16 @@ def with_weight(sample_weight: Any, *data: Any) -> tuple[Any, ...]:
     if len(kept) == len(weights):
         return weights, *data
     return weights[kept], *(_safe_indexing(items, kept) for items in data)
+
+
+def weighted_metric(
+    metric: Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float],
+    rows: NDArray[Any],
+    predicted: NDArray[Any],
+    weights: NDArray[Any] | None,
+) -> float:
+    """Return a metric of predicted rows; those without weight do not count at all."""
+    if weights is None:
+        return metric(rows, predicted, None)
+    counted = weights > 0
+    return metric(rows[counted], predicted[counted], relative_weights(weights[counted]))

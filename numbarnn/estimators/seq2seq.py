@@ -115,7 +115,7 @@ class BaseSeq2Seq(TrainedNetwork):
     device: ClassVar[str] = "cpu"
     _least_epochs: ClassVar[int] = 10
     _feedback: ClassVar[Literal["draw", "outputs"]]
-    """What the decoder reads in scheduled sampling, if it does not read the truth."""
+    """Prediction that replaces a true input of the decoder in scheduled sampling, as in `ScheduledSampling`."""
 
     source_: Source
     _architecture: Any

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from numbarnn.estimators import parameters
+from numbarnn.estimators.fitted_copy import FittedByCopy
 from numbarnn.estimators.network import Architecture
 from numbarnn.estimators.validation import split
 from numbarnn.kernels.cpu.threads import resolve_threads
@@ -24,7 +25,7 @@ from numbarnn.losses import Head
 from numbarnn.optim import Examples, Plateau, Solver, TrainingState, Validation, train
 
 
-class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
+class TrainedNetwork(FittedByCopy, BaseEstimator, metaclass=ABCMeta):
     """An estimator with a network that `numbarnn.optim` trains.
 
     A fit works on a copy of the estimator, whose attributes the estimator takes over in the end: if it fails, nothing
@@ -48,18 +49,6 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
     def _feed(self, model: Model) -> Any:  # noqa: ARG002
         """Return what `train` applies to the inputs of each batch, or None."""
         return None
-
-    def _unfitted(self) -> Self:
-        """Return a copy without what an earlier fit has learned; its parameters are the same objects."""
-        unfitted = copy.copy(self)
-        parameters_only = {name: value for name, value in vars(self).items() if not _is_learned(name)}
-        unfitted.__dict__ = parameters_only
-        return unfitted
-
-    def _become(self, fitted: Self) -> Self:
-        """Take over what a copy has learned."""
-        self.__dict__ = fitted.__dict__
-        return self
 
     def _check_validation_data(self, validation_data: Any) -> None:
         """Refuse validation data that training would not look at."""
@@ -196,14 +185,6 @@ class TrainedNetwork(BaseEstimator, metaclass=ABCMeta):
         self.best_loss_ = state.best_loss
         self.validation_scores_ = state.validation_scores if self.early_stopping else None
         self.best_validation_score_ = state.best_validation_score if self.early_stopping else None
-
-
-_PRIVATE = ("_head", "_architecture", "_state", "_random_state", "_series_per_row", "_of_text")
-
-
-def _is_learned(name: str) -> bool:
-    """Return whether an attribute of this name is set by a fit."""
-    return name in _PRIVATE or (name.endswith("_") and not name.startswith("_"))
 
 
 def _meaning(head: Head) -> str:

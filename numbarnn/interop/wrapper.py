@@ -1,4 +1,4 @@
-"""What the adapters of classifiers and regressors have in common."""
+"""Base of the adapters of classifiers and regressors."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Steps(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a recurrent layer returns: its outputs, one array for each direction (T, B, N), and the final states.
+    """Results of a recurrent layer: its outputs, one array for each direction (T, B, N), and the final states.
 
     The final states are an array (D, B, N) for each part of the state, D being the number of directions.
     """

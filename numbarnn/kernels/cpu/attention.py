@@ -22,7 +22,7 @@ from numbarnn.kernels.cpu.units import add_products, total
 
 
 class Memory(NamedTuple):
-    """What is attended to, and the vector v of an additive score.
+    """Memory that queries attend to, and the vector v of an additive score.
 
     Attributes
     ----------
